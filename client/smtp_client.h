@@ -1,0 +1,264 @@
+/* smtp_client.h - the sending half of SMTP (RFC 5321): one connection, blocking calls with deadlines.
+ *
+ * Contract
+ *   Ownership  Arguments are borrowed for the call. Replies and results belong to the client and live
+ *              until its next call or smtp_client_free.
+ *   Threads    A client belongs to one thread at a time. Different clients are independent. Nothing
+ *              global is touched; SIGPIPE is never raised.
+ *   Errors     Every call returns a status (smtp_status.h); smtp_client_error says it in a line. A
+ *              refusal is SMTP_REFUSED_TRANSIENT (4yz) or SMTP_REFUSED_PERMANENT (5yz), with the whole
+ *              reply in smtp_client_reply; the connection stays usable.
+ *   Safety     No CR, LF, NUL or other control octet in any argument reaches the wire: the call fails with
+ *              SMTP_UNSAFE_ARGUMENT before an octet is sent.
+ *
+ * Example: the article's client
+ *     struct smtp_client *client;
+ *     if (smtp_client_new(&client, NULL) != SMTP_OK) {
+ *         return 1;
+ *     }
+ *     const char *to[] = {"bob@example.com"};
+ *     struct smtp_envelope envelope = {.reverse_path = "ann@example.com", .forward_paths = to,
+ *                                      .forward_path_count = 1};
+ *     if (smtp_client_connect(client, "localhost", 1025) != SMTP_OK ||
+ *         smtp_client_send(client, &envelope, smtp_content_text("Subject: hi\n\nHello\n"), NULL) != SMTP_OK ||
+ *         smtp_client_quit(client) != SMTP_OK) {
+ *         fprintf(stderr, "%s\n", smtp_client_error(client)->message);
+ *     }
+ *     smtp_client_free(client);
+ */
+#ifndef SMTP_CLIENT_H
+#define SMTP_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "smtp_status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SMTP_PORT 25 /* used where neither port nor address names one */
+
+struct smtp_client;
+
+/* ---- what comes back ---- */
+
+/** An enhanced status code, RFC 3463; class 0: the reply had none. */
+struct smtp_enhanced_code {
+    int class_digit; /* 2, 4 or 5 */
+    int subject;     /* 0..999 */
+    int detail;      /* 0..999 */
+};
+
+/** One whole reply, of one line or many. */
+struct smtp_reply {
+    int code;                           /* 200..599; 0: none came */
+    struct smtp_enhanced_code enhanced; /* of the first line */
+    const char *text; /* the lines without codes (neither kind), joined by '\n'; never NULL */
+};
+
+/** Where in the dialogue something happened. */
+enum smtp_client_stage {
+    SMTP_STAGE_NONE,
+    SMTP_STAGE_CONNECT,
+    SMTP_STAGE_GREETING,
+    SMTP_STAGE_EHLO,
+    SMTP_STAGE_HELO,
+    SMTP_STAGE_MAIL,
+    SMTP_STAGE_RCPT,
+    SMTP_STAGE_DATA,    /* the command, up to 354 */
+    SMTP_STAGE_CONTENT, /* the content on its way */
+    SMTP_STAGE_DOT,     /* after the final dot */
+    SMTP_STAGE_RSET,
+    SMTP_STAGE_QUIT,
+    SMTP_STAGE_COMMAND, /* any other command */
+};
+/** The stage as a word, like "RCPT"; never NULL. */
+const char *smtp_client_stage_name(enum smtp_client_stage stage);
+
+/** What became of one recipient. */
+struct smtp_recipient_result {
+    const char *forward_path;     /* as given */
+    enum smtp_status status;      /* SMTP_OK: the message was accepted for it */
+    enum smtp_client_stage stage; /* where it was decided */
+    struct smtp_reply reply;      /* that decided it; code 0 where the connection ended first */
+};
+
+/** What became of one message. */
+struct smtp_send_result {
+    enum smtp_status status;      /* what smtp_client_send returned */
+    enum smtp_client_stage stage; /* where the first failure was; DOT when all was well */
+    size_t recipient_count;
+    const struct smtp_recipient_result *recipients; /* one each, in the order given */
+    size_t accepted_count;
+    struct smtp_reply final_reply; /* to the final dot, or to what failed before it */
+};
+
+/* ---- what goes in ---- */
+
+/** The envelope (RFC 5321 2.3.1). Paths come without brackets: "ann@example.com",
+ *  "\"john smith\"@example.com", "user@[127.0.0.1]", "postmaster". A local part that needs quoting
+ *  is quoted; anything that is no path is SMTP_BAD_ARGUMENT or SMTP_UNSAFE_ARGUMENT. */
+struct smtp_envelope {
+    const char *reverse_path; /* NULL or "": the null reverse-path <> */
+    const char *const *forward_paths;
+    size_t forward_path_count; /* at least 1 */
+    /** Further parameters, "KEYWORD=value KEYWORD", RFC 5321 4.1.2 grammar; NULL: none. Sent only after
+     *  EHLO. SIZE and BODY are added by the client itself and refused here. */
+    const char *mail_parameters;
+    const char *const *rcpt_parameters; /* one a recipient, entries may be NULL; NULL: none */
+};
+
+/** Reads up to capacity octets of content into bytes: how many, 0 at the end, -1 on failure. */
+typedef ssize_t smtp_content_read(void *user, char *bytes, size_t capacity);
+
+/** Where a message's content comes from. Plain data, made by the functions below; what it points to is
+ *  borrowed for the call. Bare CR and bare LF become CRLF on the way, dots are stuffed, a missing last
+ *  CRLF is added (RFC 5321 4.5.2); nothing else is changed. */
+struct smtp_content {
+    enum {
+        SMTP_CONTENT_MEMORY,
+        SMTP_CONTENT_FILE,
+        SMTP_CONTENT_FD,
+        SMTP_CONTENT_CALLBACK
+    } kind;
+    union {
+        struct {
+            const char *bytes;
+            size_t len;
+        } memory;
+        FILE *file;
+        int fd;
+        struct {
+            smtp_content_read *read;
+            void *user;
+        } callback;
+    } from;
+};
+struct smtp_content smtp_content_text(const char *text);
+struct smtp_content smtp_content_memory(const void *bytes, size_t len);
+struct smtp_content smtp_content_file(FILE *file); /* from its position to its end */
+struct smtp_content smtp_content_fd(int fd);       /* likewise; a pipe will do */
+struct smtp_content smtp_content_callback(smtp_content_read *read, void *user);
+
+/* ---- options ---- */
+
+/** Milliseconds; 0 waits for ever. The minimums of RFC 5321 4.5.3.2 are the defaults. */
+struct smtp_client_timeouts {
+    uint64_t connect_ms;  /* 30000 */
+    uint64_t greeting_ms; /* 300000 */
+    uint64_t command_ms;  /* 300000: EHLO, HELO, MAIL, RCPT, RSET, ... each */
+    uint64_t data_ms;     /* 120000: until 354 */
+    uint64_t content_ms;  /* 180000: for each block of content to be taken */
+    uint64_t final_ms;    /* 600000: the reply to the final dot */
+    uint64_t quit_ms;     /* 5000: the reply to QUIT */
+    uint64_t overall_ms;  /* 0: from connect to the end of the connection */
+};
+
+enum smtp_client_log_kind {
+    SMTP_CLIENT_LOG_COMMAND, /* one command line, without its CRLF; secrets masked */
+    SMTP_CLIENT_LOG_REPLY,   /* one reply line, without its CRLF */
+    SMTP_CLIENT_LOG_CONTENT, /* octets of content as sent */
+    SMTP_CLIENT_LOG_NOTE,    /* connected, closed and the like */
+};
+/** Called on the client's thread for everything said; text is not NUL-terminated. */
+typedef void smtp_client_log(void *user, enum smtp_client_log_kind kind, const char *text, size_t len);
+
+struct smtp_client_options {
+    /** The name for EHLO: a domain or an address literal. NULL: the literal of the socket's own address,
+     *  "[127.0.0.1]" (RFC 5321 4.1.4); nothing is looked up. */
+    const char *helo_name;
+    const char *source_address; /* numeric local address to connect from; NULL: the system's choice */
+    bool pipelining;            /* true: use PIPELINING where it is offered (RFC 2920) */
+    struct smtp_client_timeouts timeouts;
+    smtp_client_log *log; /* NULL: none */
+    void *log_user;
+};
+/** Sets every option to its default. */
+void smtp_client_options_init(struct smtp_client_options *options);
+
+/* ---- life ---- */
+
+/** Makes a client that is not connected. options NULL: the defaults; they are copied.
+ *  @return SMTP_OK, SMTP_BAD_ARGUMENT, SMTP_UNSAFE_ARGUMENT (helo_name), SMTP_NO_MEMORY. */
+enum smtp_status smtp_client_new(struct smtp_client **out, const struct smtp_client_options *options)
+    SMTP_MUST_CHECK;
+
+/** Connects and reads the greeting. host: a name, an address, "host:port", "[IPv6]:port", or
+ *  "unix:PATH"; port 0: the one in host, else SMTP_PORT. Each address the name has is tried in turn.
+ *  A connection that is still open is closed first, and all that was known of it forgotten.
+ *  @return SMTP_OK; SMTP_RESOLVE_FAILED, SMTP_CONNECT_FAILED (the message says host, port and the
+ *          reason), SMTP_TIMED_OUT, SMTP_CLOSED, SMTP_PROTOCOL_VIOLATION; SMTP_REFUSED_* for a greeting
+ *          other than 220: QUIT is said and the connection closed. */
+enum smtp_status smtp_client_connect(struct smtp_client *client, const char *host, uint16_t port)
+    SMTP_MUST_CHECK;
+
+/** Closes without QUIT. Idempotent. */
+void smtp_client_close(struct smtp_client *client);
+/** QUIT, waits for the reply, closes, whatever came. */
+enum smtp_status smtp_client_quit(struct smtp_client *client);
+/** Closes and frees. NULL: nothing. */
+void smtp_client_free(struct smtp_client *client);
+
+/* ---- one command each; the reply is in smtp_client_reply ---- */
+
+enum smtp_status smtp_client_ehlo(struct smtp_client *client) SMTP_MUST_CHECK;
+enum smtp_status smtp_client_helo(struct smtp_client *client) SMTP_MUST_CHECK;
+/** EHLO, and HELO where that is refused (RFC 5321 3.2), unless either was accepted before. */
+enum smtp_status smtp_client_hello(struct smtp_client *client) SMTP_MUST_CHECK;
+/** Says hello first where nobody did; parameters as in struct smtp_envelope, SIZE and BODY allowed. */
+enum smtp_status smtp_client_mail(struct smtp_client *client, const char *reverse_path,
+                                  const char *parameters) SMTP_MUST_CHECK;
+enum smtp_status smtp_client_rcpt(struct smtp_client *client, const char *forward_path,
+                                  const char *parameters) SMTP_MUST_CHECK;
+/** DATA, the content, the final dot. SMTP_DELIVERY_UNKNOWN when the connection ends after it. */
+enum smtp_status smtp_client_data(struct smtp_client *client, struct smtp_content content)
+    SMTP_MUST_CHECK;
+enum smtp_status smtp_client_rset(struct smtp_client *client) SMTP_MUST_CHECK;
+enum smtp_status smtp_client_noop(struct smtp_client *client) SMTP_MUST_CHECK;
+enum smtp_status smtp_client_vrfy(struct smtp_client *client, const char *name) SMTP_MUST_CHECK;
+enum smtp_status smtp_client_expn(struct smtp_client *client, const char *list) SMTP_MUST_CHECK;
+enum smtp_status smtp_client_help(struct smtp_client *client, const char *topic) SMTP_MUST_CHECK;
+/** Any one line; a CRLF is added. 3yz is SMTP_OK too. */
+enum smtp_status smtp_client_command(struct smtp_client *client, const char *line) SMTP_MUST_CHECK;
+
+/* ---- whole messages ---- */
+
+/** One message to all its recipients, in one transaction: hello where nobody said it, MAIL, RCPT each,
+ *  DATA (in one write where PIPELINING is offered), the content, streamed. Every way out leaves the
+ *  session ready for the next message (RSET where needed) or closed.
+ *  @param result  NULL, or set to the result, which lives until the client's next call.
+ *  @return SMTP_OK: accepted for every recipient. SMTP_PARTLY_REFUSED: for some. SMTP_REFUSED_*: for
+ *          none (any refusal is for good only if all are). SMTP_UNSUPPORTED: 8-bit content and no
+ *          8BITMIME. SMTP_DELIVERY_UNKNOWN: the connection ended after the final dot. SMTP_SOURCE_FAILED:
+ *          the connection is closed, so that no half message can count. */
+enum smtp_status smtp_client_send(struct smtp_client *client, const struct smtp_envelope *envelope,
+                                  struct smtp_content content,
+                                  const struct smtp_send_result **result) SMTP_MUST_CHECK;
+
+/** The same with the envelope from the message's own header: reverse-path from Sender, else the first
+ *  address of From; forward-paths from To, Cc and Bcc; from their Resent- forms where there is one
+ *  Resent- block (two are SMTP_BAD_ARGUMENT). Bcc and Resent-Bcc are left out of what is sent. */
+enum smtp_status smtp_client_send_message(struct smtp_client *client, struct smtp_content message,
+                                          const struct smtp_send_result **result) SMTP_MUST_CHECK;
+
+/* ---- what it knows ---- */
+
+/** The last reply; code 0 before any. */
+const struct smtp_reply *smtp_client_reply(const struct smtp_client *client);
+/** What went wrong in the last call that failed; status SMTP_OK before any. */
+const struct smtp_error *smtp_client_error(const struct smtp_client *client);
+bool smtp_client_is_connected(const struct smtp_client *client);
+/** Whether the last accepted EHLO reply has the keyword, in any case; false after HELO. */
+bool smtp_client_has_extension(const struct smtp_client *client, const char *keyword);
+/** The keyword's parameters as text, "" for none; NULL where it is not offered. */
+const char *smtp_client_extension(const struct smtp_client *client, const char *keyword);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,141 @@
+/* bytes.c - see bytes.h. */
+#include "common/bytes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SMALLEST_CAPACITY 256 /* a reply or a command fits; an idle session stays small */
+
+struct smtp_span smtp_span_of(const char *text)
+{
+    return (struct smtp_span){text, strlen(text)};
+}
+
+bool smtp_span_equal(struct smtp_span a, struct smtp_span b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.bytes, b.bytes, a.len) == 0);
+}
+
+bool smtp_span_equal_nocase(struct smtp_span a, struct smtp_span b)
+{
+    if (a.len != b.len) {
+        return false;
+    }
+    for (size_t i = 0; i < a.len; i++) {
+        if (smtp_to_lower((unsigned char)a.bytes[i]) != smtp_to_lower((unsigned char)b.bytes[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+struct smtp_span smtp_span_trim_end(struct smtp_span span)
+{
+    while (span.len > 0 && (span.bytes[span.len - 1] == ' ' || span.bytes[span.len - 1] == '\t')) {
+        span.len--;
+    }
+    return span;
+}
+
+bool smtp_span_to_u64(struct smtp_span span, uint64_t max, uint64_t *out)
+{
+    uint64_t value = 0;
+    for (size_t i = 0; i < span.len; i++) {
+        unsigned char c = (unsigned char)span.bytes[i];
+        if (!smtp_is_digit(c)) {
+            return false;
+        }
+        uint64_t digit = (uint64_t)(c - '0');
+        if (digit > max || value > (max - digit) / 10) {
+            return false;
+        }
+        value = value * 10 + digit;
+    }
+    *out = value;
+    return span.len > 0;
+}
+
+/* The waiting octets move to the front only when that frees at least half of the storage, so that
+ * taking and appending in turn costs each octet at most one move. */
+static enum smtp_status make_room(struct smtp_buffer *buffer, size_t extra)
+{
+    if (extra > buffer->max || buffer->len > buffer->max - extra) {
+        return SMTP_LIMIT_EXCEEDED;
+    }
+    if (buffer->capacity - buffer->start - buffer->len >= extra) {
+        return SMTP_OK;
+    }
+    if (buffer->start >= buffer->capacity / 2 && buffer->capacity - buffer->len >= extra &&
+        buffer->start > 0) {
+        memmove(buffer->bytes, buffer->bytes + buffer->start, buffer->len);
+        buffer->start = 0;
+        return SMTP_OK;
+    }
+    size_t wanted = buffer->len + extra;
+    size_t capacity = buffer->capacity < SMALLEST_CAPACITY ? SMALLEST_CAPACITY : buffer->capacity;
+    while (capacity < wanted) {
+        capacity = capacity > SIZE_MAX / 2 ? wanted : capacity * 2;
+    }
+    capacity = capacity > buffer->max ? buffer->max : capacity;
+    char *bytes = malloc(capacity);
+    if (bytes == NULL) {
+        return SMTP_NO_MEMORY;
+    }
+    if (buffer->len > 0) {
+        memcpy(bytes, buffer->bytes + buffer->start, buffer->len);
+    }
+    free(buffer->bytes);
+    buffer->bytes = bytes;
+    buffer->start = 0;
+    buffer->capacity = capacity;
+    return SMTP_OK;
+}
+
+char *smtp_buffer_reserve(struct smtp_buffer *buffer, size_t extra)
+{
+    return make_room(buffer, extra) == SMTP_OK && buffer->bytes != NULL
+               ? buffer->bytes + buffer->start + buffer->len
+               : NULL;
+}
+
+void smtp_buffer_added(struct smtp_buffer *buffer, size_t len)
+{
+    buffer->len += len;
+}
+
+enum smtp_status smtp_buffer_append(struct smtp_buffer *buffer, const void *bytes, size_t len)
+{
+    if (len == 0) {
+        return SMTP_OK;
+    }
+    enum smtp_status status = make_room(buffer, len);
+    if (status == SMTP_OK) {
+        memcpy(buffer->bytes + buffer->start + buffer->len, bytes, len);
+        buffer->len += len;
+    }
+    return status;
+}
+
+void smtp_buffer_take(struct smtp_buffer *buffer, size_t len)
+{
+    buffer->start += len;
+    buffer->len -= len;
+    if (buffer->len == 0) {
+        buffer->start = 0;
+    }
+}
+
+void smtp_buffer_clear(struct smtp_buffer *buffer, size_t keep)
+{
+    buffer->start = 0;
+    buffer->len = 0;
+    if (buffer->capacity > keep) {
+        smtp_buffer_free(buffer);
+    }
+}
+
+void smtp_buffer_free(struct smtp_buffer *buffer)
+{
+    free(buffer->bytes);
+    *buffer = SMTP_BUFFER(buffer->max);
+}

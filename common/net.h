@@ -1,0 +1,40 @@
+/* net.h - sockets: listening, connecting and moving octets, all non-blocking underneath, with
+ * deadlines. SIGPIPE is never raised. Every descriptor is close-on-exec. */
+#ifndef SMTP_COMMON_NET_H
+#define SMTP_COMMON_NET_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "common/address.h"
+
+/** A listening, non-blocking socket in *fd. SO_REUSEADDR, never SO_REUSEPORT. A Unix socket's path that
+ *  nobody listens on any more is taken over. SMTP_LISTEN_FAILED says address and reason. */
+enum smtp_status smtp_net_listen(const struct smtp_address *address, int *fd,
+                                 struct smtp_error *error) SMTP_MUST_CHECK;
+
+/** Accepts one connection, non-blocking, TCP_NODELAY. Returns the descriptor, or -1 with errno;
+ *  ECONNABORTED and EINTR are taken care of. */
+int smtp_net_accept(int listener);
+
+/** Connects before the deadline: resolves the host (getaddrinfo) and tries each address in turn, each
+ *  with a fair share of the time left. source: a numeric local address to bind, or NULL.
+ *  SMTP_RESOLVE_FAILED, SMTP_CONNECT_FAILED (host, port and the last reason), SMTP_TIMED_OUT. */
+enum smtp_status smtp_net_connect(const struct smtp_address *address, const char *source,
+                                  uint64_t deadline_ns, int *fd, struct smtp_error *error)
+    SMTP_MUST_CHECK;
+
+/** Waits until the descriptor can be read (write false) or written. SMTP_OK or SMTP_TIMED_OUT. */
+enum smtp_status smtp_net_wait(int fd, bool write, uint64_t deadline_ns) SMTP_MUST_CHECK;
+
+/** Reads what is there, at least one octet. SMTP_CLOSED at end of file or reset, SMTP_TIMED_OUT. */
+enum smtp_status smtp_net_read(int fd, void *bytes, size_t capacity, uint64_t deadline_ns,
+                               size_t *len) SMTP_MUST_CHECK;
+
+/** Writes what the socket takes, at least one octet. SMTP_CLOSED, SMTP_TIMED_OUT. */
+enum smtp_status smtp_net_write(int fd, const struct iovec *parts, int part_count,
+                                uint64_t deadline_ns, size_t *len) SMTP_MUST_CHECK;
+
+#endif

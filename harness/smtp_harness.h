@@ -1,0 +1,122 @@
+/* smtp_harness.h - both ends of SMTP in one process, for someone writing a test: a server on a thread
+ * of its own, clients connected to it, and assertions on what was captured.
+ *
+ * Contract
+ *   Ownership  Everything handed out (clients, messages, texts) belongs to the harness and lives until
+ *              smtp_harness_stop. There is nothing else to free.
+ *   Threads    A harness belongs to the thread that started it; several harnesses may run at once. The
+ *              server's hooks run on the server's thread.
+ *   Errors     Calls that hand out something return NULL on failure, calls that assert return a status;
+ *              smtp_harness_failure says why in lines fit for a test's failure output.
+ *   Nothing here prints, exits, or needs a test framework: Criterion, cmocka, Check, Unity or a plain main.
+ *
+ * Example
+ *     struct smtp_harness *harness = smtp_harness_start(NULL, NULL);
+ *     struct smtp_client *client = smtp_harness_client(harness);
+ *     const char *to[] = {"bob@example.com"};
+ *     struct smtp_envelope envelope = {"ann@example.com", to, 1, NULL, NULL};
+ *     assert(smtp_client_send(client, &envelope, smtp_content_text("Subject: Hi\n\nHello\n"), NULL) == SMTP_OK);
+ *     const struct smtp_harness_message *message = smtp_harness_wait(harness, "to=bob@example.com");
+ *     assert(message != NULL && strcmp(smtp_harness_header(message, "Subject"), "Hi") == 0);
+ *     smtp_harness_stop(harness);
+ */
+#ifndef SMTP_HARNESS_H
+#define SMTP_HARNESS_H
+
+#include "smtp_client.h"
+#include "smtp_server.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct smtp_harness;
+struct smtp_harness_message;
+
+struct smtp_harness_options {
+    struct smtp_server_options server; /* the log hook stays usable: the harness calls it too */
+    struct smtp_client_options client; /* for smtp_harness_client and smtp_harness_connect */
+    uint64_t wait_ms;                  /* 5000: how long the waiting calls wait */
+    uint64_t stop_ms;                  /* 1000: how long open transactions may take at stop */
+};
+/** Sets every option to its default. */
+void smtp_harness_options_init(struct smtp_harness_options *options);
+
+/** Starts a server on a free port of 127.0.0.1 (or as the options say) and returns when it accepts.
+ *  options NULL: the defaults. NULL on failure, with *error (may be NULL) filled in. */
+struct smtp_harness *smtp_harness_start(const struct smtp_harness_options *options,
+                                        struct smtp_error *error);
+/** Closes the clients, stops the server, frees everything. NULL: nothing. */
+void smtp_harness_stop(struct smtp_harness *harness);
+
+/* ---- where it is ---- */
+const char *smtp_harness_host(const struct smtp_harness *harness); /* "127.0.0.1" */
+uint16_t smtp_harness_port(const struct smtp_harness *harness);
+const char *smtp_harness_url(const struct smtp_harness *harness); /* "smtp://127.0.0.1:41233" */
+struct smtp_server *smtp_harness_server(struct smtp_harness *harness);
+struct smtp_mailbox *smtp_harness_mailbox(struct smtp_harness *harness);
+
+/* ---- the other end ---- */
+/** A connected client: the same one each time; NULL when it cannot connect. */
+struct smtp_client *smtp_harness_client(struct smtp_harness *harness);
+/** A further connected client. */
+struct smtp_client *smtp_harness_connect(struct smtp_harness *harness);
+
+/* ---- waiting and asserting; the notation is 'FIELD OP VALUE ...', all must hold of one message:
+ *   FIELD  from to helo subject header.NAME text html source size attachments attachment.NAME
+ *          protocol count      (from and to are the envelope's)
+ *   OP     = !=   equal (addresses: domain in any case);   ~ !~   POSIX extended regular expression;
+ *          >= <=  numbers: size, attachments, count
+ *   VALUE  a word, or "quoted" with \" and \\
+ * like 'to=bob@example.com subject~"^Welcome" count=1'. NULL or "": any message. ---- */
+
+/** Waits (wait_ms) for the next message that it holds of, after the last one a wait returned. NULL:
+ *  none came; smtp_harness_failure shows the nearest message and what differed. */
+const struct smtp_harness_message *smtp_harness_wait(struct smtp_harness *harness,
+                                                     const char *expectation);
+/** Waits until the mailbox holds `count` messages. SMTP_OK or SMTP_TIMED_OUT. */
+enum smtp_status smtp_harness_wait_count(struct smtp_harness *harness, size_t count) SMTP_MUST_CHECK;
+/** Asserts on all messages captured so far and, until wait_ms is over, those to come: at least one (or
+ *  as many as `count` says) must match. SMTP_OK, SMTP_NOT_AS_EXPECTED, SMTP_BAD_ARGUMENT. */
+enum smtp_status smtp_harness_expect(struct smtp_harness *harness, const char *expectation)
+    SMTP_MUST_CHECK;
+/** Asserts that no (further, since the last wait) message that it holds of comes within `within_ms`. */
+enum smtp_status smtp_harness_expect_none(struct smtp_harness *harness, const char *expectation,
+                                          uint64_t within_ms) SMTP_MUST_CHECK;
+/** Why the last call failed, in lines; "" when none did. */
+const char *smtp_harness_failure(const struct smtp_harness *harness);
+
+/* ---- messages ---- */
+/** The i-th message captured (0-based), NULL beyond. */
+const struct smtp_harness_message *smtp_harness_message(struct smtp_harness *harness, size_t i);
+/** Its envelope and its octets. */
+const struct smtp_message *smtp_harness_envelope(const struct smtp_harness_message *message);
+/** The first header field of that name, unfolded, RFC 2047 words decoded to UTF-8; NULL: none. */
+const char *smtp_harness_header(const struct smtp_harness_message *message, const char *name);
+/** The i-th field of that name (0-based); NULL beyond. */
+const char *smtp_harness_header_at(const struct smtp_harness_message *message, const char *name,
+                                   size_t i);
+/** The first text/plain or text/html part that is no attachment, as UTF-8; NULL: none. */
+const char *smtp_harness_text(const struct smtp_harness_message *message);
+const char *smtp_harness_html(const struct smtp_harness_message *message);
+
+/** One leaf of the MIME tree. */
+struct smtp_harness_part {
+    const char *content_type; /* "text/plain", lower case */
+    const char *name;         /* file name, decoded; NULL: none */
+    bool attachment;          /* Content-Disposition: attachment, or it has a file name */
+    const char *bytes;        /* decoded (base64, quoted-printable); a NUL octet follows */
+    size_t size_bytes;
+};
+size_t smtp_harness_part_count(const struct smtp_harness_message *message);
+const struct smtp_harness_part *smtp_harness_part(const struct smtp_harness_message *message, size_t i);
+
+/* ---- the conversation ---- */
+/** What session `number` said (1 for the first), as a dialogue of "C: " and "S: " lines, secrets
+ *  masked, content as "C: " lines too; NULL: no such session. */
+const char *smtp_harness_transcript(struct smtp_harness *harness, uint64_t number);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,16 @@
+/* mailbox.h - the mailbox from the server's side; smtp_mailbox.h is the public one. */
+#ifndef SMTP_SERVER_MAILBOX_H
+#define SMTP_SERVER_MAILBOX_H
+
+#include "server/smtp_mailbox.h"
+
+/** NULL: out of memory. */
+struct smtp_mailbox *smtp_mailbox_new(void);
+void smtp_mailbox_free(struct smtp_mailbox *mailbox);
+
+/** Takes over the caller's reference, numbers the message, wakes the waiters. On SMTP_NO_MEMORY the
+ *  reference stays the caller's. */
+enum smtp_status smtp_mailbox_put(struct smtp_mailbox *mailbox, struct smtp_message *message)
+    SMTP_MUST_CHECK;
+
+#endif

@@ -1,0 +1,103 @@
+/* session.h - one SMTP session seen from the server: a state machine without I/O. Octets and the time
+ * go in; octets, events and a deadline come out. See smtp_server.h for the meaning of the options.
+ *
+ * The driver's loop:
+ *     smtp_server_session_receive(s, bytes, len, &used, now);
+ *     while (smtp_server_session_next_event(s, &event)) {
+ *         ... decide, then smtp_server_session_answer(s, verdict, reply, now) where the event asks
+ *     }
+ *     again while octets are left and used grows; then write smtp_server_session_pending(s) and
+ *     report with smtp_server_session_sent.
+ * A session with an open question takes no octets. Everything of one read is answered in one write.
+ */
+#ifndef SMTP_SERVER_PROTOCOL_SESSION_H
+#define SMTP_SERVER_PROTOCOL_SESSION_H
+
+#include "common/bytes.h"
+#include "server/smtp_server.h"
+
+struct smtp_server_session;
+
+/** What a session is made for; shared by all sessions of a server and constant while any lives. */
+struct smtp_server_session_config {
+    const char *hostname;
+    const char *greeting_text;
+    enum smtp_server_bare_line_end bare_line_end;
+    struct smtp_server_limits limits;
+    struct smtp_server_keywords keywords;
+    /** The stages the driver wants to be asked about, bits 1u << SMTP_SERVER_ASK_...; all others are
+     *  accepted (or, for VRFY, EXPN and unknown verbs, answered) without an event. */
+    unsigned asks;
+    /** Told of everything said, NULL for none; called from inside receive and answer. */
+    void (*log)(void *user, enum smtp_server_log_kind kind, struct smtp_span text);
+};
+
+/** What happened. For the ASK events the session waits for smtp_server_session_answer. */
+enum smtp_server_event_kind {
+    SMTP_SERVER_ASK_CONNECT,
+    SMTP_SERVER_ASK_HELO,    /* name, extended */
+    SMTP_SERVER_ASK_MAIL,    /* path, parameters */
+    SMTP_SERVER_ASK_RCPT,    /* path, parameters */
+    SMTP_SERVER_ASK_DATA,
+    SMTP_SERVER_ASK_MESSAGE, /* message: always asked; the event's reference is the driver's */
+    SMTP_SERVER_ASK_VRFY,    /* argument */
+    SMTP_SERVER_ASK_EXPN,    /* argument */
+    SMTP_SERVER_ASK_UNKNOWN, /* name (the verb), argument */
+    SMTP_SERVER_RESET,       /* a transaction was dropped; only when (1u << SMTP_SERVER_RESET) is in asks */
+};
+
+/** Its texts are NUL-terminated and live until the answer, or for RESET until the next call. */
+struct smtp_server_event {
+    enum smtp_server_event_kind kind;
+    bool extended;
+    const char *name;
+    const char *path;       /* without brackets */
+    const char *parameters; /* as given, "" for none */
+    const char *argument;
+    struct smtp_message *message;
+};
+
+/** peer: copied, for the messages. log_user: for config->log. NULL: out of memory. The session has
+ *  nothing pending until smtp_server_session_open. */
+struct smtp_server_session *smtp_server_session_new(const struct smtp_server_session_config *config,
+                                                    uint64_t number, const char *peer,
+                                                    void *log_user);
+void smtp_server_session_free(struct smtp_server_session *session);
+
+/** The connection is there: asks for CONNECT or greets. */
+void smtp_server_session_open(struct smtp_server_session *session, uint64_t now_ns);
+
+/** Takes octets in. *used < len: handle events, write what is pending, then call again with the rest.
+ *  SMTP_OK, or SMTP_NO_MEMORY (the session then ends with 421). */
+enum smtp_status smtp_server_session_receive(struct smtp_server_session *session, const char *bytes,
+                                             size_t len, size_t *used, uint64_t now_ns);
+
+/** What is owed to the peer; borrowed until the next call. */
+struct smtp_span smtp_server_session_pending(const struct smtp_server_session *session);
+void smtp_server_session_sent(struct smtp_server_session *session, size_t len);
+
+/** Takes the event, if there is one. */
+bool smtp_server_session_next_event(struct smtp_server_session *session,
+                                    struct smtp_server_event *event);
+/** Answers the question the last event asked. An empty reply (code 0) is the library's own. */
+void smtp_server_session_answer(struct smtp_server_session *session,
+                                enum smtp_server_verdict verdict,
+                                const struct smtp_server_reply *reply, uint64_t now_ns);
+
+/** When smtp_server_session_expire is due; SMTP_NEVER for never. */
+uint64_t smtp_server_session_deadline_ns(const struct smtp_server_session *session);
+/** The deadline has passed: 421, and the session ends. Earlier: nothing. */
+void smtp_server_session_expire(struct smtp_server_session *session, uint64_t now_ns);
+/** The server stops. Between transactions: 421 now. Inside one: when it has ended. */
+void smtp_server_session_shut_down(struct smtp_server_session *session, uint64_t now_ns);
+
+/** The session has ended: close when nothing is pending any more. */
+bool smtp_server_session_ended(const struct smtp_server_session *session);
+/** Whether receive would take octets: false while a question is open, too much is pending, or it ended. */
+bool smtp_server_session_wants_input(const struct smtp_server_session *session);
+
+/** For hooks: "" before HELO or EHLO. */
+const char *smtp_server_session_helo(const struct smtp_server_session *session);
+const char *smtp_server_session_protocol(const struct smtp_server_session *session);
+
+#endif

@@ -1,0 +1,242 @@
+/* smtp_server.h - the receiving half of SMTP (RFC 5321): a server on a thread of its own, and the
+ * mailbox of what it captured.
+ *
+ * Contract
+ *   Ownership  Options and hook tables are copied by smtp_server_new, strings included; the `user`
+ *              pointers stay the caller's. What a hook is given is borrowed until it returns.
+ *   Threads    smtp_server_new, _start, _run, _stop, _free and the readers may be called from any
+ *              thread; _start, _run and _free by one at a time. Hooks run on the loop's thread that the
+ *              session belongs to; with workers > 1, hooks of different sessions run at once.
+ *              Nothing global is touched: no signal handler, no atexit; SIGPIPE is never raised.
+ *   Errors     See smtp_status.h. No function prints or exits.
+ *
+ * Example: the article's server, without its gotcha
+ *     struct smtp_server *server;
+ *     struct smtp_error error;
+ *     if (smtp_server_new(&server, NULL, &error) != SMTP_OK ||
+ *         smtp_server_start(server, &error) != SMTP_OK) {
+ *         fprintf(stderr, "%s\n", error.message);
+ *         return 1;
+ *     }
+ *     printf("listening on %s\n", smtp_server_address(server, 0));
+ *     ... send mail to it, from this thread or any other ...
+ *     smtp_server_stop(server, 1000);
+ *     smtp_server_free(server);
+ */
+#ifndef SMTP_SERVER_H
+#define SMTP_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "smtp_mailbox.h"
+#include "smtp_status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct smtp_server;
+
+/* ---- hooks: one table, every row optional, each stage of a session ---- */
+
+/** What a hook answers. */
+enum smtp_server_verdict {
+    SMTP_ACCEPT,     /* go on; with the text of the reply where the hook gave one */
+    SMTP_REFUSE,     /* give the reply and undo the step */
+    SMTP_DISCONNECT, /* give the reply (421 where none was given), then close */
+};
+
+/** A reply for a hook to fill in; see smtp_server_reply. */
+struct smtp_server_reply {
+    int code;          /* 0: the library's own */
+    char enhanced[12]; /* like "5.7.1"; "": X.0.0 of the code's class */
+    char text[400];    /* lines are parted by '\n' */
+};
+
+/** Fills *reply in: a code from 200 to 599, an enhanced status code (RFC 3463) or NULL, a text. Returns
+ *  SMTP_ACCEPT for a 2yz or 3yz code and SMTP_REFUSE for any other, so that a hook can end with
+ *  `return smtp_server_reply(reply, 550, "5.1.1", "No such user");`. CR and other control octets in
+ *  the text become '?'. */
+enum smtp_server_verdict smtp_server_reply(struct smtp_server_reply *reply, int code,
+                                           const char *enhanced, const char *format, ...)
+    SMTP_PRINTF(4, 5);
+
+/** Who a hook is called for. */
+struct smtp_server_session_info {
+    uint64_t number;      /* 1 for the server's first session */
+    const char *peer;     /* "127.0.0.1:40112", "unix:" */
+    const char *helo;     /* "" before HELO or EHLO */
+    const char *protocol; /* "SMTP", "ESMTP"; "" before HELO or EHLO */
+    void **user;          /* yours, one a session, NULL at first; the close hook is the place to free it */
+};
+
+/** A line of a session's log, for the log hook. Secrets are masked before it is made. */
+enum smtp_server_log_kind {
+    SMTP_LOG_CONNECT, /* text: the peer */
+    SMTP_LOG_COMMAND, /* text: a command line without its CRLF, octets as they came */
+    SMTP_LOG_REPLY,   /* text: one reply line without its CRLF */
+    SMTP_LOG_CONTENT, /* text: message octets as they came, dots still stuffed, any split */
+    SMTP_LOG_NOTE,    /* text: what the server noticed, like "bare LF at octet 12 of the content" */
+    SMTP_LOG_CLOSE,   /* text: why */
+};
+struct smtp_server_log_entry {
+    enum smtp_server_log_kind kind;
+    uint64_t time_ns; /* monotonic clock */
+    const char *text; /* not NUL-terminated */
+    size_t len;
+};
+
+/** Each hook: `user` as given in the table; the session; what the stage is about; the reply it may
+ *  fill in. Without the hook: accept, but for vrfy (252), expn (502) and unknown (500). Where a hook
+ *  accepts, an empty *reply means the library's own text. */
+struct smtp_server_hooks {
+    void *user;
+    /** A connection, before the greeting. SMTP_REFUSE greets with the reply (554 where none was
+     *  given) and then waits for QUIT (RFC 5321 3.1). */
+    enum smtp_server_verdict (*connect)(void *user, const struct smtp_server_session_info *session,
+                                        struct smtp_server_reply *reply);
+    /** HELO or EHLO (extended) with a well-formed name. */
+    enum smtp_server_verdict (*helo)(void *user, const struct smtp_server_session_info *session,
+                                     const char *name, bool extended,
+                                     struct smtp_server_reply *reply);
+    /** MAIL: the reverse-path without its brackets ("" for <>) and the parameters as given. */
+    enum smtp_server_verdict (*mail)(void *user, const struct smtp_server_session_info *session,
+                                     const char *reverse_path, const char *parameters,
+                                     struct smtp_server_reply *reply);
+    /** RCPT, likewise. */
+    enum smtp_server_verdict (*rcpt)(void *user, const struct smtp_server_session_info *session,
+                                     const char *forward_path, const char *parameters,
+                                     struct smtp_server_reply *reply);
+    /** DATA, before 354. */
+    enum smtp_server_verdict (*data)(void *user, const struct smtp_server_session_info *session,
+                                     struct smtp_server_reply *reply);
+    /** A whole message, before it is captured and answered. The message has no number yet. Retain it to
+     *  keep it. SMTP_REFUSE: it is not captured. */
+    enum smtp_server_verdict (*message)(void *user, const struct smtp_server_session_info *session,
+                                        struct smtp_message *message,
+                                        struct smtp_server_reply *reply);
+    /** VRFY and EXPN with their argument. EXPN is offered in the EHLO reply only with this hook. */
+    enum smtp_server_verdict (*vrfy)(void *user, const struct smtp_server_session_info *session,
+                                     const char *argument, struct smtp_server_reply *reply);
+    enum smtp_server_verdict (*expn)(void *user, const struct smtp_server_session_info *session,
+                                     const char *argument, struct smtp_server_reply *reply);
+    /** A verb the library does not know, with its argument ("" for none). */
+    enum smtp_server_verdict (*unknown)(void *user, const struct smtp_server_session_info *session,
+                                        const char *verb, const char *argument,
+                                        struct smtp_server_reply *reply);
+    /** A transaction was dropped by RSET, HELO or EHLO. */
+    void (*reset)(void *user, const struct smtp_server_session_info *session);
+    /** The session is over; called once for each connect. */
+    void (*close)(void *user, const struct smtp_server_session_info *session);
+    /** Everything said, for logs and transcripts. */
+    void (*log)(void *user, const struct smtp_server_session_info *session,
+                const struct smtp_server_log_entry *entry);
+};
+
+/* ---- options ---- */
+
+/** What to do with content that holds a CR or LF outside a CRLF pair (RFC 5321 2.3.8). None of them
+ *  ever ends the content, which only CRLF.CRLF does. */
+enum smtp_server_bare_line_end {
+    SMTP_BARE_REFUSE,          /* default: take the content to its true end, then refuse it (554) */
+    SMTP_BARE_REFUSE_AND_CLOSE, /* refuse at once (554) and close */
+    SMTP_BARE_ACCEPT,          /* keep the octets as they are */
+};
+
+/** Limits. 0 means "no limit" but for the four of the addresses. */
+struct smtp_server_limits {
+    size_t local_part_octets;   /* 64, RFC 5321 4.5.3.1.1 */
+    size_t domain_octets;       /* 255, 4.5.3.1.2 */
+    size_t path_octets;         /* 256 with its brackets, 4.5.3.1.3 */
+    size_t command_line_octets; /* 512 with CRLF, 4.5.3.1.4; extensions add theirs (RFC 1870: 26, ...) */
+    size_t text_line_octets;    /* 1000 with CRLF, without the stuffed dot, 4.5.3.1.6 */
+    size_t recipients;          /* 100 a transaction, 4.5.3.1.8; beyond it 452 */
+    uint64_t message_octets;    /* 33554432 (32 MiB); offered with SIZE, RFC 1870 */
+    size_t errors;              /* 100 refused commands a session, then 421 */
+    size_t commands;            /* 0: none; commands a session, then 421 */
+    size_t messages;            /* 0: none; messages a session, then 421 */
+    size_t sessions;            /* 20000 at once; beyond it 421 as the greeting */
+    uint64_t command_timeout_ms; /* 300000 for one whole command, 4.5.3.2.7; then 421 */
+    uint64_t content_timeout_ms; /* 300000 without any octet of content; then 421 */
+    uint64_t session_timeout_ms; /* 3600000 for the whole session; then 421 */
+};
+
+/** Which EHLO keywords are offered and kept to. All on by default. */
+struct smtp_server_keywords {
+    bool pipelining;            /* RFC 2920 */
+    bool size;                  /* RFC 1870 */
+    bool eight_bit_mime;        /* RFC 6152 */
+    bool enhanced_status_codes; /* RFC 2034 */
+    bool help;                  /* RFC 5321 4.1.1.8 */
+};
+
+struct smtp_server_options {
+    /** Where to listen: "127.0.0.1:0", "[::1]:2525", "localhost:0", "unix:/path"; several at once. Numeric
+     *  addresses only: no name is ever looked up. NULL: "127.0.0.1:0". Port 0: a free one. */
+    const char *const *listen;
+    size_t listen_count;
+    /** The name in the greeting and the EHLO reply. NULL: "harness.test". */
+    const char *hostname;
+    /** What follows the name in the greeting. NULL: "ESMTP". */
+    const char *greeting_text;
+    /** Loops, each on a thread of its own, 1..64; 1 by default. */
+    unsigned workers;
+    enum smtp_server_bare_line_end bare_line_end;
+    struct smtp_server_limits limits;
+    struct smtp_server_keywords keywords;
+    struct smtp_server_hooks hooks;
+};
+
+/** Sets every option to its default. */
+void smtp_server_options_init(struct smtp_server_options *options);
+
+/* ---- life ---- */
+
+/** Makes a server that does not listen yet. options NULL: the defaults.
+ *  @return SMTP_OK, SMTP_BAD_ARGUMENT (which option, and its range), SMTP_NO_MEMORY. */
+enum smtp_status smtp_server_new(struct smtp_server **out, const struct smtp_server_options *options,
+                                 struct smtp_error *error) SMTP_MUST_CHECK;
+
+/** Binds, listens, starts the threads, and returns when connections are accepted: from here on
+ *  smtp_server_address tells the real ports. After smtp_server_stop it may be called again: a port
+ *  that was free then stays the server's own (the same port again).
+ *  @return SMTP_OK, SMTP_LISTEN_FAILED, SMTP_BAD_STATE (it runs already), SMTP_SYSTEM_FAILED. */
+enum smtp_status smtp_server_start(struct smtp_server *server, struct smtp_error *error)
+    SMTP_MUST_CHECK;
+
+/** The other choice: the caller's thread becomes the (first) loop until somebody stops it. `ready`
+ *  (may be NULL) is called on this thread when connections are accepted. */
+enum smtp_status smtp_server_run(struct smtp_server *server, void (*ready)(void *user), void *user,
+                                 struct smtp_error *error) SMTP_MUST_CHECK;
+
+/** Stops accepting, lets open transactions end, says 421 to sessions that are between transactions,
+ *  closes, and joins the threads. Sessions still open at the deadline are cut. Idempotent; from a
+ *  hook it is smtp_server_request_stop. When it returns (elsewhere), no hook runs any more.
+ *  @param deadline_ms  milliseconds for open transactions; 0 cuts at once. */
+void smtp_server_stop(struct smtp_server *server, uint64_t deadline_ms);
+
+/** Asks for the same and returns at once: async-signal-safe. Transactions have 1 s to end. The threads
+ *  are joined by smtp_server_stop or smtp_server_free; smtp_server_run returns by itself. */
+void smtp_server_request_stop(struct smtp_server *server);
+
+/** Stops (cutting) and frees, mailbox included; messages that others hold stay good. NULL: nothing. */
+void smtp_server_free(struct smtp_server *server);
+
+/* ---- what it tells ---- */
+
+/** The real address of listener i: "127.0.0.1:41233", "[::1]:41234", "unix:/path"; NULL beyond the
+ *  last, and before the first start. Borrowed until the next start or free. */
+const char *smtp_server_address(const struct smtp_server *server, size_t i);
+/** The real port of listener i; 0 for a Unix socket or beyond the last. */
+uint16_t smtp_server_port(const struct smtp_server *server, size_t i);
+/** The mailbox; lives as long as the server. */
+struct smtp_mailbox *smtp_server_mailbox(struct smtp_server *server);
+/** Sessions open now. */
+size_t smtp_server_session_count(const struct smtp_server *server);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
