@@ -1,0 +1,249 @@
+/* mailbox.c - see smtp_mailbox.h and mailbox.h.
+ * Knows: messages in the order of their numbers, and who waits. The only place where the server's
+ * threads and the user's meet, so the lock is held for a few stores, never for a predicate or a
+ * free. Does not know: sessions, what is in a message. */
+#include "server/mailbox.h"
+
+#include "common/clock.h"
+#include "server/message.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define FIRST_CAPACITY 64
+
+struct smtp_mailbox {
+    pthread_mutex_t lock;
+    pthread_cond_t came;            /* signalled under lock when a message came and waiters > 0 */
+    struct smtp_message **messages; /* under lock; message number n is at n - first */
+    size_t count;                   /* under lock */
+    size_t capacity;                /* under lock */
+    uint64_t first; /* under lock: the number of messages[0], also when count is 0 */
+    size_t waiters; /* under lock */
+};
+
+static bool init_condition(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+    if (pthread_condattr_init(&attributes) != 0) {
+        return false;
+    }
+    bool made = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 &&
+                pthread_cond_init(condition, &attributes) == 0;
+    pthread_condattr_destroy(&attributes);
+    return made;
+}
+
+struct smtp_mailbox *smtp_mailbox_new(void)
+{
+    struct smtp_mailbox *mailbox = calloc(1, sizeof *mailbox);
+    if (mailbox == NULL) {
+        return NULL;
+    }
+    if (pthread_mutex_init(&mailbox->lock, NULL) != 0) {
+        free(mailbox);
+        return NULL;
+    }
+    if (!init_condition(&mailbox->came)) {
+        pthread_mutex_destroy(&mailbox->lock);
+        free(mailbox);
+        return NULL;
+    }
+    mailbox->first = 1;
+    return mailbox;
+}
+
+void smtp_mailbox_free(struct smtp_mailbox *mailbox)
+{
+    if (mailbox == NULL) {
+        return;
+    }
+    smtp_mailbox_clear(mailbox);
+    pthread_cond_destroy(&mailbox->came);
+    pthread_mutex_destroy(&mailbox->lock);
+    free(mailbox);
+}
+
+/* A reader takes the lock too; that is no change a caller could see. */
+static struct smtp_mailbox *lock(const struct smtp_mailbox *mailbox)
+{
+    struct smtp_mailbox *locked = (struct smtp_mailbox *)(uintptr_t)mailbox;
+    pthread_mutex_lock(&locked->lock);
+    return locked;
+}
+
+static void unlock(struct smtp_mailbox *mailbox)
+{
+    pthread_mutex_unlock(&mailbox->lock);
+}
+
+/* Under lock. Doubling, so that a message costs a constant on average. */
+static bool make_room(struct smtp_mailbox *mailbox)
+{
+    if (mailbox->count < mailbox->capacity) {
+        return true;
+    }
+    size_t capacity = mailbox->capacity == 0 ? FIRST_CAPACITY : mailbox->capacity * 2;
+    struct smtp_message **grown =
+        reallocarray(mailbox->messages, capacity, sizeof(struct smtp_message *));
+    if (grown == NULL) {
+        return false;
+    }
+    mailbox->messages = grown;
+    mailbox->capacity = capacity;
+    return true;
+}
+
+enum smtp_status smtp_mailbox_put(struct smtp_mailbox *mailbox, struct smtp_message *message)
+{
+    int64_t now_unix_ns = smtp_clock_unix_ns();
+    lock(mailbox);
+    bool room = make_room(mailbox);
+    if (room) {
+        smtp_message_stamp(message, mailbox->first + mailbox->count, now_unix_ns);
+        mailbox->messages[mailbox->count++] = message;
+        if (mailbox->waiters > 0) {
+            pthread_cond_broadcast(&mailbox->came);
+        }
+    }
+    unlock(mailbox);
+    return room ? SMTP_OK : SMTP_NO_MEMORY;
+}
+
+struct smtp_mailbox_cursor smtp_mailbox_now(const struct smtp_mailbox *mailbox)
+{
+    return (struct smtp_mailbox_cursor){smtp_mailbox_captured(mailbox)};
+}
+
+uint64_t smtp_mailbox_captured(const struct smtp_mailbox *mailbox)
+{
+    struct smtp_mailbox *locked = lock(mailbox);
+    uint64_t captured = locked->first + locked->count - 1;
+    unlock(locked);
+    return captured;
+}
+
+size_t smtp_mailbox_count(const struct smtp_mailbox *mailbox)
+{
+    struct smtp_mailbox *locked = lock(mailbox);
+    size_t count = locked->count;
+    unlock(locked);
+    return count;
+}
+
+struct smtp_message *smtp_mailbox_get(const struct smtp_mailbox *mailbox, uint64_t number)
+{
+    struct smtp_message *message = NULL;
+    struct smtp_mailbox *locked = lock(mailbox);
+    if (number >= locked->first && number - locked->first < locked->count) {
+        message = smtp_message_retain(locked->messages[number - locked->first]);
+    }
+    unlock(locked);
+    return message;
+}
+
+/* Under lock, which it gives up while it waits. False: the deadline has passed. */
+static bool await_change(struct smtp_mailbox *mailbox, uint64_t deadline_ns)
+{
+    mailbox->waiters++;
+    int result = 0;
+    if (deadline_ns == SMTP_NEVER) {
+        result = pthread_cond_wait(&mailbox->came, &mailbox->lock);
+    } else {
+        const uint64_t ns_per_s = 1000 * SMTP_NS_PER_MS;
+        struct timespec until = {.tv_sec = (time_t)(deadline_ns / ns_per_s),
+                                 .tv_nsec = (long)(deadline_ns % ns_per_s)};
+        result = pthread_cond_timedwait(&mailbox->came, &mailbox->lock, &until);
+    }
+    mailbox->waiters--;
+    return result == 0;
+}
+
+/* A timeout of 0 looks once: its deadline is now. */
+static uint64_t deadline_of(uint64_t timeout_ms)
+{
+    uint64_t now_ns = smtp_clock_now_ns();
+    return timeout_ms == 0 ? now_ns : smtp_deadline_after(now_ns, timeout_ms);
+}
+
+enum smtp_status smtp_mailbox_wait(struct smtp_mailbox *mailbox, size_t count, uint64_t timeout_ms)
+{
+    uint64_t deadline_ns = deadline_of(timeout_ms);
+    bool in_time = timeout_ms > 0;
+    lock(mailbox);
+    while (mailbox->count < count && in_time) {
+        in_time = await_change(mailbox, deadline_ns);
+    }
+    bool held = mailbox->count >= count;
+    unlock(mailbox);
+    return held ? SMTP_OK : SMTP_TIMED_OUT;
+}
+
+/* The message after the cursor, waiting for it until the deadline; the cursor moves past it, and
+ * past what has been removed. NULL: none came. */
+static struct smtp_message *take_next(struct smtp_mailbox *mailbox,
+                                      struct smtp_mailbox_cursor *cursor, bool may_wait,
+                                      uint64_t deadline_ns)
+{
+    struct smtp_message *message = NULL;
+    lock(mailbox);
+    while (cursor->number + 1 >= mailbox->first + mailbox->count && may_wait) {
+        may_wait = await_change(mailbox, deadline_ns);
+    }
+    uint64_t next = cursor->number + 1 < mailbox->first ? mailbox->first : cursor->number + 1;
+    if (next < mailbox->first + mailbox->count) {
+        message = smtp_message_retain(mailbox->messages[next - mailbox->first]);
+        cursor->number = next;
+    }
+    unlock(mailbox);
+    return message;
+}
+
+enum smtp_status smtp_mailbox_next(struct smtp_mailbox *mailbox, struct smtp_mailbox_cursor *cursor,
+                                   smtp_message_predicate *predicate, void *user,
+                                   uint64_t timeout_ms, struct smtp_message **out)
+{
+    uint64_t deadline_ns = deadline_of(timeout_ms);
+    *out = NULL;
+    for (;;) {
+        struct smtp_message *message = take_next(mailbox, cursor, timeout_ms > 0, deadline_ns);
+        if (message == NULL) {
+            return SMTP_TIMED_OUT;
+        }
+        if (predicate == NULL || predicate(message, user)) {
+            *out = message;
+            return SMTP_OK;
+        }
+        smtp_message_release(message);
+    }
+}
+
+enum smtp_status smtp_mailbox_none(struct smtp_mailbox *mailbox, struct smtp_mailbox_cursor *cursor,
+                                   smtp_message_predicate *predicate, void *user,
+                                   uint64_t timeout_ms)
+{
+    struct smtp_message *message = NULL;
+    if (smtp_mailbox_next(mailbox, cursor, predicate, user, timeout_ms, &message) != SMTP_OK) {
+        return SMTP_OK;
+    }
+    smtp_message_release(message);
+    return SMTP_NOT_AS_EXPECTED;
+}
+
+void smtp_mailbox_clear(struct smtp_mailbox *mailbox)
+{
+    lock(mailbox);
+    struct smtp_message **removed = mailbox->messages;
+    size_t count = mailbox->count;
+    mailbox->first += count;
+    mailbox->messages = NULL;
+    mailbox->count = 0;
+    mailbox->capacity = 0;
+    unlock(mailbox);
+    for (size_t i = 0; i < count; i++) {
+        smtp_message_release(removed[i]);
+    }
+    free(removed);
+}
