@@ -1,0 +1,47 @@
+/* floor.c - the program: `floor sink`, or `floor source PORT SESSIONS MESSAGES SIZE
+ * step|pipelined`. Knows: its arguments. Does not know: how octets move (floor_sink.c,
+ * floor_source.c). */
+#include "tests/bench/floor.h"
+
+#include "common/bytes.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+static int usage(void)
+{
+    fputs("usage: floor sink | floor source PORT SESSIONS MESSAGES SIZE step|pipelined\n", stderr);
+    return 2;
+}
+
+static bool parse_load(char **words, struct floor_load *load)
+{
+    uint64_t port = 0, sessions = 0, messages = 0, size_octets = 0;
+    if (!smtp_span_to_u64(smtp_span_of(words[0]), UINT16_MAX, &port) ||
+        !smtp_span_to_u64(smtp_span_of(words[1]), FLOOR_SESSIONS_MAX, &sessions) ||
+        !smtp_span_to_u64(smtp_span_of(words[2]), UINT64_MAX, &messages) ||
+        !smtp_span_to_u64(smtp_span_of(words[3]), FLOOR_SIZE_MAX, &size_octets)) {
+        return false;
+    }
+    load->port = (uint16_t)port;
+    load->session_count = (size_t)sessions;
+    load->message_count = messages;
+    load->size_octets = (size_t)size_octets;
+    load->pipelined = strcmp(words[4], "pipelined") == 0;
+    return sessions > 0 && size_octets >= FLOOR_SIZE_MIN &&
+           (load->pipelined || strcmp(words[4], "step") == 0);
+}
+
+int main(int argc, char **argv)
+{
+    signal(SIGPIPE, SIG_IGN); /* a peer that has gone is told by write() */
+    if (argc == 2 && strcmp(argv[1], "sink") == 0) {
+        return floor_sink();
+    }
+    struct floor_load load;
+    if (argc != 7 || strcmp(argv[1], "source") != 0 || !parse_load(argv + 2, &load)) {
+        return usage();
+    }
+    return floor_source(&load);
+}
