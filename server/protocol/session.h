@@ -1,5 +1,6 @@
-/* session.h - one SMTP session seen from the server: a state machine without I/O. Octets and the time
- * go in; octets, events and a deadline come out. See smtp_server.h for the meaning of the options.
+/* session.h - one SMTP session seen from the server: a state machine without I/O. Octets and the
+ * time go in; octets, events and a deadline come out. See smtp_server.h for the meaning of the
+ * options.
  *
  * The driver's loop:
  *     smtp_server_session_receive(s, bytes, len, &used, now);
@@ -25,8 +26,8 @@ struct smtp_server_session_config {
     enum smtp_server_bare_line_end bare_line_end;
     struct smtp_server_limits limits;
     struct smtp_server_keywords keywords;
-    /** The stages the driver wants to be asked about, bits 1u << SMTP_SERVER_ASK_...; all others are
-     *  accepted (or, for VRFY, EXPN and unknown verbs, answered) without an event. */
+    /** The stages the driver wants to be asked about, bits 1u << SMTP_SERVER_ASK_...; all others
+     * are accepted (or, for VRFY, EXPN and unknown verbs, answered) without an event. */
     unsigned asks;
     /** Told of everything said, NULL for none; called from inside receive and answer. */
     void (*log)(void *user, enum smtp_server_log_kind kind, struct smtp_span text);
@@ -35,15 +36,16 @@ struct smtp_server_session_config {
 /** What happened. For the ASK events the session waits for smtp_server_session_answer. */
 enum smtp_server_event_kind {
     SMTP_SERVER_ASK_CONNECT,
-    SMTP_SERVER_ASK_HELO,    /* name, extended */
-    SMTP_SERVER_ASK_MAIL,    /* path, parameters */
-    SMTP_SERVER_ASK_RCPT,    /* path, parameters */
+    SMTP_SERVER_ASK_HELO, /* name, extended */
+    SMTP_SERVER_ASK_MAIL, /* path, parameters */
+    SMTP_SERVER_ASK_RCPT, /* path, parameters */
     SMTP_SERVER_ASK_DATA,
     SMTP_SERVER_ASK_MESSAGE, /* message: always asked; the event's reference is the driver's */
     SMTP_SERVER_ASK_VRFY,    /* argument */
     SMTP_SERVER_ASK_EXPN,    /* argument */
     SMTP_SERVER_ASK_UNKNOWN, /* name (the verb), argument */
-    SMTP_SERVER_RESET,       /* a transaction was dropped; only when (1u << SMTP_SERVER_RESET) is in asks */
+    SMTP_SERVER_RESET, /* a transaction was dropped; only when (1u << SMTP_SERVER_RESET) is in asks
+                        */
 };
 
 /** Its texts are NUL-terminated and live until the answer, or for RESET until the next call. */
@@ -67,8 +69,8 @@ void smtp_server_session_free(struct smtp_server_session *session);
 /** The connection is there: asks for CONNECT or greets. */
 void smtp_server_session_open(struct smtp_server_session *session, uint64_t now_ns);
 
-/** Takes octets in. *used < len: handle events, write what is pending, then call again with the rest.
- *  SMTP_OK, or SMTP_NO_MEMORY (the session then ends with 421). */
+/** Takes octets in. *used < len: handle events, write what is pending, then call again with the
+ * rest. SMTP_OK, or SMTP_NO_MEMORY (the session then ends with 421). */
 enum smtp_status smtp_server_session_receive(struct smtp_server_session *session, const char *bytes,
                                              size_t len, size_t *used, uint64_t now_ns);
 
@@ -93,7 +95,8 @@ void smtp_server_session_shut_down(struct smtp_server_session *session, uint64_t
 
 /** The session has ended: close when nothing is pending any more. */
 bool smtp_server_session_ended(const struct smtp_server_session *session);
-/** Whether receive would take octets: false while a question is open, too much is pending, or it ended. */
+/** Whether receive would take octets: false while a question is open, too much is pending, or it
+ * ended. */
 bool smtp_server_session_wants_input(const struct smtp_server_session *session);
 
 /** For hooks: "" before HELO or EHLO. */

@@ -1,0 +1,158 @@
+/* content.c - takes the content of DATA apart on its way in (RFC 5321 4.5.2).
+ * Knows: CRLF, leading dots and the end mark, under any split of the input; bare CR and LF; the
+ * length of lines. Does not know: headers, limits, replies (see session.c).
+ *
+ * The whole art is to do this in runs: a run is a stretch of input that is content as it stands,
+ * many lines as a rule, so that it can be copied at once. Runs end at dots that are taken out. */
+#include "server/protocol/content.h"
+
+#include <string.h>
+
+void smtp_content_decoder_init(struct smtp_content_decoder *decoder)
+{
+    *decoder = (struct smtp_content_decoder){.place = SMTP_CONTENT_LINE_START, .line_number = 1};
+}
+
+static void note_first(uint64_t *first, uint64_t octet)
+{
+    if (*first == 0) {
+        *first = octet;
+    }
+}
+
+static void measure_line(struct smtp_content_decoder *decoder)
+{
+    if (decoder->line_octets > decoder->longest_line) {
+        decoder->longest_line = decoder->line_octets;
+        decoder->longest_line_number = decoder->line_number;
+    }
+}
+
+static void end_line(struct smtp_content_decoder *decoder)
+{
+    measure_line(decoder);
+    decoder->line_octets = 0;
+    decoder->line_number++;
+    decoder->place = SMTP_CONTENT_LINE_START;
+}
+
+/* The input of one step, and the run that grows in it. */
+struct run {
+    const char *begin;
+    const char *at;      /* the next octet to look at */
+    const char *end;     /* of the input */
+    const char *next_lf; /* the first LF at or after `at` as far as searched, else `end` */
+};
+
+static uint64_t octet_at(const struct smtp_content_decoder *decoder, const struct run *run,
+                         const char *place)
+{
+    return decoder->wire_octets + (uint64_t)(place - run->begin) + 1;
+}
+
+static void advance(struct smtp_content_decoder *decoder, struct run *run, const char *to)
+{
+    decoder->line_octets += (uint64_t)(to - run->at);
+    run->at = to;
+}
+
+/* Inside a line: up to its CRLF, or past the bare CR or LF that is not one, or to the input's end.
+ */
+static void take_line(struct smtp_content_decoder *decoder, struct run *run)
+{
+    if (run->next_lf < run->at) {
+        const char *lf = memchr(run->at, '\n', (size_t)(run->end - run->at));
+        run->next_lf = lf != NULL ? lf : run->end;
+    }
+    const char *cr = memchr(run->at, '\r', (size_t)(run->next_lf - run->at));
+    if (cr != NULL) {
+        advance(decoder, run, cr + 1);
+        decoder->place = SMTP_CONTENT_LINE_CR;
+    } else if (run->next_lf < run->end) {
+        note_first(&decoder->bare_lf_at, octet_at(decoder, run, run->next_lf));
+        advance(decoder, run, run->next_lf + 1);
+    } else {
+        advance(decoder, run, run->end);
+    }
+}
+
+/* After a CR inside a line: the LF that makes it a line end, or else it was bare. */
+static void take_after_cr(struct smtp_content_decoder *decoder, struct run *run)
+{
+    if (*run->at == '\n') {
+        advance(decoder, run, run->at + 1);
+        end_line(decoder);
+    } else {
+        note_first(&decoder->bare_cr_at, octet_at(decoder, run, run->at) - 1);
+        decoder->place = SMTP_CONTENT_LINE;
+    }
+}
+
+static struct smtp_content_step step(struct smtp_content_decoder *decoder, const struct run *run,
+                                     struct smtp_span keep, bool ended)
+{
+    size_t used = (size_t)(run->at - run->begin);
+    decoder->wire_octets += used;
+    return (struct smtp_content_step){used, keep, ended};
+}
+
+/* After a dot at the start of a line and maybe a CR: the end mark, or content that goes on. The dot
+ * itself is gone in either case. True when the step is made. */
+static bool take_after_dot(struct smtp_content_decoder *decoder, struct run *run,
+                           struct smtp_content_step *out)
+{
+    struct smtp_span nothing = {run->begin, 0};
+    if (decoder->place == SMTP_CONTENT_DOT) {
+        if (*run->at != '\r') {
+            decoder->place = SMTP_CONTENT_LINE;
+            return false;
+        }
+        decoder->place = SMTP_CONTENT_DOT_CR;
+        run->at++;
+        *out = step(decoder, run, nothing, false);
+        return true;
+    }
+    if (*run->at == '\n') {
+        run->at++;
+        *out = step(decoder, run, nothing, true);
+        return true;
+    }
+    /* the CR was held back as a part of the end mark; it was a bare one of the line */
+    note_first(&decoder->bare_cr_at, decoder->wire_octets);
+    decoder->line_octets++;
+    decoder->place = SMTP_CONTENT_LINE;
+    *out = step(decoder, run, SMTP_SPAN("\r"), false);
+    return true;
+}
+
+struct smtp_content_step smtp_content_decode(struct smtp_content_decoder *decoder,
+                                             const char *bytes, size_t len)
+{
+    struct run run = {.begin = bytes, .at = bytes, .end = bytes + len, .next_lf = NULL};
+    struct smtp_content_step out;
+    if (len > 0 && (decoder->place == SMTP_CONTENT_DOT || decoder->place == SMTP_CONTENT_DOT_CR) &&
+        take_after_dot(decoder, &run, &out)) {
+        return out;
+    }
+    while (run.at < run.end) {
+        switch (decoder->place) {
+        case SMTP_CONTENT_LINE_START:
+            if (*run.at == '.') {
+                struct smtp_span keep = {bytes, (size_t)(run.at - bytes)};
+                decoder->place = SMTP_CONTENT_DOT;
+                run.at++;
+                return step(decoder, &run, keep, false);
+            }
+            decoder->place = SMTP_CONTENT_LINE;
+            break;
+        case SMTP_CONTENT_LINE_CR:
+            take_after_cr(decoder, &run);
+            break;
+        default:
+            take_line(decoder, &run);
+            break;
+        }
+    }
+    measure_line(decoder);
+    return step(decoder, &run, (struct smtp_span){bytes, len}, false);
+}

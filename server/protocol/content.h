@@ -1,0 +1,42 @@
+/* content.h - the octets after 354, taken apart on their way in (RFC 5321 4.1.1.4, 4.5.2). */
+#ifndef SMTP_SERVER_PROTOCOL_CONTENT_H
+#define SMTP_SERVER_PROTOCOL_CONTENT_H
+
+#include "common/bytes.h"
+
+enum smtp_content_place {
+    SMTP_CONTENT_LINE_START, /* after CRLF, or at the very beginning */
+    SMTP_CONTENT_DOT,        /* after a dot at the start of a line */
+    SMTP_CONTENT_DOT_CR,     /* after that dot and a CR */
+    SMTP_CONTENT_LINE,
+    SMTP_CONTENT_LINE_CR, /* after a CR inside a line */
+};
+
+/** Where it is, and what it noticed first; octets are counted from 1 as they came over the wire. */
+struct smtp_content_decoder {
+    enum smtp_content_place place;
+    uint64_t wire_octets;  /* taken so far, dots and end mark included */
+    uint64_t line_octets;  /* of the open line, without a stuffed dot */
+    uint64_t line_number;  /* of the open line, from 1 */
+    uint64_t longest_line; /* octets with CRLF */
+    uint64_t longest_line_number;
+    uint64_t bare_cr_at; /* octet; 0: none */
+    uint64_t bare_lf_at;
+};
+
+/** What one step came to. */
+struct smtp_content_step {
+    size_t used;           /* octets of the input it took */
+    struct smtp_span keep; /* octets of content; of the input, or constant */
+    bool ended;            /* the end mark was the last of what it took */
+};
+
+void smtp_content_decoder_init(struct smtp_content_decoder *decoder);
+
+/** Takes octets up to the next dot that is to be removed, the end mark, or the end of the input.
+ * Call again while octets are left and it has not ended. Only CRLF.CRLF ends content; a bare CR or
+ * LF is kept and noticed. Linear in the input, whatever it holds. */
+struct smtp_content_step smtp_content_decode(struct smtp_content_decoder *decoder,
+                                             const char *bytes, size_t len);
+
+#endif

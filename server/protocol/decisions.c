@@ -1,0 +1,230 @@
+/* decisions.c - going on once a step is accepted or refused: one row a question of session.h.
+ * Knows: what the session becomes and what the peer is told, either way. Does not know: who decided
+ * (a hook, or nobody was asked), syntax, octets. */
+#include "server/protocol/state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EHLO_TEXT_MAX 1024
+
+struct decision {
+    void (*accept)(struct smtp_server_session *session, const struct smtp_server_event *event,
+                   const struct smtp_server_reply *reply);
+    void (*refuse)(
+        struct smtp_server_session *session); /* undoes the step; NULL: nothing to undo */
+    int refusal_code; /* the library's own refusal, where a hook refuses without words */
+    const char *refusal_enhanced;
+    const char *refusal_text;
+};
+
+/* ---- connect ---- */
+
+static void greet(struct smtp_server_session *session, int code, const char *text)
+{
+    char line[400];
+    snprintf(line, sizeof line, "%s %s", session->config->hostname, text);
+    smtp_server_session_say(session, code, NULL, line);
+}
+
+static void accept_connect(struct smtp_server_session *session,
+                           const struct smtp_server_event *event,
+                           const struct smtp_server_reply *reply)
+{
+    (void)event;
+    greet(session, 220, reply->code != 0 ? reply->text : session->config->greeting_text);
+}
+
+/* RFC 5321 3.1: the connection stays until QUIT, unless the code itself says that it closes. */
+static void turn_away(struct smtp_server_session *session, const struct smtp_server_reply *reply)
+{
+    session->turned_away_with = reply->code != 0 ? reply->code : 554;
+    greet(session, session->turned_away_with,
+          reply->code != 0 ? reply->text : "No SMTP service here");
+    smtp_server_session_enter(session, session->turned_away_with == 421 ? SMTP_SERVER_ENDED
+                                                                        : SMTP_SERVER_TURNED_AWAY);
+}
+
+/* ---- HELO, EHLO ---- */
+
+static size_t add_line(char *text, size_t at, const char *line)
+{
+    int len = snprintf(text + at, EHLO_TEXT_MAX - at, "\n%s", line);
+    return at + (size_t)len;
+}
+
+static void say_extensions(struct smtp_server_session *session, const char *greeting)
+{
+    const struct smtp_server_keywords *keywords = &session->config->keywords;
+    char text[EHLO_TEXT_MAX];
+    size_t at = (size_t)snprintf(text, sizeof text, "%s%s%.300s", session->config->hostname,
+                                 greeting[0] != '\0' ? " " : "", greeting);
+    if (keywords->pipelining) {
+        at = add_line(text, at, "PIPELINING");
+    }
+    if (keywords->size) {
+        char line[32]; /* 0: no fixed maximum, RFC 1870 4 */
+        snprintf(line, sizeof line, "SIZE %llu",
+                 (unsigned long long)session->config->limits.message_octets);
+        at = add_line(text, at, line);
+    }
+    if (keywords->eight_bit_mime) {
+        at = add_line(text, at, "8BITMIME");
+    }
+    if (keywords->enhanced_status_codes) {
+        at = add_line(text, at, "ENHANCEDSTATUSCODES");
+    }
+    if ((session->config->asks & (1u << SMTP_SERVER_ASK_EXPN)) != 0) {
+        at = add_line(text, at, "EXPN");
+    }
+    if (keywords->help) {
+        add_line(text, at, "HELP");
+    }
+    smtp_server_session_say(session, 250, NULL, text);
+}
+
+/* RFC 5321 4.1.4: an accepted HELO or EHLO drops an open transaction, as RSET does. */
+static void accept_helo(struct smtp_server_session *session, const struct smtp_server_event *event,
+                        const struct smtp_server_reply *reply)
+{
+    char *helo = strdup(event->name);
+    if (helo == NULL) {
+        smtp_server_session_fail(session);
+        return;
+    }
+    free(session->helo);
+    session->helo = helo;
+    session->extended = event->extended;
+    smtp_server_session_reset(session);
+    if (event->extended) {
+        say_extensions(session, reply->code != 0 ? reply->text : "");
+    } else {
+        char text[400];
+        snprintf(text, sizeof text, "%s%s%s", session->config->hostname,
+                 reply->code != 0 ? " " : "", reply->code != 0 ? reply->text : "");
+        smtp_server_session_say(session, 250, NULL, text);
+    }
+    smtp_server_session_enter(session, SMTP_SERVER_READY);
+}
+
+/* ---- MAIL, RCPT, DATA ---- */
+
+static void accept_mail(struct smtp_server_session *session, const struct smtp_server_event *event,
+                        const struct smtp_server_reply *reply)
+{
+    (void)event;
+    smtp_server_session_say_or(session, reply, 250, "2.1.0", "Sender OK");
+    smtp_server_session_enter(session, SMTP_SERVER_MAIL);
+}
+
+static void refuse_mail(struct smtp_server_session *session)
+{
+    smtp_transaction_clear(&session->transaction);
+}
+
+static void accept_rcpt(struct smtp_server_session *session, const struct smtp_server_event *event,
+                        const struct smtp_server_reply *reply)
+{
+    (void)event;
+    smtp_transaction_settle_recipient(&session->transaction, true);
+    smtp_server_session_say_or(session, reply, 250, "2.1.5", "Recipient OK");
+    smtp_server_session_enter(session, SMTP_SERVER_RCPT);
+}
+
+static void refuse_rcpt(struct smtp_server_session *session)
+{
+    smtp_transaction_settle_recipient(&session->transaction, false);
+}
+
+static void accept_data(struct smtp_server_session *session, const struct smtp_server_event *event,
+                        const struct smtp_server_reply *reply)
+{
+    (void)event;
+    smtp_transaction_begin_content(&session->transaction);
+    smtp_server_session_say(session, 354, NULL,
+                            reply->code == 354 ? reply->text : "End data with <CRLF>.<CRLF>");
+    smtp_server_session_enter(session, SMTP_SERVER_CONTENT);
+}
+
+/* ---- the message ---- */
+
+static void end_transaction(struct smtp_server_session *session)
+{
+    smtp_transaction_clear(&session->transaction);
+    smtp_server_session_enter(session, SMTP_SERVER_READY);
+}
+
+static void accept_message(struct smtp_server_session *session,
+                           const struct smtp_server_event *event,
+                           const struct smtp_server_reply *reply)
+{
+    (void)event;
+    session->message_count++;
+    smtp_server_session_say_or(session, reply, 250, "2.0.0", "Message accepted");
+    end_transaction(session);
+}
+
+/* ---- the inquiries ---- */
+
+static void accept_vrfy(struct smtp_server_session *session, const struct smtp_server_event *event,
+                        const struct smtp_server_reply *reply)
+{
+    (void)event; /* RFC 5321 7.3: neither yes nor no */
+    smtp_server_session_say_or(session, reply, 252, "2.0.0", "Not verified; send it mail and see");
+}
+
+static void accept_expn(struct smtp_server_session *session, const struct smtp_server_event *event,
+                        const struct smtp_server_reply *reply)
+{
+    (void)event;
+    smtp_server_session_say_or(session, reply, 502, "5.5.1", "EXPN is not implemented");
+}
+
+static void accept_unknown(struct smtp_server_session *session,
+                           const struct smtp_server_event *event,
+                           const struct smtp_server_reply *reply)
+{
+    (void)event;
+    smtp_server_session_say_or(session, reply, 500, "5.5.1", "Command not recognized");
+}
+
+/* ---- the table ---- */
+
+static const struct decision decisions[] = {
+    [SMTP_SERVER_ASK_CONNECT] = {accept_connect, NULL, 554, NULL, "No SMTP service here"},
+    [SMTP_SERVER_ASK_HELO] = {accept_helo, NULL, 550, "5.7.1", "Not welcome by that name"},
+    [SMTP_SERVER_ASK_MAIL] = {accept_mail, refuse_mail, 550, "5.7.1", "Sender refused"},
+    [SMTP_SERVER_ASK_RCPT] = {accept_rcpt, refuse_rcpt, 550, "5.1.1", "Recipient refused"},
+    [SMTP_SERVER_ASK_DATA] = {accept_data, NULL, 554, "5.7.1", "Content refused"},
+    [SMTP_SERVER_ASK_MESSAGE] = {accept_message, end_transaction, 554, "5.7.1", "Message refused"},
+    [SMTP_SERVER_ASK_VRFY] = {accept_vrfy, NULL, 550, "5.1.1", "No such mailbox"},
+    [SMTP_SERVER_ASK_EXPN] = {accept_expn, NULL, 550, "5.1.1", "No such list"},
+    [SMTP_SERVER_ASK_UNKNOWN] = {accept_unknown, NULL, 500, "5.5.1", "Command not recognized"},
+};
+
+void smtp_server_decide(struct smtp_server_session *session, const struct smtp_server_event *event,
+                        enum smtp_server_verdict verdict, const struct smtp_server_reply *reply)
+{
+    const struct decision *decision = &decisions[event->kind];
+    switch (verdict) {
+    case SMTP_ACCEPT:
+        decision->accept(session, event, reply);
+        return;
+    case SMTP_REFUSE:
+        if (event->kind == SMTP_SERVER_ASK_CONNECT) {
+            turn_away(session, reply);
+            return;
+        }
+        smtp_server_session_say_or(session, reply, decision->refusal_code,
+                                   decision->refusal_enhanced, decision->refusal_text);
+        if (decision->refuse != NULL) {
+            decision->refuse(session);
+        }
+        return;
+    case SMTP_DISCONNECT:
+        break;
+    }
+    smtp_server_session_say_or(session, reply, 421, "4.3.2", "Closing");
+    smtp_server_session_enter(session, SMTP_SERVER_ENDED);
+}

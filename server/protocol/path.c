@@ -1,0 +1,301 @@
+/* path.c - see path.h. Reads each octet once, from left to right; knows grammar and lengths. Does
+ * not know which replies faults get, and never asks whether a domain exists. */
+#include "server/protocol/path.h"
+
+#include <string.h>
+
+#define LABEL_MAX 63 /* RFC 1035 2.3.4 */
+
+static unsigned char first(struct smtp_span text)
+{
+    return text.len > 0 ? (unsigned char)text.bytes[0] : 0;
+}
+
+static void skip(struct smtp_span *text, size_t len)
+{
+    text->bytes += len;
+    text->len -= len;
+}
+
+static bool take(struct smtp_span *text, char c)
+{
+    if (text->len == 0 || text->bytes[0] != c) {
+        return false;
+    }
+    skip(text, 1);
+    return true;
+}
+
+static bool is_let_dig(unsigned char c)
+{
+    return smtp_is_letter(c) || smtp_is_digit(c);
+}
+
+/* sub-domain = Let-dig [Ldh-str] */
+static bool take_label(struct smtp_span *text)
+{
+    size_t len = 0;
+    while (len < text->len &&
+           (is_let_dig((unsigned char)text->bytes[len]) || text->bytes[len] == '-')) {
+        len++;
+    }
+    if (len == 0 || len > LABEL_MAX || text->bytes[0] == '-' || text->bytes[len - 1] == '-') {
+        return false;
+    }
+    skip(text, len);
+    return true;
+}
+
+static bool take_domain(struct smtp_span *text)
+{
+    do {
+        if (!take_label(text)) {
+            return false;
+        }
+    } while (take(text, '.'));
+    return true;
+}
+
+/* Four numbers of 0..255, without leading zeros, parted by dots. */
+static bool is_ipv4(struct smtp_span text)
+{
+    for (int i = 0; i < 4; i++) {
+        size_t len = 0;
+        while (len < text.len && smtp_is_digit((unsigned char)text.bytes[len])) {
+            len++;
+        }
+        uint64_t number;
+        if (len > 3 || (len > 1 && text.bytes[0] == '0') ||
+            !smtp_span_to_u64((struct smtp_span){text.bytes, len}, 255, &number)) {
+            return false;
+        }
+        skip(&text, len);
+        if (i < 3 && !take(&text, '.')) {
+            return false;
+        }
+    }
+    return text.len == 0;
+}
+
+static bool is_hex(unsigned char c)
+{
+    return smtp_is_digit(c) || ((c | 32) >= 'a' && (c | 32) <= 'f');
+}
+
+/* Groups of 1..4 hex digits parted by ':', at most one "::", maybe an IPv4 address as the last two
+ * groups: IPv6-addr of RFC 5321 4.1.3. */
+static bool is_ipv6(struct smtp_span text)
+{
+    int groups = 0;
+    bool gap = false;
+    if (text.len >= 2 && text.bytes[0] == ':' && text.bytes[1] == ':') {
+        gap = true;
+        skip(&text, 2);
+    }
+    while (text.len > 0) {
+        size_t len = 0;
+        while (len < text.len && is_hex((unsigned char)text.bytes[len])) {
+            len++;
+        }
+        if (len < text.len && text.bytes[len] == '.') {
+            return is_ipv4(text) && (gap ? groups + 2 < 8 : groups + 2 == 8);
+        }
+        if (len == 0 || len > 4 || ++groups > 8) {
+            return false;
+        }
+        skip(&text, len);
+        if (text.len == 0) {
+            break;
+        }
+        if (!take(&text, ':') || text.len == 0) {
+            return false;
+        }
+        if (first(text) == ':') {
+            if (gap) {
+                return false;
+            }
+            gap = true;
+            skip(&text, 1);
+        }
+    }
+    return gap ? groups < 8 : groups == 8;
+}
+
+/* "[1.2.3.4]", "[IPv6:...]" or "[tag:content]" */
+static bool take_literal(struct smtp_span *text)
+{
+    static const struct smtp_span ipv6_tag = {"IPv6:", 5};
+    const char *close = text->len > 0 ? memchr(text->bytes, ']', text->len) : NULL;
+    if (first(*text) != '[' || close == NULL) {
+        return false;
+    }
+    struct smtp_span inside = {text->bytes + 1, (size_t)(close - text->bytes) - 1};
+    skip(text, inside.len + 2);
+    if (inside.len >= ipv6_tag.len &&
+        smtp_span_equal_nocase((struct smtp_span){inside.bytes, ipv6_tag.len}, ipv6_tag)) {
+        skip(&inside, ipv6_tag.len);
+        return is_ipv6(inside);
+    }
+    if (is_ipv4(inside)) {
+        return true;
+    }
+    size_t tag_len = 0;
+    while (tag_len < inside.len &&
+           (is_let_dig((unsigned char)inside.bytes[tag_len]) || inside.bytes[tag_len] == '-')) {
+        tag_len++;
+    }
+    bool tagged = tag_len > 0 && tag_len + 1 < inside.len && inside.bytes[tag_len] == ':' &&
+                  inside.bytes[tag_len - 1] != '-';
+    for (size_t i = tag_len; tagged && i < inside.len; i++) { /* dcontent */
+        unsigned char c = (unsigned char)inside.bytes[i];
+        tagged = c > 32 && c < 127 && c != '[' && c != '\\';
+    }
+    return tagged;
+}
+
+static bool is_atext(unsigned char c)
+{
+    return is_let_dig(c) || (c != 0 && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
+}
+
+/* Dot-string = Atom *("." Atom) */
+static bool take_dot_string(struct smtp_span *text)
+{
+    do {
+        size_t len = 0;
+        while (len < text->len && is_atext((unsigned char)text->bytes[len])) {
+            len++;
+        }
+        if (len == 0) {
+            return false;
+        }
+        skip(text, len);
+    } while (take(text, '.'));
+    return true;
+}
+
+/* Quoted-string: printable ASCII and space; backslash takes the next of these as it is. */
+static bool take_quoted_string(struct smtp_span *text)
+{
+    skip(text, 1);
+    while (text->len > 0 && first(*text) != '"') {
+        if (first(*text) == '\\') {
+            skip(text, 1);
+        }
+        if (text->len == 0 || first(*text) < 32 || first(*text) > 126) {
+            return false;
+        }
+        skip(text, 1);
+    }
+    return take(text, '"');
+}
+
+static bool take_local_part(struct smtp_span *text)
+{
+    return first(*text) == '"' ? take_quoted_string(text) : take_dot_string(text);
+}
+
+/* A-d-l = At-domain *("," At-domain), then ":" (RFC 5321 4.1.2, appendix F.2) */
+static bool take_source_route(struct smtp_span *text)
+{
+    do {
+        if (!take(text, '@') || !take_domain(text)) {
+            return false;
+        }
+    } while (take(text, ','));
+    return take(text, ':');
+}
+
+static bool take_domain_or_literal(struct smtp_span *text)
+{
+    return first(*text) == '[' ? take_literal(text) : take_domain(text);
+}
+
+static bool is_postmaster(struct smtp_span text)
+{
+    static const struct smtp_span postmaster = {"postmaster", 10};
+    return text.len > postmaster.len && text.bytes[postmaster.len] == '>' &&
+           smtp_span_equal_nocase((struct smtp_span){text.bytes, postmaster.len}, postmaster);
+}
+
+/* Mailbox = Local-part "@" ( Domain / address-literal ) */
+static enum smtp_path_fault take_mailbox(struct smtp_span *text,
+                                         const struct smtp_server_limits *limits)
+{
+    const char *local_part = text->bytes;
+    if (!take_local_part(text)) {
+        return SMTP_PATH_MALFORMED;
+    }
+    size_t local_part_len = (size_t)(text->bytes - local_part);
+    if (!take(text, '@')) {
+        return SMTP_PATH_MALFORMED;
+    }
+    const char *domain = text->bytes;
+    if (!take_domain_or_literal(text)) {
+        return SMTP_PATH_MALFORMED;
+    }
+    if (local_part_len > limits->local_part_octets) {
+        return SMTP_PATH_LOCAL_PART_TOO_LONG;
+    }
+    return (size_t)(text->bytes - domain) > limits->domain_octets ? SMTP_PATH_DOMAIN_TOO_LONG
+                                                                  : SMTP_PATH_OK;
+}
+
+static bool has_eight_bit(struct smtp_span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if ((unsigned char)text.bytes[i] > 127) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum smtp_path_fault take_path(struct smtp_span *text, enum smtp_path_kind kind,
+                                      const struct smtp_server_limits *limits)
+{
+    if (!take(text, '<')) {
+        return SMTP_PATH_MALFORMED;
+    }
+    if (kind == SMTP_REVERSE_PATH && take(text, '>')) {
+        return SMTP_PATH_OK;
+    }
+    if (kind == SMTP_FORWARD_PATH && is_postmaster(*text)) {
+        skip(text, sizeof "postmaster>" - 1);
+        return SMTP_PATH_OK;
+    }
+    if (first(*text) == '@' && !take_source_route(text)) {
+        return SMTP_PATH_MALFORMED;
+    }
+    enum smtp_path_fault fault = take_mailbox(text, limits);
+    if (fault != SMTP_PATH_OK) {
+        return fault;
+    }
+    return take(text, '>') ? SMTP_PATH_OK : SMTP_PATH_MALFORMED;
+}
+
+enum smtp_path_fault smtp_path_read(struct smtp_span *text, enum smtp_path_kind kind,
+                                    const struct smtp_server_limits *limits,
+                                    struct smtp_span *inside)
+{
+    struct smtp_span rest = *text;
+    enum smtp_path_fault fault = take_path(&rest, kind, limits);
+    if (fault == SMTP_PATH_MALFORMED) {
+        return has_eight_bit(*text) ? SMTP_PATH_EIGHT_BIT : SMTP_PATH_MALFORMED;
+    }
+    if (fault != SMTP_PATH_OK) {
+        return fault;
+    }
+    size_t len = text->len - rest.len;
+    if (len > limits->path_octets) {
+        return SMTP_PATH_TOO_LONG;
+    }
+    *inside = (struct smtp_span){text->bytes + 1, len - 2};
+    *text = rest;
+    return SMTP_PATH_OK;
+}
+
+bool smtp_is_domain_or_literal(struct smtp_span text, size_t max_octets)
+{
+    return text.len <= max_octets && take_domain_or_literal(&text) && text.len == 0;
+}

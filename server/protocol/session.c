@@ -1,0 +1,539 @@
+/* session.c - one session seen from the server: octets and the time go in; octets, events and a
+ * deadline come out. Cuts input into command lines and content, keeps the state, the deadlines and
+ * what is owed. Knows: the order of things (RFC 5321 3, 4.1.4), limits, timeouts, the end of the
+ * session. Does not know: verbs (verbs.c), decisions (decisions.c), sockets, TLS, threads, the
+ * clock. */
+#include "server/protocol/session.h"
+
+#include "common/deadline.h"
+#include "server/protocol/reply.h"
+#include "server/protocol/state.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BACKLOG_MAX (64u * 1024)           /* owed octets beyond which no more commands are taken */
+#define OUT_MAX (BACKLOG_MAX + 64u * 1024) /* and the longest reply of one command on top */
+#define STORAGE_KEPT 512u                  /* of each buffer, when it is empty */
+#define TEXTS_MAX (1u << 20)
+
+/* ---- life ---- */
+
+struct smtp_server_session *smtp_server_session_new(const struct smtp_server_session_config *config,
+                                                    uint64_t number, const char *peer,
+                                                    void *log_user)
+{
+    struct smtp_server_session *session = calloc(1, sizeof *session);
+    char *own_peer = strdup(peer);
+    if (session == NULL || own_peer == NULL) {
+        free(session);
+        free(own_peer);
+        return NULL;
+    }
+    session->config = config;
+    session->number = number;
+    session->log_user = log_user;
+    session->peer = own_peer;
+    session->state = SMTP_SERVER_CONNECTED;
+    session->line = SMTP_BUFFER(smtp_server_longest_line(config));
+    session->texts = SMTP_BUFFER(TEXTS_MAX);
+    session->out = SMTP_BUFFER(OUT_MAX);
+    session->step_deadline_ns = SMTP_NEVER;
+    session->session_deadline_ns = SMTP_NEVER;
+    smtp_transaction_init(&session->transaction);
+    return session;
+}
+
+void smtp_server_session_free(struct smtp_server_session *session)
+{
+    if (session == NULL) {
+        return;
+    }
+    if (session->event_waits) {
+        smtp_message_release(session->event.message);
+    }
+    smtp_transaction_free(&session->transaction);
+    smtp_buffer_free(&session->line);
+    smtp_buffer_free(&session->texts);
+    smtp_buffer_free(&session->out);
+    free(session->peer);
+    free(session->helo);
+    free(session);
+}
+
+/* ---- state ---- */
+
+static bool in_transaction(const struct smtp_server_session *session)
+{
+    return session->state == SMTP_SERVER_MAIL || session->state == SMTP_SERVER_RCPT ||
+           session->state == SMTP_SERVER_CONTENT;
+}
+
+void smtp_server_session_enter(struct smtp_server_session *session, enum smtp_server_state state)
+{
+    session->state = state;
+    if (state == SMTP_SERVER_ENDED) {
+        smtp_transaction_clear(&session->transaction);
+        smtp_buffer_clear(&session->line, 0);
+        return;
+    }
+    if (session->shutting_down && !in_transaction(session)) {
+        smtp_server_session_say(session, 421, "4.3.2", "Server is stopping, closing");
+        smtp_server_session_enter(session, SMTP_SERVER_ENDED);
+    }
+}
+
+/* Time for the next command counts from the last; octets that do not complete one buy no time. Time
+ * for content counts from the last octet. */
+static void set_step_deadline(struct smtp_server_session *session, uint64_t now_ns)
+{
+    const struct smtp_server_limits *limits = &session->config->limits;
+    session->step_deadline_ns = smtp_deadline_after(now_ns, session->state == SMTP_SERVER_CONTENT
+                                                                ? limits->content_timeout_ms
+                                                                : limits->command_timeout_ms);
+}
+
+void smtp_server_session_fail(struct smtp_server_session *session)
+{
+    if (session->state == SMTP_SERVER_ENDED) {
+        return;
+    }
+    smtp_server_session_enter(session,
+                              SMTP_SERVER_ENDED); /* frees what it can, so that 421 has room */
+    smtp_server_session_say(session, 421, "4.3.0", "Out of memory, closing");
+}
+
+void smtp_server_session_reset(struct smtp_server_session *session)
+{
+    if (!in_transaction(session)) {
+        return;
+    }
+    smtp_transaction_clear(&session->transaction);
+    if ((session->config->asks & (1u << SMTP_SERVER_RESET)) != 0) {
+        session->event = (struct smtp_server_event){.kind = SMTP_SERVER_RESET};
+        session->event_waits = true;
+    }
+}
+
+struct smtp_message_origin smtp_server_session_origin(const struct smtp_server_session *session)
+{
+    return (struct smtp_message_origin){
+        .session = session->number,
+        .helo = smtp_server_session_helo(session),
+        .peer = session->peer,
+        .protocol = smtp_server_session_protocol(session),
+    };
+}
+
+const char *smtp_server_session_helo(const struct smtp_server_session *session)
+{
+    return session->helo != NULL ? session->helo : "";
+}
+
+/* RFC 3848 */
+const char *smtp_server_session_protocol(const struct smtp_server_session *session)
+{
+    return session->helo == NULL ? "" : session->extended ? "ESMTP" : "SMTP";
+}
+
+/* ---- what is said ---- */
+
+static void log_text(const struct smtp_server_session *session, enum smtp_server_log_kind kind,
+                     struct smtp_span text)
+{
+    if (session->config->log != NULL) {
+        session->config->log(session->log_user, kind, text);
+    }
+}
+
+void smtp_server_session_note(struct smtp_server_session *session, const char *format, ...)
+{
+    if (session->config->log == NULL) {
+        return;
+    }
+    char text[160];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    log_text(session, SMTP_LOG_NOTE, smtp_span_of(text));
+}
+
+/* A peer may send credentials even where nothing asked for them: "AUTH mechanism ..." is masked. */
+static void log_command(const struct smtp_server_session *session, struct smtp_span line)
+{
+    struct smtp_span rest = line;
+    const char *space;
+    if (session->config->log == NULL || !smtp_command_take_word(&rest, SMTP_SPAN("AUTH ")) ||
+        (space = memchr(rest.bytes, ' ', rest.len)) == NULL) {
+        log_text(session, SMTP_LOG_COMMAND, line);
+        return;
+    }
+    char masked[128];
+    int len = snprintf(masked, sizeof masked, "%.*s ***",
+                       (int)(space - line.bytes > 100 ? 100 : space - line.bytes), line.bytes);
+    log_text(session, SMTP_LOG_COMMAND, (struct smtp_span){masked, (size_t)len});
+}
+
+static void log_replies(const struct smtp_server_session *session, struct smtp_span octets)
+{
+    while (session->config->log != NULL && octets.len > 0) {
+        const char *cr = memchr(octets.bytes, '\r', octets.len);
+        size_t len = (size_t)(cr - octets.bytes);
+        log_text(session, SMTP_LOG_REPLY, (struct smtp_span){octets.bytes, len});
+        octets.bytes += len + 2;
+        octets.len -= len + 2;
+    }
+}
+
+void smtp_server_session_say(struct smtp_server_session *session, int code, const char *enhanced,
+                             const char *text)
+{
+    size_t before = session->out.len;
+    bool coded = enhanced != NULL && session->config->keywords.enhanced_status_codes;
+    session->error_count += code >= 500 ? 1 : 0;
+    if (smtp_reply_append(&session->out, code, coded ? enhanced : NULL, text) != SMTP_OK) {
+        session->out.len = before; /* no half a reply */
+        smtp_server_session_enter(session, SMTP_SERVER_ENDED);
+        return;
+    }
+    struct smtp_span all = smtp_buffer_span(&session->out);
+    log_replies(session, (struct smtp_span){all.bytes + before, all.len - before});
+}
+
+void smtp_server_session_say_or(struct smtp_server_session *session,
+                                const struct smtp_server_reply *reply, int code,
+                                const char *enhanced, const char *text)
+{
+    if (reply->code == 0) {
+        smtp_server_session_say(session, code, enhanced, text);
+        return;
+    }
+    char of_class[] = {(char)('0' + reply->code / 100), '.', '0', '.', '0', '\0'};
+    const char *given = reply->enhanced[0] != '\0' ? reply->enhanced : of_class;
+    smtp_server_session_say(session, reply->code, reply->code / 100 == 3 ? NULL : given,
+                            reply->text);
+}
+
+/* ---- questions and answers ---- */
+
+static const struct smtp_server_reply own_words = {.code = 0};
+
+void smtp_server_session_ask(struct smtp_server_session *session,
+                             const struct smtp_server_event *event)
+{
+    bool wanted = event->kind == SMTP_SERVER_ASK_MESSAGE ||
+                  (session->config->asks & (1u << event->kind)) != 0;
+    if (!wanted) {
+        smtp_server_decide(session, event, SMTP_ACCEPT, &own_words);
+        return;
+    }
+    session->event = *event;
+    session->event_waits = true;
+    session->question_open = true;
+}
+
+bool smtp_server_session_next_event(struct smtp_server_session *session,
+                                    struct smtp_server_event *event)
+{
+    if (!session->event_waits) {
+        return false;
+    }
+    *event = session->event;
+    session->event_waits = false;
+    return true;
+}
+
+static void check_limits(struct smtp_server_session *session)
+{
+    size_t errors = session->config->limits.errors;
+    if (session->state != SMTP_SERVER_ENDED && errors != 0 && session->error_count >= errors) {
+        smtp_server_session_say(session, 421, "4.7.0", "Too many errors, closing");
+        smtp_server_session_enter(session, SMTP_SERVER_ENDED);
+    }
+}
+
+void smtp_server_session_answer(struct smtp_server_session *session,
+                                enum smtp_server_verdict verdict,
+                                const struct smtp_server_reply *reply, uint64_t now_ns)
+{
+    if (!session->question_open) {
+        return;
+    }
+    session->question_open = false;
+    if (session->state == SMTP_SERVER_ENDED) {
+        return; /* it timed out while the question was open */
+    }
+    smtp_server_decide(session, &session->event, verdict, reply != NULL ? reply : &own_words);
+    check_limits(session);
+    set_step_deadline(session, now_ns);
+}
+
+void smtp_server_session_open(struct smtp_server_session *session, uint64_t now_ns)
+{
+    session->session_deadline_ns =
+        smtp_deadline_after(now_ns, session->config->limits.session_timeout_ms);
+    log_text(session, SMTP_LOG_CONNECT, smtp_span_of(session->peer));
+    smtp_server_session_ask(session, &(struct smtp_server_event){.kind = SMTP_SERVER_ASK_CONNECT});
+    set_step_deadline(session, now_ns);
+}
+
+/* ---- command lines ---- */
+
+static void take_command(struct smtp_server_session *session, struct smtp_span line)
+{
+    size_t limit = session->config->limits.commands;
+    smtp_buffer_clear(&session->texts, STORAGE_KEPT);
+    log_command(session, line);
+    if (limit != 0 && ++session->command_count > limit) {
+        smtp_server_session_say(session, 421, "4.7.0", "Too many commands, closing");
+        smtp_server_session_enter(session, SMTP_SERVER_ENDED);
+        return;
+    }
+    smtp_server_execute(session, line);
+    check_limits(session);
+}
+
+static void take_overlong(struct smtp_server_session *session)
+{
+    session->overlong = false;
+    smtp_server_session_note(session, "a command line over the limit, its octets dropped");
+    smtp_server_refuse_overlong(session);
+    check_limits(session);
+}
+
+/* Keeps the part of a line whose end has not come. What is over every limit is dropped to its CRLF,
+ * so that no tail of it is ever taken for a command. */
+static void keep_part(struct smtp_server_session *session, const char *bytes, size_t len)
+{
+    session->last_octet = bytes[len - 1];
+    if (session->overlong) {
+        return;
+    }
+    enum smtp_status status = smtp_buffer_append(&session->line, bytes, len);
+    if (status == SMTP_NO_MEMORY) {
+        smtp_server_session_fail(session);
+    } else if (status != SMTP_OK) {
+        session->overlong = true;
+        smtp_buffer_clear(&session->line, STORAGE_KEPT);
+    }
+}
+
+/* The LF of the first CRLF, NULL for none; the CR may have come before. Only CRLF ends a line. */
+static const char *find_line_end(const struct smtp_server_session *session, const char *bytes,
+                                 size_t len)
+{
+    const char *from = bytes;
+    const char *lf;
+    while ((lf = memchr(from, '\n', (size_t)(bytes + len - from))) != NULL) {
+        bool part_waits = session->overlong || session->line.len > 0;
+        if (lf > bytes ? lf[-1] == '\r' : part_waits && session->last_octet == '\r') {
+            return lf;
+        }
+        from = lf + 1;
+    }
+    return NULL;
+}
+
+/* Takes one command line, or the part of it that is there; returns the octets taken. A line that
+ * came whole is read where it lies. */
+static size_t take_line(struct smtp_server_session *session, const char *bytes, size_t len)
+{
+    const char *lf = find_line_end(session, bytes, len);
+    if (lf == NULL) {
+        keep_part(session, bytes, len);
+        return len;
+    }
+    size_t used = (size_t)(lf - bytes) + 1;
+    if (!session->overlong && session->line.len > 0) {
+        keep_part(session, bytes, used);
+    }
+    if (session->overlong) {
+        take_overlong(session);
+    } else if (session->line.len > 0) {
+        struct smtp_span line = smtp_buffer_span(&session->line);
+        line.len -= 2;
+        take_command(session, line);
+        smtp_buffer_clear(&session->line, STORAGE_KEPT);
+    } else if (session->state != SMTP_SERVER_ENDED) {
+        take_command(session, (struct smtp_span){bytes, used - 2});
+    }
+    return used;
+}
+
+/* ---- content ---- */
+
+static void refuse_content(struct smtp_server_session *session)
+{
+    const struct smtp_transaction *transaction = &session->transaction;
+    const struct smtp_content_decoder *decoder = &transaction->decoder;
+    const struct smtp_server_limits *limits = &session->config->limits;
+    char text[160];
+    if (limits->message_octets != 0 && transaction->content_octets > limits->message_octets) {
+        smtp_server_session_say(session, 552, "5.3.4", "Message size exceeds the fixed maximum");
+    } else if (limits->text_line_octets != 0 && decoder->longest_line > limits->text_line_octets) {
+        snprintf(text, sizeof text, "Line too long: line %llu has %llu octets, %zu may be",
+                 (unsigned long long)decoder->longest_line_number,
+                 (unsigned long long)decoder->longest_line, limits->text_line_octets);
+        smtp_server_session_say(session, 500, "5.6.0", text);
+    } else {
+        bool lf_first = decoder->bare_cr_at == 0 ||
+                        (decoder->bare_lf_at != 0 && decoder->bare_lf_at < decoder->bare_cr_at);
+        snprintf(text, sizeof text, "Bare %s at octet %llu of the content; lines end in CRLF",
+                 lf_first ? "LF" : "CR",
+                 (unsigned long long)(lf_first ? decoder->bare_lf_at : decoder->bare_cr_at));
+        smtp_server_session_say(session, 554, "5.6.0", text);
+    }
+}
+
+/* Looked at after each step: what will be refused is not kept, so that memory stays within limits.
+ */
+static void judge_content(struct smtp_server_session *session)
+{
+    struct smtp_transaction *transaction = &session->transaction;
+    const struct smtp_content_decoder *decoder = &transaction->decoder;
+    const struct smtp_server_limits *limits = &session->config->limits;
+    bool bare = session->config->bare_line_end != SMTP_BARE_ACCEPT &&
+                (decoder->bare_cr_at != 0 || decoder->bare_lf_at != 0);
+    bool too_large =
+        limits->message_octets != 0 && transaction->content_octets > limits->message_octets;
+    bool long_line =
+        limits->text_line_octets != 0 && decoder->longest_line > limits->text_line_octets;
+    if (transaction->unwanted || (!bare && !too_large && !long_line)) {
+        return;
+    }
+    smtp_transaction_discard_content(transaction);
+    if (bare && decoder->bare_cr_at != 0) {
+        smtp_server_session_note(session, "bare CR at octet %llu of the content",
+                                 (unsigned long long)decoder->bare_cr_at);
+    }
+    if (bare && decoder->bare_lf_at != 0) {
+        smtp_server_session_note(session, "bare LF at octet %llu of the content",
+                                 (unsigned long long)decoder->bare_lf_at);
+    }
+    if (bare && session->config->bare_line_end == SMTP_BARE_REFUSE_AND_CLOSE) {
+        refuse_content(session);
+        smtp_server_session_enter(session, SMTP_SERVER_ENDED);
+    }
+}
+
+static void end_content(struct smtp_server_session *session)
+{
+    struct smtp_message_origin origin = smtp_server_session_origin(session);
+    if (session->transaction.unwanted) {
+        refuse_content(session);
+        smtp_transaction_clear(&session->transaction);
+        smtp_server_session_enter(session, SMTP_SERVER_READY);
+        check_limits(session);
+        return;
+    }
+    struct smtp_message *message = smtp_transaction_take_message(&session->transaction, &origin);
+    if (message == NULL) {
+        smtp_server_session_fail(session);
+        return;
+    }
+    smtp_server_session_ask(
+        session, &(struct smtp_server_event){.kind = SMTP_SERVER_ASK_MESSAGE, .message = message});
+}
+
+/* Takes octets of content up to the next dot to be removed, or the end; returns how many. */
+static size_t take_content(struct smtp_server_session *session, const char *bytes, size_t len)
+{
+    struct smtp_transaction *transaction = &session->transaction;
+    struct smtp_message_origin origin = smtp_server_session_origin(session);
+    struct smtp_content_step step = smtp_content_decode(&transaction->decoder, bytes, len);
+    log_text(session, SMTP_LOG_CONTENT, (struct smtp_span){bytes, step.used});
+    if (!smtp_transaction_keep(transaction, &origin, step.keep)) {
+        smtp_server_session_fail(session);
+        return step.used;
+    }
+    judge_content(session);
+    if (step.ended && session->state == SMTP_SERVER_CONTENT) {
+        end_content(session);
+    }
+    return step.used;
+}
+
+/* ---- the five calls, and time ---- */
+
+bool smtp_server_session_wants_input(const struct smtp_server_session *session)
+{
+    return session->state != SMTP_SERVER_ENDED && !session->question_open &&
+           !session->event_waits && session->out.len < BACKLOG_MAX;
+}
+
+enum smtp_status smtp_server_session_receive(struct smtp_server_session *session, const char *bytes,
+                                             size_t len, size_t *used, uint64_t now_ns)
+{
+    size_t at = 0;
+    bool stepped = false;
+    while (at < len && smtp_server_session_wants_input(session)) {
+        if (session->state == SMTP_SERVER_CONTENT) {
+            at += take_content(session, bytes + at, len - at);
+            stepped = true;
+        } else {
+            at += take_line(session, bytes + at, len - at);
+            stepped = stepped || (session->line.len == 0 && !session->overlong);
+        }
+    }
+    if (stepped) {
+        set_step_deadline(session, now_ns);
+    }
+    *used = session->state == SMTP_SERVER_ENDED ? len : at;
+    return SMTP_OK;
+}
+
+struct smtp_span smtp_server_session_pending(const struct smtp_server_session *session)
+{
+    return smtp_buffer_span(&session->out);
+}
+
+void smtp_server_session_sent(struct smtp_server_session *session, size_t len)
+{
+    smtp_buffer_take(&session->out, len);
+    if (session->out.len == 0) {
+        smtp_buffer_clear(&session->out, STORAGE_KEPT);
+    }
+}
+
+uint64_t smtp_server_session_deadline_ns(const struct smtp_server_session *session)
+{
+    if (session->state == SMTP_SERVER_ENDED) {
+        return SMTP_NEVER;
+    }
+    return session->question_open
+               ? session->session_deadline_ns
+               : smtp_deadline_earlier(session->step_deadline_ns, session->session_deadline_ns);
+}
+
+void smtp_server_session_expire(struct smtp_server_session *session, uint64_t now_ns)
+{
+    if (now_ns < smtp_server_session_deadline_ns(session)) {
+        return;
+    }
+    smtp_server_session_say(
+        session, 421, "4.4.2",
+        now_ns >= session->session_deadline_ns  ? "The session has taken too long, closing"
+        : session->state == SMTP_SERVER_CONTENT ? "Timed out waiting for content, closing"
+                                                : "Timed out waiting for a command, closing");
+    smtp_server_session_enter(session, SMTP_SERVER_ENDED);
+}
+
+void smtp_server_session_shut_down(struct smtp_server_session *session, uint64_t now_ns)
+{
+    (void)now_ns;
+    if (session->shutting_down || session->state == SMTP_SERVER_ENDED) {
+        return;
+    }
+    session->shutting_down = true;
+    if (!session->question_open) {
+        smtp_server_session_enter(session, session->state);
+    }
+}
+
+bool smtp_server_session_ended(const struct smtp_server_session *session)
+{
+    return session->state == SMTP_SERVER_ENDED;
+}

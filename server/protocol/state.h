@@ -1,0 +1,86 @@
+/* state.h - what a session knows, for the files of this folder only: session.c moves octets and
+ * time, verbs.c acts on commands, decisions.c goes on when the driver has decided. */
+#ifndef SMTP_SERVER_PROTOCOL_STATE_H
+#define SMTP_SERVER_PROTOCOL_STATE_H
+
+#include "common/bytes.h"
+#include "server/protocol/command.h"
+#include "server/protocol/session.h"
+#include "server/protocol/transaction.h"
+
+/* Order matters to nobody; each is a bit in a verb's "legal in". */
+enum smtp_server_state {
+    SMTP_SERVER_CONNECTED,   /* greeted the peer, no HELO or EHLO yet */
+    SMTP_SERVER_TURNED_AWAY, /* greeted it with a refusal: only QUIT is left (RFC 5321 3.1) */
+    SMTP_SERVER_READY,       /* after HELO or EHLO, between transactions */
+    SMTP_SERVER_MAIL,        /* a transaction is open, without a recipient */
+    SMTP_SERVER_RCPT,        /* with at least one */
+    SMTP_SERVER_CONTENT,     /* after 354 */
+    SMTP_SERVER_ENDED,
+};
+
+struct smtp_server_session {
+    const struct smtp_server_session_config *config;
+    uint64_t number;
+    void *log_user;
+    enum smtp_server_state state;
+    bool extended;      /* EHLO, not HELO */
+    bool shutting_down; /* 421 as soon as no transaction is open */
+    bool overlong;      /* the line that is coming in is over every limit; its octets are dropped */
+    char last_octet;    /* of an overlong line: its CR may come alone */
+    int turned_away_with; /* the greeting's code in SMTP_SERVER_TURNED_AWAY */
+    size_t error_count;
+    size_t command_count;
+    size_t message_count;
+    struct smtp_buffer line;  /* the part of a command line that came so far */
+    struct smtp_buffer texts; /* of an event, NUL-terminated */
+    struct smtp_buffer out;   /* owed to the peer */
+    char *peer;               /* owned */
+    char *helo;               /* owned; NULL before HELO or EHLO */
+    struct smtp_transaction transaction;
+    struct smtp_server_event event;
+    bool event_waits;   /* for next_event */
+    bool question_open; /* for answer */
+    uint64_t step_deadline_ns;
+    uint64_t session_deadline_ns;
+};
+
+/* ---- session.c ---- */
+
+/** The one place where the state changes. */
+void smtp_server_session_enter(struct smtp_server_session *session, enum smtp_server_state state);
+/** Gives a reply. enhanced: NULL for the replies that have none (greeting, EHLO, 3yz: RFC 2034). */
+void smtp_server_session_say(struct smtp_server_session *session, int code, const char *enhanced,
+                             const char *text);
+/** The same with what a hook filled in taking the place of what it names. */
+void smtp_server_session_say_or(struct smtp_server_session *session,
+                                const struct smtp_server_reply *reply, int code,
+                                const char *enhanced, const char *text);
+void smtp_server_session_note(struct smtp_server_session *session, const char *format, ...)
+    SMTP_PRINTF(2, 3);
+/** Out of memory, or a bound of our own: 421 and the end. */
+void smtp_server_session_fail(struct smtp_server_session *session);
+/** Asks the driver if it wants to be asked, else decides at once. event: its texts filled in. */
+void smtp_server_session_ask(struct smtp_server_session *session,
+                             const struct smtp_server_event *event);
+/** Drops the open transaction, if any; the driver hears of it if it wants to. */
+void smtp_server_session_reset(struct smtp_server_session *session);
+/** What a message of this session says of it. */
+struct smtp_message_origin smtp_server_session_origin(const struct smtp_server_session *session);
+
+/* ---- verbs.c ---- */
+
+/** The longest command line that any verb may have. */
+size_t smtp_server_longest_line(const struct smtp_server_session_config *config);
+/** Acts on one command line, without its CRLF. */
+void smtp_server_execute(struct smtp_server_session *session, struct smtp_span line);
+/** The command line was over the limit. */
+void smtp_server_refuse_overlong(struct smtp_server_session *session);
+
+/* ---- decisions.c ---- */
+
+/** Goes on with what was asked: the driver's answer, or acceptance where it was not asked. */
+void smtp_server_decide(struct smtp_server_session *session, const struct smtp_server_event *event,
+                        enum smtp_server_verdict verdict, const struct smtp_server_reply *reply);
+
+#endif

@@ -1,0 +1,498 @@
+/* verbs.c - the commands of RFC 5321 4.1.1: one row a verb, one function a row.
+ * Knows: where each is legal, its syntax, what it asks of the session. What happens once a step is
+ * accepted or refused stands in decisions.c. Does not know: octets on the wire, content, time. */
+#include "server/protocol/path.h"
+#include "server/protocol/state.h"
+
+#include <stdio.h>
+
+#define STATE(name) (1u << SMTP_SERVER_##name)
+#define IN_TRANSACTION (STATE(MAIL) | STATE(RCPT))
+#define AFTER_HELLO (STATE(READY) | IN_TRANSACTION)
+#define ALWAYS (STATE(CONNECTED) | AFTER_HELLO)
+
+#define SIZE_OCTETS 26      /* RFC 1870 3: what SIZE adds to the MAIL line */
+#define EIGHT_BIT_OCTETS 17 /* RFC 6152 2: what BODY adds to it */
+#define SIZE_DIGITS_MAX 20  /* RFC 1870 3 */
+#define HELP_TEXT_MAX 512
+
+enum argument_rule { NO_ARGUMENT, MAY_HAVE_ARGUMENT, NEEDS_ARGUMENT };
+
+struct verb {
+    struct smtp_span name;
+    unsigned legal_in;        /* states */
+    const char *out_of_order; /* the 503 elsewhere */
+    enum argument_rule argument;
+    const char *syntax;  /* for 501 and HELP */
+    size_t extra_octets; /* what extensions add to the line's limit */
+    void (*act)(struct smtp_server_session *session, struct smtp_span argument);
+};
+
+static const struct verb *find_verb(struct smtp_span name);
+static const struct verb *each_verb(size_t i);
+
+static void refuse_syntax(struct smtp_server_session *session, const char *syntax)
+{
+    char text[160];
+    snprintf(text, sizeof text, "Syntax: %s", syntax);
+    smtp_server_session_say(session, 501, "5.5.4", text);
+}
+
+/* ---- HELO, EHLO ---- */
+
+/* The text with a NUL behind it, for an event; it lives until the next command. */
+static const char *as_text(struct smtp_server_session *session, struct smtp_span span)
+{
+    char *text = smtp_buffer_reserve(&session->texts, span.len + 1);
+    if (text == NULL) {
+        smtp_server_session_fail(session);
+        return NULL;
+    }
+    smtp_bytes_copy(text, span);
+    text[span.len] = '\0';
+    smtp_buffer_added(&session->texts, span.len + 1);
+    return text;
+}
+
+static void hello(struct smtp_server_session *session, struct smtp_span name, bool extended)
+{
+    if (!smtp_is_domain_or_literal(name, session->config->limits.domain_octets)) {
+        smtp_server_session_say(session, 501, "5.5.4",
+                                "The name must be a domain or an address literal");
+        return;
+    }
+    const char *text = as_text(session, name);
+    if (text != NULL) {
+        smtp_server_session_ask(session, &(struct smtp_server_event){
+                                             .kind = SMTP_SERVER_ASK_HELO,
+                                             .name = text,
+                                             .extended = extended,
+                                         });
+    }
+}
+
+static void act_helo(struct smtp_server_session *session, struct smtp_span argument)
+{
+    hello(session, argument, false);
+}
+
+static void act_ehlo(struct smtp_server_session *session, struct smtp_span argument)
+{
+    hello(session, argument, true);
+}
+
+/* ---- MAIL, RCPT ---- */
+
+static void refuse_path(struct smtp_server_session *session, enum smtp_path_fault fault,
+                        enum smtp_path_kind kind, const char *syntax)
+{
+    switch (fault) {
+    case SMTP_PATH_EIGHT_BIT:
+        smtp_server_session_say(session, 501, kind == SMTP_REVERSE_PATH ? "5.1.7" : "5.1.3",
+                                "Octets above 127 in an address need SMTPUTF8");
+        break;
+    case SMTP_PATH_LOCAL_PART_TOO_LONG:
+        smtp_server_session_say(session, 501, "5.1.3", "Local part too long");
+        break;
+    case SMTP_PATH_DOMAIN_TOO_LONG:
+        smtp_server_session_say(session, 501, "5.1.3", "Domain too long");
+        break;
+    case SMTP_PATH_TOO_LONG:
+        smtp_server_session_say(session, 501, "5.1.3", "Path too long");
+        break;
+    default:
+        refuse_syntax(session, syntax);
+        break;
+    }
+}
+
+static void refuse_parameter(struct smtp_server_session *session, struct smtp_span keyword,
+                             const char *why)
+{
+    char text[160];
+    snprintf(text, sizeof text, "%.*s: %s", keyword.len > 40 ? 40 : (int)keyword.len, keyword.bytes,
+             why);
+    smtp_server_session_say(session, 501, "5.5.4", text);
+}
+
+static bool all_digits(struct smtp_span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (!smtp_is_digit((unsigned char)text.bytes[i])) {
+            return false;
+        }
+    }
+    return text.len > 0;
+}
+
+/* SIZE=n, RFC 1870 6. A number too large for us is over any limit. */
+static bool take_size(struct smtp_server_session *session, const struct smtp_parameter *parameter)
+{
+    uint64_t limit = session->config->limits.message_octets;
+    uint64_t declared;
+    if (!all_digits(parameter->value) || parameter->value.len > SIZE_DIGITS_MAX) {
+        refuse_parameter(session, parameter->keyword, "1 to 20 digits are needed");
+        return false;
+    }
+    if (!smtp_span_to_u64(parameter->value, UINT64_MAX, &declared)) {
+        declared = UINT64_MAX;
+    }
+    if (limit != 0 && declared > limit) {
+        smtp_server_session_say(session, 552, "5.3.4", "Message size exceeds the fixed maximum");
+        return false;
+    }
+    session->transaction.declared_octets = declared;
+    return true;
+}
+
+/* BODY=7BIT or BODY=8BITMIME, RFC 6152 2. */
+static bool take_body(struct smtp_server_session *session, const struct smtp_parameter *parameter)
+{
+    if (smtp_span_equal_nocase(parameter->value, SMTP_SPAN("7BIT")) ||
+        smtp_span_equal_nocase(parameter->value, SMTP_SPAN("8BITMIME"))) {
+        return true;
+    }
+    refuse_parameter(session, parameter->keyword, "7BIT or 8BITMIME is needed");
+    return false;
+}
+
+/* The parameters that MAIL may have; RCPT has none yet. */
+static const struct mail_parameter {
+    struct smtp_span keyword;
+    size_t offered; /* the bool of struct smtp_server_keywords */
+    bool (*take)(struct smtp_server_session *session, const struct smtp_parameter *parameter);
+} mail_parameters[] = {
+    {{"SIZE", 4}, offsetof(struct smtp_server_keywords, size), take_size},
+    {{"BODY", 4}, offsetof(struct smtp_server_keywords, eight_bit_mime), take_body},
+};
+#define MAIL_PARAMETER_COUNT (sizeof mail_parameters / sizeof *mail_parameters)
+
+static const struct mail_parameter *find_parameter(const struct smtp_server_session *session,
+                                                   struct smtp_span keyword)
+{
+    for (size_t i = 0; i < MAIL_PARAMETER_COUNT; i++) {
+        const bool *offered =
+            (const void *)((const char *)&session->config->keywords + mail_parameters[i].offered);
+        if (*offered && smtp_span_equal_nocase(keyword, mail_parameters[i].keyword)) {
+            return &mail_parameters[i];
+        }
+    }
+    return NULL;
+}
+
+/* Parameters are of extensions, and extensions need EHLO (RFC 5321 4.1.1.11: 555 for any other). */
+static bool take_parameters(struct smtp_server_session *session, struct smtp_span text,
+                            bool of_mail)
+{
+    unsigned seen = 0;
+    struct smtp_parameter parameter;
+    enum smtp_parameter_result result;
+    while ((result = smtp_parameter_next(&text, &parameter)) == SMTP_PARAMETER_TAKEN) {
+        const struct mail_parameter *row =
+            of_mail && session->extended ? find_parameter(session, parameter.keyword) : NULL;
+        if (row == NULL) {
+            smtp_server_session_say(session, 555, "5.5.4",
+                                    session->extended ? "Parameter not recognized"
+                                                      : "Parameters need EHLO");
+            return false;
+        }
+        unsigned bit = 1u << (row - mail_parameters);
+        if ((seen & bit) != 0) {
+            refuse_parameter(session, parameter.keyword, "given twice");
+            return false;
+        }
+        seen |= bit;
+        if (!row->take(session, &parameter)) {
+            return false;
+        }
+    }
+    if (result == SMTP_PARAMETER_MALFORMED) {
+        smtp_server_session_say(session, 501, "5.5.4",
+                                "Syntax: parameters are KEYWORD or KEYWORD=value");
+        return false;
+    }
+    return true;
+}
+
+static struct smtp_span trimmed_start(struct smtp_span text)
+{
+    while (text.len > 0 && text.bytes[0] == ' ') {
+        text.bytes++;
+        text.len--;
+    }
+    return text;
+}
+
+static bool over_message_limit(struct smtp_server_session *session)
+{
+    size_t limit = session->config->limits.messages;
+    if (limit == 0 || session->message_count < limit) {
+        return false;
+    }
+    smtp_server_session_say(session, 421, "4.7.0", "Too many messages in one session, closing");
+    smtp_server_session_enter(session, SMTP_SERVER_ENDED);
+    return true;
+}
+
+static const char mail_syntax[] = "MAIL FROM:<reverse-path> [parameters]";
+static const char rcpt_syntax[] = "RCPT TO:<forward-path> [parameters]";
+
+static void act_mail(struct smtp_server_session *session, struct smtp_span argument)
+{
+    struct smtp_span path;
+    if (over_message_limit(session)) {
+        return;
+    }
+    if (!smtp_command_take_word(&argument, SMTP_SPAN("FROM:"))) {
+        refuse_syntax(session, mail_syntax);
+        return;
+    }
+    enum smtp_path_fault fault =
+        smtp_path_read(&argument, SMTP_REVERSE_PATH, &session->config->limits, &path);
+    if (fault != SMTP_PATH_OK) {
+        refuse_path(session, fault, SMTP_REVERSE_PATH, mail_syntax);
+        return;
+    }
+    struct smtp_transaction *transaction = &session->transaction;
+    smtp_transaction_clear(transaction);
+    if (!take_parameters(session, argument, true)) {
+        return;
+    }
+    uint64_t declared = transaction->declared_octets;
+    if (smtp_transaction_set_reverse_path(transaction, path, trimmed_start(argument)) != SMTP_OK) {
+        smtp_server_session_fail(session);
+        return;
+    }
+    transaction->declared_octets = declared;
+    struct smtp_server_event event = {.kind = SMTP_SERVER_ASK_MAIL};
+    smtp_transaction_last_path(transaction, &event.path, &event.parameters);
+    smtp_server_session_ask(session, &event);
+}
+
+static void act_rcpt(struct smtp_server_session *session, struct smtp_span argument)
+{
+    struct smtp_transaction *transaction = &session->transaction;
+    struct smtp_span path;
+    if (!smtp_command_take_word(&argument, SMTP_SPAN("TO:"))) {
+        refuse_syntax(session, rcpt_syntax);
+        return;
+    }
+    enum smtp_path_fault fault =
+        smtp_path_read(&argument, SMTP_FORWARD_PATH, &session->config->limits, &path);
+    if (fault != SMTP_PATH_OK) {
+        refuse_path(session, fault, SMTP_FORWARD_PATH, rcpt_syntax);
+        return;
+    }
+    if (!take_parameters(session, argument, false)) {
+        return;
+    }
+    size_t limit = session->config->limits.recipients;
+    if (limit != 0 && transaction->envelope.recipient_count >= limit) {
+        smtp_server_session_say(session, 452, "4.5.3", "Too many recipients");
+        return;
+    }
+    if (smtp_transaction_propose_recipient(transaction, path, trimmed_start(argument)) != SMTP_OK) {
+        smtp_server_session_say(session, 452, "4.3.1", "Out of storage for recipients");
+        return;
+    }
+    struct smtp_server_event event = {.kind = SMTP_SERVER_ASK_RCPT};
+    smtp_transaction_last_path(transaction, &event.path, &event.parameters);
+    smtp_server_session_ask(session, &event);
+}
+
+/* ---- DATA, RSET, QUIT ---- */
+
+static void act_data(struct smtp_server_session *session, struct smtp_span argument)
+{
+    (void)argument;
+    smtp_server_session_ask(session, &(struct smtp_server_event){.kind = SMTP_SERVER_ASK_DATA});
+}
+
+static void act_rset(struct smtp_server_session *session, struct smtp_span argument)
+{
+    (void)argument;
+    smtp_server_session_reset(session);
+    smtp_server_session_say(session, 250, "2.0.0", "OK");
+    if (session->state != SMTP_SERVER_CONNECTED) {
+        smtp_server_session_enter(session, SMTP_SERVER_READY);
+    }
+}
+
+static void act_quit(struct smtp_server_session *session, struct smtp_span argument)
+{
+    (void)argument;
+    smtp_server_session_say(session, 221, "2.0.0", "Bye");
+    smtp_server_session_enter(session, SMTP_SERVER_ENDED);
+}
+
+/* ---- the inquiries ---- */
+
+static void act_noop(struct smtp_server_session *session, struct smtp_span argument)
+{
+    (void)argument;
+    smtp_server_session_say(session, 250, "2.0.0", "OK");
+}
+
+static void inquire(struct smtp_server_session *session, enum smtp_server_event_kind kind,
+                    struct smtp_span argument)
+{
+    const char *text = as_text(session, argument);
+    if (text != NULL) {
+        smtp_server_session_ask(session,
+                                &(struct smtp_server_event){.kind = kind, .argument = text});
+    }
+}
+
+static void act_vrfy(struct smtp_server_session *session, struct smtp_span argument)
+{
+    inquire(session, SMTP_SERVER_ASK_VRFY, argument);
+}
+
+static void act_expn(struct smtp_server_session *session, struct smtp_span argument)
+{
+    inquire(session, SMTP_SERVER_ASK_EXPN, argument);
+}
+
+static void act_help(struct smtp_server_session *session, struct smtp_span argument)
+{
+    char text[HELP_TEXT_MAX] = "Commands:";
+    if (!session->config->keywords.help) {
+        smtp_server_session_say(session, 502, "5.5.1", "HELP is not implemented");
+        return;
+    }
+    if (argument.len > 0) {
+        const struct verb *verb = find_verb(argument);
+        if (verb == NULL) {
+            smtp_server_session_say(session, 504, "5.5.4", "No help on that");
+            return;
+        }
+        snprintf(text, sizeof text, "Syntax: %s", verb->syntax);
+    } else {
+        size_t at = sizeof "Commands:" - 1;
+        const struct verb *verb;
+        for (size_t i = 0; (verb = each_verb(i)) != NULL && at < sizeof text; i++) {
+            at += (size_t)snprintf(text + at, sizeof text - at, " %s", verb->name.bytes);
+        }
+    }
+    smtp_server_session_say(session, 214, "2.0.0", text);
+}
+
+/* ---- the table: the only dispatch ---- */
+
+static const char hello_first[] = "Send EHLO or HELO first";
+
+static const struct verb verbs[] = {
+    /* name, legal in, elsewhere, argument, syntax, extra octets, act */
+    {{"EHLO", 4}, ALWAYS, "", NEEDS_ARGUMENT, "EHLO domain-or-literal", 0, act_ehlo},
+    {{"HELO", 4}, ALWAYS, "", NEEDS_ARGUMENT, "HELO domain", 0, act_helo},
+    {{"MAIL", 4},
+     STATE(READY),
+     "A transaction is open; RSET drops it",
+     NEEDS_ARGUMENT,
+     mail_syntax,
+     SIZE_OCTETS + EIGHT_BIT_OCTETS,
+     act_mail},
+    {{"RCPT", 4}, IN_TRANSACTION, "Send MAIL first", NEEDS_ARGUMENT, rcpt_syntax, 0, act_rcpt},
+    {{"DATA", 4},
+     STATE(RCPT),
+     "No transaction with an accepted recipient is open",
+     NO_ARGUMENT,
+     "DATA",
+     0,
+     act_data},
+    {{"RSET", 4}, ALWAYS, "", NO_ARGUMENT, "RSET", 0, act_rset},
+    {{"NOOP", 4}, ALWAYS, "", MAY_HAVE_ARGUMENT, "NOOP [text]", 0, act_noop},
+    {{"QUIT", 4}, ALWAYS | STATE(TURNED_AWAY), "", NO_ARGUMENT, "QUIT", 0, act_quit},
+    {{"VRFY", 4}, ALWAYS, "", NEEDS_ARGUMENT, "VRFY user-or-mailbox", 0, act_vrfy},
+    {{"EXPN", 4}, ALWAYS, "", NEEDS_ARGUMENT, "EXPN mailing-list", 0, act_expn},
+    {{"HELP", 4}, ALWAYS, "", MAY_HAVE_ARGUMENT, "HELP [verb]", 0, act_help},
+};
+#define VERB_COUNT (sizeof verbs / sizeof *verbs)
+
+static const struct verb *each_verb(size_t i)
+{
+    return i < VERB_COUNT ? &verbs[i] : NULL;
+}
+
+static const struct verb *find_verb(struct smtp_span name)
+{
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        if (smtp_span_equal_nocase(name, verbs[i].name)) {
+            return &verbs[i];
+        }
+    }
+    return NULL;
+}
+
+size_t smtp_server_longest_line(const struct smtp_server_session_config *config)
+{
+    size_t extra = 0;
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        extra = verbs[i].extra_octets > extra ? verbs[i].extra_octets : extra;
+    }
+    return config->limits.command_line_octets == 0 ? SIZE_MAX
+                                                   : config->limits.command_line_octets + extra;
+}
+
+static void refuse_order(struct smtp_server_session *session, const struct verb *verb)
+{
+    if (session->state == SMTP_SERVER_TURNED_AWAY) {
+        /* RFC 7504 3: after 521 nothing else is said */
+        int code = session->turned_away_with == 521 ? 521 : 503;
+        smtp_server_session_say(session, code, code == 521 ? "5.3.2" : "5.5.1",
+                                "No service here; only QUIT is left");
+    } else if (session->state == SMTP_SERVER_CONNECTED) {
+        smtp_server_session_say(session, 503, "5.5.1", hello_first);
+    } else {
+        smtp_server_session_say(session, 503, "5.5.1", verb->out_of_order);
+    }
+}
+
+static void unknown_verb(struct smtp_server_session *session, const struct smtp_command *command)
+{
+    const char *name = as_text(session, command->verb);
+    const char *argument = name != NULL ? as_text(session, command->argument) : NULL;
+    if (argument != NULL) {
+        name =
+            smtp_buffer_span(&session->texts).bytes; /* the second text may have moved the first */
+        smtp_server_session_ask(session, &(struct smtp_server_event){
+                                             .kind = SMTP_SERVER_ASK_UNKNOWN,
+                                             .name = name,
+                                             .argument = argument,
+                                         });
+    }
+}
+
+void smtp_server_refuse_overlong(struct smtp_server_session *session)
+{
+    smtp_server_session_say(session, 500, "5.5.2", "Line too long");
+}
+
+/* Every line gets exactly one reply: the first of these that applies, or the verb's own. */
+void smtp_server_execute(struct smtp_server_session *session, struct smtp_span line)
+{
+    struct smtp_command command = smtp_command_parse(line);
+    const struct verb *verb = find_verb(command.verb);
+    size_t limit = session->config->limits.command_line_octets;
+    size_t extra = verb != NULL ? verb->extra_octets : 0;
+    if (limit != 0 && line.len + 2 > limit + extra) {
+        smtp_server_refuse_overlong(session);
+    } else if (command.has_bare_line_end) {
+        smtp_server_session_note(session, "bare CR or LF in a command line");
+        smtp_server_session_say(session, 500, "5.5.2", "A bare CR or LF ends no command");
+    } else if (session->state == SMTP_SERVER_TURNED_AWAY &&
+               (verb == NULL || (verb->legal_in & STATE(TURNED_AWAY)) == 0)) {
+        refuse_order(session, verb);
+    } else if (verb == NULL) {
+        unknown_verb(session, &command);
+    } else if (command.has_control) {
+        smtp_server_session_say(session, 501, "5.5.2", "A control octet in the command");
+    } else if ((verb->legal_in & (1u << session->state)) == 0) {
+        refuse_order(session, verb);
+    } else if ((verb->argument == NO_ARGUMENT && command.argument.len > 0) ||
+               (verb->argument == NEEDS_ARGUMENT && command.argument.len == 0)) {
+        refuse_syntax(session, verb->syntax);
+    } else {
+        verb->act(session, command.argument);
+    }
+}
