@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""The house rules that a machine can check; scripts/lint runs this. Prints one line a breach."""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+# Who may include whose headers, and name whose functions. `tests` may all.
+ARROWS = {
+    "common": {"common"},
+    "client": {"client", "common"},
+    "server": {"server", "common"},
+    "harness": {"harness", "client", "server", "common"},
+}
+PUBLIC_HEADERS = {  # these include each other by plain name
+    "smtp_status.h": "common",
+    "smtp_client.h": "client",
+    "smtp_server.h": "server",
+    "smtp_mailbox.h": "server",
+    "smtp_harness.h": "harness",
+}
+PREFIXES = {"client": "smtp_client_", "server": "smtp_server_", "harness": "smtp_harness_"}
+
+# The cores (*/protocol/) see bytes and are told the time: nothing else, directly or through a header.
+CORE_SYSTEM_HEADERS = set(
+    "assert ctype errno inttypes limits stdarg stdbool stddef stdint stdio stdlib string strings sys/types".split()
+)
+
+BANNED = "strcpy strcat sprintf vsprintf strtok atoi atol gets gmtime localtime sleep usleep nanosleep".split()
+BANNED_IN_LIBRARIES = "printf puts perror exit abort atexit signal sigaction".split()  # no prints, nothing global
+SOCKET_CALLS = "send recv sendto recvfrom sendmsg recvmsg".split()  # outside common/
+
+FUNCTION_LINES = 60
+FILE_LINES = 500
+# Functions that may be longer, each with its reason.
+EXCUSED_FUNCTIONS = {}
+EXCUSED_FILES = {}
+
+root = pathlib.Path(__file__).resolve().parent.parent
+breaches = []
+
+
+def breach(path, line, text):
+    breaches.append(f"{path.relative_to(root)}:{line}: {text}")
+
+
+def without_comments(text):
+    """The code alone: comments blanked, line breaks kept, strings emptied but for includes."""
+
+    def blank(match):
+        token = match.group(0)
+        if token.startswith("/"):
+            return re.sub(r"[^\n]", " ", token)
+        return token if token.startswith("#") else '""' + "\\\n" * token.count("\n")
+
+    return re.sub(r'#include[^\n]*|/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', blank, text, flags=re.S)
+
+
+def includes(code):
+    for match in re.finditer(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', code, re.M):
+        yield code.count("\n", 0, match.start(2)) + 1, match.group(1) == "<", match.group(2)
+
+
+def folder_of(include):
+    return PUBLIC_HEADERS.get(include) or (include.split("/")[0] if "/" in include else None)
+
+
+def calls(code, names):
+    for match in re.finditer(r"(?<![\w.>])(" + "|".join(names) + r")\s*\(", code):
+        yield code.count("\n", 0, match.start()) + 1, match.group(1)
+
+
+def check_arrows(path, folder, code):
+    for line, is_system, include in includes(code):
+        target = folder_of(include)
+        if not is_system and target in {*ARROWS, "tests"} and target not in ARROWS[folder]:
+            breach(path, line, f"{folder}/ must not include {include}")
+    for other in PREFIXES.keys() - ARROWS[folder]:
+        for match in re.finditer(r"\b" + PREFIXES[other], code):
+            breach(path, code.count("\n", 0, match.start()) + 1, f"{folder}/ must not name {PREFIXES[other]}*")
+
+
+def system_headers(path, code, seen):
+    """(header, through which file) of all that the file includes, through the project's own headers too."""
+    for _, is_system, include in includes(code):
+        if is_system:
+            yield include, path
+            continue
+        below = [root / include, path.parent / include, root / (folder_of(include) or "") / include]
+        header = next((p for p in below if p.exists()), None)
+        if header and header not in seen:
+            seen.add(header)
+            yield from system_headers(header, without_comments(header.read_text()), seen)
+
+
+def check_core(path, code):
+    for header, through in system_headers(path, code, set()):
+        if header.removesuffix(".h") not in CORE_SYSTEM_HEADERS:
+            breach(path, 1, f"core includes <{header}> (in {through.relative_to(root)})")
+
+
+def check_calls(path, folder, code):
+    relative = path.relative_to(root)
+    in_library = folder in ("common", "client", "server") or (folder == "harness" and len(relative.parts) == 2)
+    banned = BANNED + (BANNED_IN_LIBRARIES if in_library and "examples" not in relative.parts else [])
+    banned += SOCKET_CALLS if folder not in ("common", "tests") else []
+    for line, name in calls(code, banned):
+        breach(path, line, f"{name}() is not used here")
+
+
+def check_functions(paths):
+    command = ["ctags", "-x", "--languages=C", "--langmap=C:.c.h", "--kinds-C=f", "--_xformat=%n %e %N %F", *map(str, paths)]
+    for entry in subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines():
+        first, last, name, path = entry.split(" ", 3)
+        length = int(last) - int(first) + 1 if last.isdigit() else 0
+        if length > FUNCTION_LINES and name not in EXCUSED_FUNCTIONS:
+            breach(pathlib.Path(path), first, f"{name}() has {length} lines, more than {FUNCTION_LINES}")
+
+
+def check_file(path):
+    folder = path.relative_to(root).parts[0]
+    text = path.read_text()
+    code = without_comments(text)
+    lines = text.count("\n")
+    if lines > FILE_LINES and str(path.relative_to(root)) not in EXCUSED_FILES:
+        breach(path, lines, f"{lines} lines, more than {FILE_LINES}")
+    if not text.lstrip().startswith("/*"):
+        breach(path, 1, "opens without a comment on what it knows")
+    for match in re.finditer(r"\b(TODO|FIXME|HACK)\b", text):
+        breach(path, text.count("\n", 0, match.start()) + 1, f"left open: {match.group(1)}")
+    if folder in ARROWS:
+        check_arrows(path, folder, code)
+    if "protocol" in path.relative_to(root).parts[:-1] and folder in ("client", "server"):
+        check_core(path, code)
+    check_calls(path, folder, code)
+
+
+def main():
+    paths = sorted(p for f in [*ARROWS, "tests"] for p in (root / f).rglob("*.[ch]"))
+    for path in paths:
+        check_file(path)
+    check_functions(paths)
+    print("\n".join(breaches), end="\n" if breaches else "")
+    return 1 if breaches else 0
+
+
+sys.exit(main())
