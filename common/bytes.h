@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
+#include <string.h>
 
 #include "common/smtp_status.h"
 
@@ -19,6 +19,13 @@ struct smtp_span {
 #define SMTP_SPAN(literal) ((struct smtp_span){(literal), sizeof(literal) - 1})
 
 struct smtp_span smtp_span_of(const char *text);
+/** memcpy that takes an empty span of whatever address. */
+static inline void smtp_bytes_copy(char *to, struct smtp_span from)
+{
+    if (from.len > 0) {
+        memcpy(to, from.bytes, from.len);
+    }
+}
 bool smtp_span_equal(struct smtp_span a, struct smtp_span b);
 /** Equal but for the case of ASCII letters. */
 bool smtp_span_equal_nocase(struct smtp_span a, struct smtp_span b);
