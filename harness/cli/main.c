@@ -1,5 +1,75 @@
-/* main.c - the program smtp-harness: finds the verb and hands over to it. */
-int main(void)
+/* main.c - the program smtp-harness: finds the verb and hands over to it. Knows no verb's options.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "harness/cli/nearest.h"
+#include "harness/cli/options.h"
+#include "harness/cli/verbs.h"
+
+struct verb {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *about;
+};
+
+static const struct verb verbs[] = {
+    {"selftest", smtp_verb_selftest,
+     "the main job: a server on a thread, clients against it, every message compared"},
+    {"serve", smtp_verb_serve, "an SMTP server in the foreground, until SIGINT or SIGTERM"},
+};
+static const size_t verb_count = sizeof verbs / sizeof *verbs;
+
+static void print_help(void)
 {
-    return 2;
+    printf("Both ends of SMTP in one process: a server that captures, clients that send.\n\n"
+           "Usage: smtp-harness [VERB] [OPTION]...\n\n"
+           "Without a verb it is selftest.\n\n");
+    for (size_t i = 0; i < verb_count; i++) {
+        printf("  %-10s  %s\n", verbs[i].name, verbs[i].about);
+    }
+    printf("  %-10s  this text; after a verb, the verb's own\n", "--help");
+    printf("  %-10s  the version\n\n", "--version");
+    printf("Exit status: 0 all held, 1 something did not hold, 2 wrong usage or could not run.\n\n"
+           "Examples:\n"
+           "  smtp-harness\n"
+           "  smtp-harness selftest --only plain-text -v\n"
+           "  smtp-harness serve --listen 127.0.0.1:2525 --print\n");
+}
+
+static int unknown_verb(const char *word)
+{
+    struct smtp_nearest nearest = {.typed = word};
+    for (size_t i = 0; i < verb_count; i++) {
+        smtp_nearest_offer(&nearest, verbs[i].name);
+    }
+    if (nearest.word != NULL) {
+        return smtp_cli_wrong("smtp-harness", "there is no verb '%s'; did you mean '%s'?", word,
+                              nearest.word);
+    }
+    return smtp_cli_wrong("smtp-harness", "there is no verb '%s'", word);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        return smtp_verb_selftest(argc, argv);
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        print_help();
+        return SMTP_EXIT_HELD;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("smtp-harness %s\n", SMTP_VERSION);
+        return SMTP_EXIT_HELD;
+    }
+    if (argv[1][0] == '-') {
+        return smtp_verb_selftest(argc, argv);
+    }
+    for (size_t i = 0; i < verb_count; i++) {
+        if (strcmp(argv[1], verbs[i].name) == 0) {
+            return verbs[i].run(argc - 1, argv + 1);
+        }
+    }
+    return unknown_verb(argv[1]);
 }

@@ -1,0 +1,183 @@
+/* options.c - reads a command line by a verb's table of options, and prints the help from the same
+ * table. Names the wrong word in every complaint, and the near one where there is one. */
+#include "harness/cli/options.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/bytes.h"
+#include "harness/cli/nearest.h"
+
+#define HELP_COLUMN 26 /* where the explanations begin */
+
+int smtp_cli_wrong(const char *program, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fprintf(stderr, "%s: ", program);
+    vfprintf(stderr, format, arguments);
+    fprintf(stderr, "\nTry '%s --help'.\n", program);
+    va_end(arguments);
+    return 2;
+}
+
+static void print_option(const struct smtp_cli_option *option)
+{
+    char left[64];
+    char letter[] = {option->letter == 0 ? ' ' : '-', option->letter == 0 ? ' ' : option->letter,
+                     option->letter == 0 ? ' ' : ',', '\0'};
+    snprintf(left, sizeof left, "  %s --%s%s%s", letter, option->name,
+             option->value_name != NULL ? " " : "",
+             option->value_name != NULL ? option->value_name : "");
+    printf("%-*s  %s\n", HELP_COLUMN, left, option->help);
+}
+
+static void print_help(const struct smtp_cli_usage *usage)
+{
+    printf("%s\n\nUsage: %s [OPTION]...\n\n", usage->about, usage->program);
+    for (size_t i = 0; i < usage->option_count; i++) {
+        print_option(&usage->options[i]);
+    }
+    printf("%-*s  this text\n\nExamples:\n", HELP_COLUMN, "  -h, --help");
+    for (size_t i = 0; i < sizeof usage->examples / sizeof *usage->examples; i++) {
+        printf("  %s\n", usage->examples[i]);
+    }
+}
+
+/** The row "--name" (of len octets) or "-x" speaks of; NULL: none. */
+static const struct smtp_cli_option *find(const struct smtp_cli_usage *usage, const char *word,
+                                          size_t len)
+{
+    for (size_t i = 0; i < usage->option_count; i++) {
+        const struct smtp_cli_option *option = &usage->options[i];
+        if (len == 2 && word[0] == '-' && option->letter != 0 && word[1] == option->letter) {
+            return option;
+        }
+        if (len > 2 && strlen(option->name) == len - 2 && memcmp(word, "--", 2) == 0 &&
+            memcmp(word + 2, option->name, len - 2) == 0) {
+            return option;
+        }
+    }
+    return NULL;
+}
+
+static void complain_of_unknown(const struct smtp_cli_usage *usage, const char *word, size_t len)
+{
+    if (word[0] != '-') {
+        smtp_cli_wrong(usage->program, "'%s' is not an option", word);
+        return;
+    }
+    char typed[64];
+    snprintf(typed, sizeof typed, "%.*s", (int)(len > 2 ? len - 2 : 0), len > 2 ? word + 2 : "");
+    struct smtp_nearest nearest = {.typed = typed};
+    for (size_t i = 0; i < usage->option_count; i++) {
+        smtp_nearest_offer(&nearest, usage->options[i].name);
+    }
+    if (nearest.word != NULL) {
+        smtp_cli_wrong(usage->program, "there is no option '%.*s'; did you mean '--%s'?", (int)len,
+                       word, nearest.word);
+    } else {
+        smtp_cli_wrong(usage->program, "there is no option '%.*s'", (int)len, word);
+    }
+}
+
+static bool set_number(const struct smtp_cli_usage *usage, const struct smtp_cli_option *option,
+                       const char *value)
+{
+    uint64_t number = 0;
+    if (!smtp_span_to_u64(smtp_span_of(value), option->max, &number) || number < option->min) {
+        smtp_cli_wrong(usage->program,
+                       "--%s takes a number from %" PRIu64 " to %" PRIu64 ", not '%s'",
+                       option->name, option->min, option->max, value);
+        return false;
+    }
+    *(uint64_t *)option->target = number;
+    return true;
+}
+
+static bool set_choice(const struct smtp_cli_usage *usage, const struct smtp_cli_option *option,
+                       const char *value)
+{
+    for (unsigned i = 0; option->choices[i] != NULL; i++) {
+        if (strcmp(option->choices[i], value) == 0) {
+            *(unsigned *)option->target = i;
+            return true;
+        }
+    }
+    smtp_cli_wrong(usage->program, "--%s takes %s, not '%s'", option->name, option->value_name,
+                   value);
+    return false;
+}
+
+static bool add_text(const struct smtp_cli_usage *usage, const struct smtp_cli_option *option,
+                     const char *value)
+{
+    struct smtp_cli_texts *texts = option->target;
+    if (texts->count == SMTP_CLI_TEXTS_MAX) {
+        smtp_cli_wrong(usage->program, "--%s is given more than %d times", option->name,
+                       SMTP_CLI_TEXTS_MAX);
+        return false;
+    }
+    texts->items[texts->count++] = value;
+    return true;
+}
+
+static bool set_value(const struct smtp_cli_usage *usage, const struct smtp_cli_option *option,
+                      const char *value)
+{
+    switch (option->kind) {
+    case SMTP_CLI_TEXT:
+        *(const char **)option->target = value;
+        return true;
+    case SMTP_CLI_TEXTS:
+        return add_text(usage, option, value);
+    case SMTP_CLI_NUMBER:
+        return set_number(usage, option, value);
+    case SMTP_CLI_CHOICE:
+        return set_choice(usage, option, value);
+    case SMTP_CLI_FLAG:
+        break;
+    }
+    smtp_cli_wrong(usage->program, "--%s takes no value", option->name);
+    return false;
+}
+
+/** Takes one option with its value from argv[*at] on, and moves *at past it. */
+static bool take(const struct smtp_cli_usage *usage, int argc, char **argv, int *at)
+{
+    const char *word = argv[(*at)++];
+    size_t len = strcspn(word, "=");
+    const struct smtp_cli_option *option = find(usage, word, len);
+    if (option == NULL) {
+        complain_of_unknown(usage, word, len);
+        return false;
+    }
+    if (word[len] == '=') {
+        return set_value(usage, option, word + len + 1);
+    }
+    if (option->kind == SMTP_CLI_FLAG) {
+        *(bool *)option->target = true;
+        return true;
+    }
+    if (*at == argc) {
+        smtp_cli_wrong(usage->program, "%s needs a value: %s", word, option->value_name);
+        return false;
+    }
+    return set_value(usage, option, argv[(*at)++]);
+}
+
+enum smtp_cli_parsed smtp_cli_parse(const struct smtp_cli_usage *usage, int argc, char **argv)
+{
+    for (int at = 1; at < argc;) {
+        if (strcmp(argv[at], "--help") == 0 || strcmp(argv[at], "-h") == 0) {
+            print_help(usage);
+            return SMTP_CLI_HELP;
+        }
+        if (!take(usage, argc, argv, &at)) {
+            return SMTP_CLI_WRONG;
+        }
+    }
+    return SMTP_CLI_RUN;
+}

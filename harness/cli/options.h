@@ -1,0 +1,61 @@
+/* options.h - the command line of every verb, read by one parser from one table a verb: what can be
+ * given, what it means, where it goes. Knows nothing of what the verbs do. */
+#ifndef SMTP_HARNESS_CLI_OPTIONS_H
+#define SMTP_HARNESS_CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum smtp_cli_kind {
+    SMTP_CLI_FLAG,   /* target: bool */
+    SMTP_CLI_TEXT,   /* target: const char *; borrowed from argv */
+    SMTP_CLI_TEXTS,  /* target: struct smtp_cli_texts; may be given again */
+    SMTP_CLI_NUMBER, /* target: uint64_t */
+    SMTP_CLI_CHOICE, /* target: unsigned, the index in choices */
+};
+
+#define SMTP_CLI_TEXTS_MAX 64 /* as many as a person gives; a bound, so that nothing is allocated  \
+                               */
+
+/** The values of an option that may be given more than once. */
+struct smtp_cli_texts {
+    const char *items[SMTP_CLI_TEXTS_MAX];
+    size_t count;
+};
+
+/** One row: "--name VALUE" or "-letter VALUE". */
+struct smtp_cli_option {
+    const char *name;
+    char letter;            /* 0: none */
+    const char *value_name; /* as the help shows it; NULL for a flag */
+    const char *help;       /* one line */
+    enum smtp_cli_kind kind;
+    void *target;
+    uint64_t min, max;          /* of a number */
+    const char *const *choices; /* of a choice; NULL ends them */
+};
+
+/** A verb as its help shows it. */
+struct smtp_cli_usage {
+    const char *program; /* "smtp-harness serve" */
+    const char *about;   /* one sentence */
+    const char *examples[3];
+    const struct smtp_cli_option *options;
+    size_t option_count;
+};
+
+enum smtp_cli_parsed {
+    SMTP_CLI_RUN,   /* all was understood */
+    SMTP_CLI_HELP,  /* --help was asked for and is printed: exit 0 */
+    SMTP_CLI_WRONG, /* what was wrong is said on standard error: exit 2 */
+};
+
+/** Reads argv[1..argc-1]: "--name VALUE", "--name=VALUE", "-l VALUE". No other words are taken. */
+enum smtp_cli_parsed smtp_cli_parse(const struct smtp_cli_usage *usage, int argc, char **argv);
+
+/** Complains on standard error in the one form all verbs use, and returns the exit status 2. */
+int smtp_cli_wrong(const char *program, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

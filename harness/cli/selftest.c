@@ -1,0 +1,166 @@
+/* selftest.c - the main job: runs the scenarios one after the other and reports what held. Does not
+ * know what a scenario does. */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "harness/cli/nearest.h"
+#include "harness/cli/options.h"
+#include "harness/cli/verbs.h"
+#include "harness/report/report.h"
+#include "harness/selftest/scenarios.h"
+
+struct selftest {
+    struct smtp_cli_texts only;
+    bool list, verbose, tap, json;
+};
+
+static bool is_wanted(const struct selftest *selftest, const char *name)
+{
+    for (size_t i = 0; i < selftest->only.count; i++) {
+        if (strcmp(selftest->only.items[i], name) == 0) {
+            return true;
+        }
+    }
+    return selftest->only.count == 0;
+}
+
+static int longest_name(void)
+{
+    size_t longest = 0;
+    for (size_t i = 0; i < smtp_scenario_count(); i++) {
+        size_t len = strlen(smtp_scenario_at(i)->name);
+        longest = len > longest ? len : longest;
+    }
+    return (int)longest;
+}
+
+static void list(void)
+{
+    int width = longest_name();
+    for (size_t i = 0; i < smtp_scenario_count(); i++) {
+        const struct smtp_scenario *scenario = smtp_scenario_at(i);
+        printf("%-*s  %s\n", width, scenario->name, scenario->about);
+    }
+}
+
+/** 0, or the exit status after complaining of a name that no scenario has. */
+static int check_names(const char *program, const struct selftest *selftest)
+{
+    for (size_t n = 0; n < selftest->only.count; n++) {
+        struct smtp_nearest nearest = {.typed = selftest->only.items[n]};
+        bool found = false;
+        for (size_t i = 0; i < smtp_scenario_count(); i++) {
+            const char *name = smtp_scenario_at(i)->name;
+            found = found || strcmp(name, nearest.typed) == 0;
+            smtp_nearest_offer(&nearest, name);
+        }
+        if (!found && nearest.word != NULL) {
+            return smtp_cli_wrong(program, "there is no scenario '%s'; did you mean '%s'?",
+                                  nearest.typed, nearest.word);
+        }
+        if (!found) {
+            return smtp_cli_wrong(program, "there is no scenario '%s'; --list names them",
+                                  nearest.typed);
+        }
+    }
+    return 0;
+}
+
+static bool run_one(struct smtp_report *report, const struct smtp_scenario *scenario, bool verbose)
+{
+    struct smtp_trial *trial = smtp_trial_new();
+    if (trial == NULL) {
+        return false;
+    }
+    uint64_t begin_ns = smtp_clock_now_ns();
+    bool held = smtp_trial_run(trial, scenario);
+    struct smtp_report_result result = {
+        .name = scenario->name,
+        .outcome = held ? SMTP_REPORT_PASSED : SMTP_REPORT_FAILED,
+        .elapsed_ns = smtp_clock_now_ns() - begin_ns,
+        .detail = smtp_trial_detail(trial),
+        .dialogue = held && !verbose ? "" : smtp_trial_dialogue(trial),
+    };
+    if (held && smtp_trial_was_skipped(trial)) {
+        result.outcome = SMTP_REPORT_SKIPPED;
+    }
+    smtp_report_add(report, &result);
+    smtp_trial_free(trial);
+    return true;
+}
+
+static int run(const struct selftest *selftest)
+{
+    struct smtp_report report = {
+        .form = selftest->tap    ? &smtp_report_tap
+                : selftest->json ? &smtp_report_json
+                                 : &smtp_report_lines,
+        .out = stdout,
+        .colour = smtp_report_wants_colour(stdout),
+        .name_width = longest_name(),
+    };
+    for (size_t i = 0; i < smtp_scenario_count(); i++) {
+        report.planned += is_wanted(selftest, smtp_scenario_at(i)->name);
+    }
+    smtp_report_begin(&report);
+    for (size_t i = 0; i < smtp_scenario_count(); i++) {
+        const struct smtp_scenario *scenario = smtp_scenario_at(i);
+        if (is_wanted(selftest, scenario->name) && !run_one(&report, scenario, selftest->verbose)) {
+            fprintf(stderr, "smtp-harness: out of memory\n");
+            return SMTP_EXIT_USAGE;
+        }
+    }
+    return smtp_report_end(&report) ? SMTP_EXIT_HELD : SMTP_EXIT_NOT_HELD;
+}
+
+int smtp_verb_selftest(int argc, char **argv)
+{
+    struct selftest selftest = {.list = false};
+    const struct smtp_cli_option options[] = {
+        {.name = "list",
+         .kind = SMTP_CLI_FLAG,
+         .target = &selftest.list,
+         .help = "names the scenarios and what each is about"},
+        {.name = "only",
+         .value_name = "NAME",
+         .kind = SMTP_CLI_TEXTS,
+         .target = &selftest.only,
+         .help = "runs this scenario; may be given again"},
+        {.name = "verbose",
+         .letter = 'v',
+         .kind = SMTP_CLI_FLAG,
+         .target = &selftest.verbose,
+         .help = "shows each dialogue, client left, server right"},
+        {.name = "tap",
+         .kind = SMTP_CLI_FLAG,
+         .target = &selftest.tap,
+         .help = "tells the results in TAP version 13"},
+        {.name = "json",
+         .kind = SMTP_CLI_FLAG,
+         .target = &selftest.json,
+         .help = "tells the results as JSON, one object a line"},
+    };
+    const struct smtp_cli_usage usage = {
+        .program = "smtp-harness selftest",
+        .about = "The main job: starts the server on a background thread, drives clients against\n"
+                 "it, and compares every message captured. Exit status 0: all scenarios held.",
+        .examples = {"smtp-harness selftest", "smtp-harness selftest --only ten-mebibytes -v",
+                     "smtp-harness selftest --json | jq -r 'select(.result == \"failed\").name'"},
+        .options = options,
+        .option_count = sizeof options / sizeof *options,
+    };
+    enum smtp_cli_parsed parsed = smtp_cli_parse(&usage, argc, argv);
+    if (parsed != SMTP_CLI_RUN) {
+        return parsed == SMTP_CLI_HELP ? SMTP_EXIT_HELD : SMTP_EXIT_USAGE;
+    }
+    if (selftest.tap && selftest.json) {
+        return smtp_cli_wrong(usage.program, "--tap and --json exclude each other");
+    }
+    if (selftest.list) {
+        list();
+        return SMTP_EXIT_HELD;
+    }
+    int wrong = check_names(usage.program, &selftest);
+    return wrong != 0 ? wrong : run(&selftest);
+}

@@ -1,0 +1,69 @@
+/* json.c - the form for programs: one JSON object a line, the sum as the last one. */
+#include "harness/report/report.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/report/text.h"
+
+/** The text as a JSON string; where it is not UTF-8, escaped first. */
+static json_t *string_of(const char *text)
+{
+    json_t *string = json_string(text);
+    if (string != NULL) {
+        return string;
+    }
+    char *escaped = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&escaped, &len);
+    if (out == NULL) {
+        return json_null();
+    }
+    smtp_text_escape(out, text, strlen(text));
+    fclose(out);
+    string = json_string(escaped);
+    free(escaped);
+    return string;
+}
+
+static double ms_of(uint64_t elapsed_ns)
+{
+    return (double)(elapsed_ns / 1000) / 1000.0; /* whole microseconds are precise enough */
+}
+
+static void print_line(FILE *out, json_t *object)
+{
+    if (object != NULL) {
+        json_dumpf(object, out, JSON_COMPACT | JSON_REAL_PRECISION(9));
+        fputc('\n', out);
+        json_decref(object);
+    }
+}
+
+static void begin(struct smtp_report *report)
+{
+    (void)report;
+}
+
+static void result(struct smtp_report *report, const struct smtp_report_result *result)
+{
+    json_t *object = json_pack("{s:s, s:s, s:f, s:o}", "name", result->name, "result",
+                               smtp_report_outcome_name(result->outcome), "ms",
+                               ms_of(result->elapsed_ns), "detail", string_of(result->detail));
+    if (object != NULL && result->dialogue[0] != '\0') {
+        json_object_set_new(object, "dialogue", string_of(result->dialogue));
+    }
+    print_line(report->out, object);
+}
+
+static void end(struct smtp_report *report)
+{
+    print_line(report->out, json_pack("{s:I, s:I, s:I, s:f}", "passed",
+                                      (json_int_t)report->counts[SMTP_REPORT_PASSED], "failed",
+                                      (json_int_t)report->counts[SMTP_REPORT_FAILED], "skipped",
+                                      (json_int_t)report->counts[SMTP_REPORT_SKIPPED], "ms",
+                                      ms_of(report->elapsed_ns)));
+}
+
+const struct smtp_report_form smtp_report_json = {begin, result, end};

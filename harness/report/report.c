@@ -1,0 +1,53 @@
+/* report.c - counts, and hands over to the form. Does not know how a form looks. */
+#include "harness/report/report.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/bytes.h"
+
+const char *smtp_report_outcome_name(enum smtp_report_outcome outcome)
+{
+    static const char *const names[] = {"passed", "failed", "skipped"};
+    return names[outcome];
+}
+
+bool smtp_report_wants_colour(FILE *out)
+{
+    const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+    if (no_color != NULL && no_color[0] != '\0') {
+        return false;
+    }
+    return isatty(fileno(out)) == 1 && term != NULL &&
+           !smtp_span_equal(smtp_span_of(term), SMTP_SPAN("dumb"));
+}
+
+void smtp_report_begin(struct smtp_report *report)
+{
+    report->form->begin(report);
+    fflush(report->out);
+}
+
+void smtp_report_add(struct smtp_report *report, const struct smtp_report_result *result)
+{
+    report->counts[result->outcome]++;
+    report->elapsed_ns += result->elapsed_ns;
+    report->form->result(report, result);
+    fflush(report->out);
+}
+
+bool smtp_report_end(struct smtp_report *report)
+{
+    report->form->end(report);
+    return fflush(report->out) == 0 && report->counts[SMTP_REPORT_FAILED] == 0;
+}
+
+void smtp_report_print_sum(const struct smtp_report *report)
+{
+    fprintf(report->out, "%zu passed, %zu failed", report->counts[SMTP_REPORT_PASSED],
+            report->counts[SMTP_REPORT_FAILED]);
+    if (report->counts[SMTP_REPORT_SKIPPED] > 0) {
+        fprintf(report->out, ", %zu skipped", report->counts[SMTP_REPORT_SKIPPED]);
+    }
+    fputc('\n', report->out);
+}

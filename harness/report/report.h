@@ -1,0 +1,59 @@
+/* report.h - what came of named checks, told in one of three forms: lines for a person, TAP 13, or
+ * one JSON object a line. Knows nothing of what was checked. One thread. */
+#ifndef SMTP_HARNESS_REPORT_H
+#define SMTP_HARNESS_REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum smtp_report_outcome { SMTP_REPORT_PASSED, SMTP_REPORT_FAILED, SMTP_REPORT_SKIPPED };
+
+/** "passed", "failed" or "skipped". */
+const char *smtp_report_outcome_name(enum smtp_report_outcome outcome);
+
+/** What came of one check. Borrowed for the call. */
+struct smtp_report_result {
+    const char *name;
+    enum smtp_report_outcome outcome;
+    uint64_t elapsed_ns;
+    const char *detail;   /* why it failed or was skipped, in lines; "" */
+    const char *dialogue; /* what was said, in "C: " and "S: " lines; "" for none to show */
+};
+
+struct smtp_report;
+
+/** A form is a row of functions. */
+struct smtp_report_form {
+    void (*begin)(struct smtp_report *report);
+    void (*result)(struct smtp_report *report, const struct smtp_report_result *result);
+    void (*end)(struct smtp_report *report);
+};
+extern const struct smtp_report_form smtp_report_lines;
+extern const struct smtp_report_form smtp_report_tap;
+extern const struct smtp_report_form smtp_report_json;
+
+struct smtp_report {
+    const struct smtp_report_form *form;
+    FILE *out;
+    bool colour;
+    int name_width; /* of the longest name to come */
+    size_t planned;
+    size_t counts[3]; /* by outcome */
+    uint64_t elapsed_ns;
+};
+
+/** Whether colour is wanted: a terminal, no NO_COLOR (https://no-color.org), no TERM=dumb. */
+bool smtp_report_wants_colour(FILE *out);
+
+/** Set form, out, colour, name_width and planned; the rest is zero. */
+void smtp_report_begin(struct smtp_report *report);
+void smtp_report_add(struct smtp_report *report, const struct smtp_report_result *result);
+/** Tells the sum; true when nothing failed. */
+bool smtp_report_end(struct smtp_report *report);
+
+/** For the forms: "N passed, N failed" and, where there are any, ", N skipped". */
+void smtp_report_print_sum(const struct smtp_report *report);
+
+#endif

@@ -1,0 +1,45 @@
+/* tap.c - the form for test runners: the Test Anything Protocol, version 13. Details and dialogues
+ * are diagnostics ("# " lines). */
+#include "harness/report/report.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/report/dialogue_view.h"
+
+static void print_diagnostics(FILE *out, const char *text)
+{
+    while (*text != '\0') {
+        size_t len = strcspn(text, "\n");
+        fprintf(out, "# %.*s\n", (int)len, text);
+        text += len + (text[len] == '\n');
+    }
+}
+
+static void begin(struct smtp_report *report)
+{
+    fprintf(report->out, "TAP version 13\n1..%zu\n", report->planned);
+}
+
+static void result(struct smtp_report *report, const struct smtp_report_result *result)
+{
+    size_t number = report->counts[0] + report->counts[1] + report->counts[2];
+    bool failed = result->outcome == SMTP_REPORT_FAILED;
+    fprintf(report->out, "%s %zu - %s", failed ? "not ok" : "ok", number, result->name);
+    if (result->outcome == SMTP_REPORT_SKIPPED) {
+        fprintf(report->out, " # SKIP %.*s", (int)strcspn(result->detail, "\n"), result->detail);
+    }
+    fputc('\n', report->out);
+    if (failed) {
+        print_diagnostics(report->out, result->detail);
+    }
+    smtp_dialogue_draw(report->out, result->dialogue, "# ");
+}
+
+static void end(struct smtp_report *report)
+{
+    fputs("# ", report->out);
+    smtp_report_print_sum(report);
+}
+
+const struct smtp_report_form smtp_report_tap = {begin, result, end};

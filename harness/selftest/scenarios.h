@@ -1,0 +1,25 @@
+/* scenarios.h - the tables of scenarios, one a file, in the order they are run. */
+#ifndef SMTP_HARNESS_SELFTEST_SCENARIOS_H
+#define SMTP_HARNESS_SELFTEST_SCENARIOS_H
+
+#include "harness/selftest/trial.h"
+
+struct smtp_scenario_table {
+    const struct smtp_scenario *rows;
+    size_t count;
+};
+
+extern const struct smtp_scenario_table
+    smtp_scenarios_content; /* what is sent is what is captured */
+extern const struct smtp_scenario_table smtp_scenarios_envelope; /* who gets it, and refusals */
+extern const struct smtp_scenario_table
+    smtp_scenarios_session;                                   /* the order of things in a session */
+extern const struct smtp_scenario_table smtp_scenarios_peers; /* servers that misbehave */
+extern const struct smtp_scenario_table smtp_scenarios_threads; /* many at once, start and stop */
+extern const struct smtp_scenario_table smtp_scenarios_safety;  /* injection, smuggling, limits */
+
+/** All of them, one after the other. */
+size_t smtp_scenario_count(void);
+const struct smtp_scenario *smtp_scenario_at(size_t i); /* NULL beyond the last */
+
+#endif

@@ -1,0 +1,325 @@
+/* trial.c - what a scenario has running, and taking it down in reverse order; its dialogues.
+ * Does not know how things are compared (checks.c). */
+#include "harness/selftest/trial.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/address.h"
+#include "common/clock.h"
+
+#define OWNED_MAX 32         /* ends and blocks of one scenario */
+#define HARNESSES_MAX 4      /* servers of one scenario */
+#define SESSIONS_SHOWN_MAX 4 /* dialogues of one server that are shown: fifty help nobody */
+
+struct owned {
+    void (*release)(void *thing);
+    void *thing;
+};
+
+struct smtp_trial {
+    struct owned owned[OWNED_MAX];
+    size_t owned_count;
+    struct smtp_harness *harnesses[HARNESSES_MAX];
+    size_t harness_count;
+    bool failed, skipped;
+    char *detail;        /* of the first failure, or why it was skipped */
+    FILE *dialogue_file; /* writes dialogue */
+    char *dialogue;
+    size_t dialogue_len;
+    bool inside_line; /* content that was logged ended in the middle of a line */
+};
+
+struct smtp_trial *smtp_trial_new(void)
+{
+    struct smtp_trial *trial = calloc(1, sizeof *trial);
+    if (trial == NULL) {
+        return NULL;
+    }
+    trial->dialogue_file = open_memstream(&trial->dialogue, &trial->dialogue_len);
+    if (trial->dialogue_file == NULL) {
+        free(trial);
+        return NULL;
+    }
+    return trial;
+}
+
+void smtp_trial_free(struct smtp_trial *trial)
+{
+    if (trial == NULL) {
+        return;
+    }
+    while (trial->owned_count > 0) {
+        struct owned *last = &trial->owned[--trial->owned_count];
+        last->release(last->thing);
+    }
+    fclose(trial->dialogue_file);
+    free(trial->dialogue);
+    free(trial->detail);
+    free(trial);
+}
+
+bool smtp_trial_run(struct smtp_trial *trial, const struct smtp_scenario *scenario)
+{
+    bool held = scenario->run(trial);
+    if (!held) {
+        smtp_trial_fail(trial, "did not hold");
+    }
+    return held && !trial->failed;
+}
+
+/** Keeps the thing (NULL: nothing) until the end; false when there is no room, and it is released.
+ */
+static bool own(struct smtp_trial *trial, void *thing, void (*release)(void *thing))
+{
+    if (thing == NULL) {
+        return false;
+    }
+    if (trial->owned_count == OWNED_MAX) {
+        release(thing);
+        return smtp_trial_fail(trial, "the scenario starts more than %d things", OWNED_MAX);
+    }
+    trial->owned[trial->owned_count++] = (struct owned){release, thing};
+    return true;
+}
+
+/* ---- what did not hold ---- */
+
+static bool keep_detail(struct smtp_trial *trial, const char *format, va_list arguments)
+{
+    if (trial->detail != NULL) {
+        return false;
+    }
+    if (vasprintf(&trial->detail, format, arguments) < 0) {
+        trial->detail = NULL;
+    }
+    return true;
+}
+
+bool smtp_trial_fail(struct smtp_trial *trial, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    keep_detail(trial, format, arguments);
+    va_end(arguments);
+    trial->failed = true;
+    return false;
+}
+
+bool smtp_trial_skip(struct smtp_trial *trial, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    keep_detail(trial, format, arguments);
+    va_end(arguments);
+    trial->skipped = true;
+    return true;
+}
+
+bool smtp_trial_was_skipped(const struct smtp_trial *trial)
+{
+    return trial->skipped && !trial->failed;
+}
+
+const char *smtp_trial_detail(const struct smtp_trial *trial)
+{
+    return trial->detail != NULL ? trial->detail : "";
+}
+
+/* ---- both ends ---- */
+
+static void bound_client(struct smtp_client_options *options)
+{
+    options->timeouts = (struct smtp_client_timeouts){
+        .connect_ms = SMTP_TRIAL_LIMIT_MS,
+        .greeting_ms = SMTP_TRIAL_LIMIT_MS,
+        .command_ms = SMTP_TRIAL_LIMIT_MS,
+        .data_ms = SMTP_TRIAL_LIMIT_MS,
+        .content_ms = SMTP_TRIAL_LIMIT_MS,
+        .final_ms = SMTP_TRIAL_LIMIT_MS,
+        .quit_ms = SMTP_TRIAL_LIMIT_MS,
+    };
+}
+
+void smtp_trial_options(struct smtp_harness_options *options)
+{
+    smtp_harness_options_init(options);
+    bound_client(&options->client);
+    options->wait_ms = SMTP_TRIAL_LIMIT_MS;
+}
+
+static void release_harness(void *thing)
+{
+    smtp_harness_stop(thing);
+}
+
+struct smtp_harness *smtp_trial_harness(struct smtp_trial *trial,
+                                        const struct smtp_harness_options *options)
+{
+    struct smtp_harness_options bounded;
+    struct smtp_error error = {.status = SMTP_OK};
+    smtp_trial_options(&bounded);
+    struct smtp_harness *harness = smtp_harness_start(options != NULL ? options : &bounded, &error);
+    if (harness == NULL) {
+        smtp_trial_fail(trial, "the server does not start: %s", error.message);
+        return NULL;
+    }
+    if (!own(trial, harness, release_harness)) {
+        return NULL;
+    }
+    if (trial->harness_count < HARNESSES_MAX) {
+        trial->harnesses[trial->harness_count++] = harness;
+    }
+    return harness;
+}
+
+bool smtp_trial_open(struct smtp_trial *trial, const struct smtp_harness_options *options,
+                     struct smtp_ends *ends)
+{
+    ends->harness = smtp_trial_harness(trial, options);
+    if (ends->harness == NULL) {
+        return false;
+    }
+    ends->client = smtp_harness_client(ends->harness);
+    if (ends->client == NULL) {
+        return smtp_trial_fail(trial, "the client does not connect: %s",
+                               smtp_harness_failure(ends->harness));
+    }
+    return true;
+}
+
+static void release_peer(void *thing)
+{
+    smtp_peer_free(thing);
+}
+
+struct smtp_peer *smtp_trial_peer(struct smtp_trial *trial, const struct smtp_peer_step *steps,
+                                  size_t step_count)
+{
+    struct smtp_error error = {.status = SMTP_OK};
+    struct smtp_peer *peer = smtp_peer_start(steps, step_count, SMTP_TRIAL_LIMIT_MS, &error);
+    if (peer == NULL) {
+        smtp_trial_fail(trial, "the scripted peer does not start: %s", error.message);
+    }
+    return own(trial, peer, release_peer) ? peer : NULL;
+}
+
+/** Content comes in pieces of any size; a dialogue has lines. */
+static void log_content(struct smtp_trial *trial, const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (!trial->inside_line) {
+            fputs("C: ", trial->dialogue_file);
+        }
+        trial->inside_line = text[i] != '\n';
+        if (text[i] != '\r') {
+            fputc(text[i], trial->dialogue_file);
+        }
+    }
+}
+
+static void log_client(void *user, enum smtp_client_log_kind kind, const char *text, size_t len)
+{
+    struct smtp_trial *trial = user;
+    if (kind == SMTP_CLIENT_LOG_CONTENT) {
+        log_content(trial, text, len);
+        return;
+    }
+    if (trial->inside_line) {
+        fputc('\n', trial->dialogue_file);
+        trial->inside_line = false;
+    }
+    static const char *const marks[] = {"C: ", "S: ", "", "# "};
+    fprintf(trial->dialogue_file, "%s%.*s\n", marks[kind], (int)len, text);
+}
+
+static void release_client(void *thing)
+{
+    smtp_client_free(thing);
+}
+
+struct smtp_client *smtp_trial_client(struct smtp_trial *trial,
+                                      const struct smtp_client_options *options)
+{
+    struct smtp_client_options own_options;
+    smtp_client_options_init(&own_options);
+    if (options != NULL) {
+        own_options = *options;
+    }
+    bound_client(&own_options);
+    own_options.log = log_client;
+    own_options.log_user = trial;
+    struct smtp_client *client = NULL;
+    enum smtp_status status = smtp_client_new(&client, &own_options);
+    if (status != SMTP_OK) {
+        smtp_trial_fail(trial, "no client: %s", smtp_status_text(status));
+        return NULL;
+    }
+    return own(trial, client, release_client) ? client : NULL;
+}
+
+static void release_wire(void *thing)
+{
+    smtp_wire_clear(thing);
+    free(thing);
+}
+
+struct smtp_wire *smtp_trial_wire(struct smtp_trial *trial, struct smtp_harness *harness)
+{
+    struct smtp_wire *wire = calloc(1, sizeof *wire);
+    struct smtp_error error = {.status = SMTP_OK};
+    if (wire == NULL) {
+        smtp_trial_fail(trial, "out of memory");
+        return NULL;
+    }
+    uint64_t deadline_ns = smtp_deadline_after(smtp_clock_now_ns(), SMTP_TRIAL_LIMIT_MS);
+    const char *address = smtp_server_address(smtp_harness_server(harness), 0);
+    enum smtp_status status = smtp_wire_connect(wire, address, deadline_ns, &error);
+    if (!own(trial, wire, release_wire)) {
+        return NULL;
+    }
+    if (status != SMTP_OK) {
+        smtp_trial_fail(trial, "raw connection: %s", error.message);
+        return NULL;
+    }
+    return smtp_wire_answers(trial, wire, "220") ? wire : NULL;
+}
+
+char *smtp_trial_alloc(struct smtp_trial *trial, size_t size)
+{
+    char *block = calloc(1, size);
+    if (block == NULL) {
+        smtp_trial_fail(trial, "no memory for %zu octets", size);
+    }
+    return own(trial, block, free) ? block : NULL;
+}
+
+/* ---- what was said ---- */
+
+static void add_transcripts(struct smtp_trial *trial, struct smtp_harness *harness)
+{
+    for (uint64_t number = 1;; number++) {
+        const char *transcript = smtp_harness_transcript(harness, number);
+        if (transcript == NULL) {
+            return;
+        }
+        if (number > SESSIONS_SHOWN_MAX) {
+            fprintf(trial->dialogue_file, "(further sessions are not shown)\n");
+            return;
+        }
+        if (number > 1) {
+            fputc('\n', trial->dialogue_file);
+        }
+        fputs(transcript, trial->dialogue_file);
+    }
+}
+
+const char *smtp_trial_dialogue(struct smtp_trial *trial)
+{
+    for (size_t i = 0; i < trial->harness_count; i++) {
+        add_transcripts(trial, trial->harnesses[i]);
+    }
+    return fflush(trial->dialogue_file) == 0 ? trial->dialogue : "";
+}

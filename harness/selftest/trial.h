@@ -1,0 +1,102 @@
+/* trial.h - one run of one scenario: makes the ends it needs, keeps the first thing that did not
+ * hold, and takes everything down afterwards. Each check says what was expected and what came, and
+ * returns whether it held, so that a scenario is a chain of `&&`. Knows no scenario. */
+#ifndef SMTP_HARNESS_SELFTEST_TRIAL_H
+#define SMTP_HARNESS_SELFTEST_TRIAL_H
+
+#include "harness/selftest/peer.h"
+#include "harness/selftest/wire.h"
+#include "harness/smtp_harness.h"
+
+#define SMTP_TRIAL_LIMIT_MS                                                                        \
+    10000 /* no wait of a scenario is longer: a lost one fails, never hangs */
+
+struct smtp_trial;
+
+struct smtp_scenario {
+    const char *name;
+    const char *about; /* one line for --list */
+    bool (*run)(struct smtp_trial *trial);
+};
+
+/** A server and a client connected to it. */
+struct smtp_ends {
+    struct smtp_harness *harness;
+    struct smtp_client *client;
+};
+
+/* ---- the ends; each is the trial's and lives until its end; NULL or false: a failure is noted
+ * ---- */
+
+/** The harness's defaults with every wait bounded by SMTP_TRIAL_LIMIT_MS. */
+void smtp_trial_options(struct smtp_harness_options *options);
+/** options NULL: smtp_trial_options. */
+struct smtp_harness *smtp_trial_harness(struct smtp_trial *trial,
+                                        const struct smtp_harness_options *options);
+bool smtp_trial_open(struct smtp_trial *trial, const struct smtp_harness_options *options,
+                     struct smtp_ends *ends);
+struct smtp_peer *smtp_trial_peer(struct smtp_trial *trial, const struct smtp_peer_step *steps,
+                                  size_t step_count);
+/** A client that is not connected, its dialogue kept. options NULL: the bounded defaults. */
+struct smtp_client *smtp_trial_client(struct smtp_trial *trial,
+                                      const struct smtp_client_options *options);
+/** Raw octets to the harness's server, greeting heard. */
+struct smtp_wire *smtp_trial_wire(struct smtp_trial *trial, struct smtp_harness *harness);
+/** Memory that is freed at the end. */
+char *smtp_trial_alloc(struct smtp_trial *trial, size_t size);
+
+/* ---- checks ---- */
+
+/** Notes the failure (the first one counts) and returns false. */
+bool smtp_trial_fail(struct smtp_trial *trial, const char *format, ...) SMTP_PRINTF(2, 3);
+/** The system lacks what the scenario needs. Returns true: nothing failed. */
+bool smtp_trial_skip(struct smtp_trial *trial, const char *format, ...) SMTP_PRINTF(2, 3);
+
+bool smtp_check_true(struct smtp_trial *trial, const char *what, bool held);
+bool smtp_check_number(struct smtp_trial *trial, const char *what, uint64_t came,
+                       uint64_t expected);
+bool smtp_check_text(struct smtp_trial *trial, const char *what, const char *came,
+                     const char *expected);
+bool smtp_check_holds(struct smtp_trial *trial, const char *what, const char *came,
+                      const char *expected_part);
+/** Octet for octet; says where they part. */
+bool smtp_check_octets(struct smtp_trial *trial, const char *what, struct smtp_span came,
+                       struct smtp_span expected);
+/** what: the call. client: whose error to tell, or NULL. */
+bool smtp_check_status(struct smtp_trial *trial, const char *what, enum smtp_status came,
+                       enum smtp_status expected, const struct smtp_client *client);
+
+/* ---- checks of a dialogue in raw octets ---- */
+
+bool smtp_wire_says(struct smtp_trial *trial, struct smtp_wire *wire, const char *text);
+/** The next reply begins with `code`, like "250" or "5". */
+bool smtp_wire_answers(struct smtp_trial *trial, struct smtp_wire *wire, const char *code);
+/** Both: a line without its CRLF, and the reply to it. */
+bool smtp_wire_asks(struct smtp_trial *trial, struct smtp_wire *wire, const char *line,
+                    const char *code);
+bool smtp_wire_closes(struct smtp_trial *trial, struct smtp_wire *wire);
+
+/* ---- sending and looking at what was captured ---- */
+
+/** One message to one recipient; expects the status, and of a refusal its code (0: none). */
+bool smtp_trial_send(struct smtp_trial *trial, struct smtp_client *client, const char *forward_path,
+                     struct smtp_content content, enum smtp_status expected, int code);
+/** The mailbox comes to hold `count` messages, and holds no more. */
+bool smtp_check_count(struct smtp_trial *trial, struct smtp_harness *harness, size_t count);
+/** Message i (0-based) has this envelope (forward-paths parted by ' ') and exactly these octets. */
+bool smtp_check_captured(struct smtp_trial *trial, struct smtp_harness *harness, size_t i,
+                         const char *reverse_path, const char *forward_paths,
+                         struct smtp_span content);
+
+/* ---- for the runner ---- */
+
+struct smtp_trial *smtp_trial_new(void);
+/** Runs it: true when it held. */
+bool smtp_trial_run(struct smtp_trial *trial, const struct smtp_scenario *scenario);
+bool smtp_trial_was_skipped(const struct smtp_trial *trial);
+const char *smtp_trial_detail(const struct smtp_trial *trial);
+/** What all ends said, in lines; call once, before smtp_trial_free. Never NULL. */
+const char *smtp_trial_dialogue(struct smtp_trial *trial);
+void smtp_trial_free(struct smtp_trial *trial);
+
+#endif
