@@ -1,0 +1,447 @@
+/* connection.c - see connection.h.
+ * Knows: when to read, write, wait and close. The session takes octets straight from the loop's
+ * read buffer; only what it does not take yet is copied. All replies to one read go out in one
+ * write. Does not know: the protocol, what the hooks decide. */
+#include "server/connection.h"
+
+#include "common/clock.h"
+#include "server/hooks.h"
+#include "server/protocol/session.h"
+#include "server/server.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* A peer that pipelines without reading may be owed this much; then nothing more of it is read. */
+#define UNSENT_MAX 65536
+/* After the last reply the peer gets this long, and may send this much, before the connection is
+ * closed: closing with octets unread would reset it, and the reply could be lost (RFC
+ * 1122 4.2.2.13). */
+#define DROP_MS 1000
+#define DROP_OCTETS_MAX 65536
+
+/* What the socket did not take at once. */
+struct rest {
+    uv_write_t request; /* data: the connection */
+    char bytes[];
+};
+
+static void settle(struct smtp_server_connection *connection);
+
+struct smtp_server_connection *smtp_server_connection_new(int fd, bool is_unix)
+{
+    struct smtp_address address;
+    char peer[SMTP_ADDRESS_TEXT_SIZE];
+    smtp_address_of_socket(fd, true, &address);
+    smtp_address_format(&address, peer);
+    size_t peer_size = strlen(peer) + 1;
+    struct smtp_server_connection *connection = calloc(1, sizeof *connection + peer_size);
+    if (connection == NULL) {
+        return NULL;
+    }
+    connection->fd = fd;
+    connection->is_unix = is_unix;
+    connection->timer_due_ns = SMTP_NEVER;
+    connection->write_due_ns = SMTP_NEVER;
+    connection->waiting = SMTP_BUFFER(SMTP_SERVER_READ_SIZE);
+    memcpy(connection->peer, peer, peer_size);
+    return connection;
+}
+
+void smtp_server_connection_discard(struct smtp_server_connection *connection)
+{
+    close(connection->fd);
+    free(connection);
+}
+
+/* ---- closing ---- */
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct smtp_server_connection *connection = handle->data;
+    if (--connection->open_handles > 0) {
+        return;
+    }
+    struct smtp_server_loop *loop = connection->loop;
+    if (connection->previous != NULL) {
+        connection->previous->next = connection->next;
+    } else {
+        loop->connections = connection->next;
+    }
+    if (connection->next != NULL) {
+        connection->next->previous = connection->previous;
+    }
+    smtp_buffer_free(&connection->waiting);
+    free(connection);
+    smtp_server_loop_closed_one(loop);
+}
+
+/* The session's end, once; the connection may live on to get its last octets out. */
+static void end_session(struct smtp_server_connection *connection, const char *reason)
+{
+    if (connection->session != NULL) {
+        smtp_server_tell_close(connection, reason);
+        smtp_server_session_free(connection->session);
+        connection->session = NULL;
+    }
+}
+
+void smtp_server_connection_cut(struct smtp_server_connection *connection, const char *reason)
+{
+    if (connection->stage == SMTP_SERVER_CLOSING) {
+        return;
+    }
+    struct smtp_server *server = connection->loop->server;
+    end_session(connection, reason);
+    connection->stage = SMTP_SERVER_CLOSING;
+    uv_close(&connection->io.handle, on_closed);
+    uv_close((uv_handle_t *)&connection->timer, on_closed);
+    atomic_fetch_sub_explicit(&server->sessions_open, 1, memory_order_relaxed);
+    if (atomic_load(&server->acceptor.paused)) { /* a descriptor is free again */
+        uv_async_send(&server->loops[0].wake);
+    }
+}
+
+static void start_dropping(struct smtp_server_connection *connection)
+{
+    uv_os_fd_t fd;
+    end_session(connection, "the session ended");
+    if (connection->peer_done || connection->loop->stopping ||
+        uv_fileno(&connection->io.handle, &fd) != 0 || shutdown(fd, SHUT_WR) != 0) {
+        smtp_server_connection_cut(connection, "");
+        return;
+    }
+    connection->stage = SMTP_SERVER_DROPPING;
+    connection->drop_due_ns = smtp_deadline_after(smtp_clock_now_ns(), DROP_MS);
+}
+
+/* ---- writing ---- */
+
+static size_t unsent(const struct smtp_server_connection *connection)
+{
+    size_t queued = uv_stream_get_write_queue_size(&connection->io.stream);
+    return queued +
+           (connection->session != NULL ? smtp_server_session_pending(connection->session).len : 0);
+}
+
+static void expect_write_progress(struct smtp_server_connection *connection, uint64_t now_ns)
+{
+    const struct smtp_server *server = connection->loop->server;
+    connection->write_left = uv_stream_get_write_queue_size(&connection->io.stream);
+    connection->write_due_ns =
+        smtp_deadline_after(now_ns, server->settings.config.limits.command_timeout_ms);
+}
+
+static void take_waiting(struct smtp_server_connection *connection);
+static void flush(struct smtp_server_connection *connection);
+
+static void on_written(uv_write_t *request, int status)
+{
+    struct smtp_server_connection *connection = request->data;
+    free(request); /* the first member of its struct rest */
+    if (uv_stream_get_write_queue_size(&connection->io.stream) == 0) {
+        connection->write_due_ns = SMTP_NEVER;
+    }
+    if (connection->stage == SMTP_SERVER_CLOSING) {
+        return;
+    }
+    if (status < 0) {
+        smtp_server_connection_cut(connection, uv_strerror(status));
+        return;
+    }
+    flush(connection);
+    take_waiting(connection);
+    settle(connection);
+}
+
+static void write_later(struct smtp_server_connection *connection, struct smtp_span span)
+{
+    struct rest *rest = malloc(sizeof *rest + span.len);
+    if (rest == NULL) {
+        smtp_server_connection_cut(connection, "out of memory");
+        return;
+    }
+    memcpy(rest->bytes, span.bytes, span.len);
+    rest->request.data = connection;
+    uv_buf_t part = uv_buf_init(rest->bytes, (unsigned)span.len);
+    int status = uv_write(&rest->request, &connection->io.stream, &part, 1, on_written);
+    if (status < 0) {
+        free(rest);
+        smtp_server_connection_cut(connection, uv_strerror(status));
+        return;
+    }
+    expect_write_progress(connection, smtp_clock_now_ns());
+}
+
+/* Writes what is owed; while an earlier write is under way, that one's end calls again. */
+static void flush(struct smtp_server_connection *connection)
+{
+    if (connection->session == NULL || uv_stream_get_write_queue_size(&connection->io.stream) > 0) {
+        return;
+    }
+    struct smtp_span span = smtp_server_session_pending(connection->session);
+    if (span.len == 0) {
+        return;
+    }
+    uv_buf_t part = uv_buf_init((char *)(uintptr_t)span.bytes, (unsigned)span.len);
+    int written = uv_try_write(&connection->io.stream, &part, 1);
+    if (written < 0 && written != UV_EAGAIN) {
+        smtp_server_connection_cut(connection, uv_strerror(written));
+        return;
+    }
+    size_t done = written > 0 ? (size_t)written : 0;
+    if (done < span.len) {
+        write_later(connection, (struct smtp_span){span.bytes + done, span.len - done});
+    }
+    if (connection->session != NULL) {
+        smtp_server_session_sent(connection->session, span.len);
+    }
+}
+
+/* ---- reading ---- */
+
+static bool may_take(const struct smtp_server_connection *connection)
+{
+    return connection->stage == SMTP_SERVER_TALKING &&
+           smtp_server_session_wants_input(connection->session) && unsent(connection) <= UNSENT_MAX;
+}
+
+/* Feeds the session; returns how many octets it took. */
+static size_t take_in(struct smtp_server_connection *connection, const char *bytes, size_t len)
+{
+    uint64_t now_ns = smtp_clock_now_ns();
+    size_t taken = 0;
+    while (taken < len && may_take(connection)) {
+        size_t used = 0;
+        enum smtp_status status = smtp_server_session_receive(connection->session, bytes + taken,
+                                                              len - taken, &used, now_ns);
+        taken += used;
+        bool asked = smtp_server_answer_events(connection, now_ns);
+        if (!may_take(connection)) {
+            flush(connection);
+        } else if ((used == 0 && !asked) || status != SMTP_OK) {
+            break;
+        }
+    }
+    flush(connection);
+    return taken;
+}
+
+static void take_waiting(struct smtp_server_connection *connection)
+{
+    struct smtp_span span = smtp_buffer_span(&connection->waiting);
+    if (span.len == 0 || connection->stage != SMTP_SERVER_TALKING) {
+        return;
+    }
+    smtp_buffer_take(&connection->waiting, take_in(connection, span.bytes, span.len));
+    if (connection->waiting.len == 0) {
+        smtp_buffer_free(&connection->waiting);
+    }
+}
+
+static void take_read(struct smtp_server_connection *connection, const char *bytes, size_t len)
+{
+    size_t taken = take_in(connection, bytes, len);
+    if (connection->stage != SMTP_SERVER_TALKING || taken == len ||
+        smtp_server_session_ended(connection->session)) {
+        return;
+    }
+    if (smtp_buffer_append(&connection->waiting, bytes + taken, len - taken) != SMTP_OK) {
+        smtp_server_connection_cut(connection, "out of memory");
+    }
+}
+
+static void on_room_wanted(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
+{
+    (void)suggested;
+    const struct smtp_server_connection *connection = handle->data;
+    *out = uv_buf_init(connection->loop->read_buffer, SMTP_SERVER_READ_SIZE);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buffer)
+{
+    struct smtp_server_connection *connection = stream->data;
+    if (len == 0) {
+        return; /* nothing there after all */
+    }
+    if (len == UV_EOF) {
+        connection->peer_done = true;
+    } else if (len < 0) {
+        smtp_server_connection_cut(connection, uv_strerror((int)len));
+        return;
+    } else if (connection->stage == SMTP_SERVER_DROPPING) {
+        connection->dropped += (size_t)len;
+    } else {
+        take_read(connection, buffer->base, (size_t)len);
+    }
+    settle(connection);
+}
+
+static void read_or_not(struct smtp_server_connection *connection)
+{
+    bool wanted =
+        !connection->peer_done && (connection->stage == SMTP_SERVER_DROPPING ||
+                                   (connection->waiting.len == 0 && may_take(connection)));
+    if (wanted == connection->reading) {
+        return;
+    }
+    connection->reading = wanted;
+    if (!wanted) {
+        uv_read_stop(&connection->io.stream);
+        return;
+    }
+    int status = uv_read_start(&connection->io.stream, on_room_wanted, on_read);
+    if (status < 0) {
+        smtp_server_connection_cut(connection, uv_strerror(status));
+    }
+}
+
+/* ---- time ---- */
+
+static uint64_t next_due_ns(const struct smtp_server_connection *connection)
+{
+    uint64_t due_ns = connection->write_due_ns;
+    if (connection->stage == SMTP_SERVER_TALKING) {
+        due_ns =
+            smtp_deadline_earlier(due_ns, smtp_server_session_deadline_ns(connection->session));
+    }
+    return connection->stage == SMTP_SERVER_DROPPING
+               ? smtp_deadline_earlier(due_ns, connection->drop_due_ns)
+               : due_ns;
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct smtp_server_connection *connection = timer->data;
+    uint64_t now_ns = smtp_clock_now_ns();
+    connection->timer_due_ns = SMTP_NEVER;
+    if (connection->stage == SMTP_SERVER_DROPPING && connection->drop_due_ns <= now_ns) {
+        smtp_server_connection_cut(connection, "");
+        return;
+    }
+    if (connection->write_due_ns <= now_ns) {
+        if (uv_stream_get_write_queue_size(&connection->io.stream) >= connection->write_left) {
+            smtp_server_connection_cut(connection, "the peer does not read");
+            return;
+        }
+        expect_write_progress(connection, now_ns);
+    }
+    if (connection->stage == SMTP_SERVER_TALKING &&
+        smtp_server_session_deadline_ns(connection->session) <= now_ns) {
+        smtp_server_session_expire(connection->session, now_ns);
+        (void)smtp_server_answer_events(connection, now_ns);
+        flush(connection);
+    }
+    settle(connection);
+}
+
+/* The timer is set anew only where its time has come earlier: a deadline that moves on with each
+ * command costs nothing, the timer fires once at the old one and finds out. */
+static void arm_timer(struct smtp_server_connection *connection)
+{
+    uint64_t due_ns = next_due_ns(connection);
+    if (due_ns >= connection->timer_due_ns) {
+        return;
+    }
+    uv_update_time(&connection->loop->uv);
+    int wait_ms = smtp_clock_poll_ms(smtp_clock_now_ns(), due_ns);
+    connection->timer_due_ns = due_ns;
+    uv_timer_start(&connection->timer, on_timer, wait_ms > 0 ? (uint64_t)wait_ms : 1, 0);
+}
+
+/* ---- the whole ---- */
+
+/* After anything has happened: goes on to the next stage where its time has come, and sees that
+ * reading and the timer are as the stage wants them. */
+static void settle(struct smtp_server_connection *connection)
+{
+    if (connection->stage == SMTP_SERVER_TALKING &&
+        smtp_server_session_ended(connection->session)) {
+        connection->stage = SMTP_SERVER_ENDING;
+        smtp_buffer_free(&connection->waiting);
+    }
+    if (connection->stage == SMTP_SERVER_ENDING && unsent(connection) == 0) {
+        start_dropping(connection);
+    } else if (connection->stage == SMTP_SERVER_TALKING && connection->peer_done &&
+               connection->waiting.len == 0 && unsent(connection) == 0) {
+        smtp_server_connection_cut(connection, "the peer closed the connection");
+    } else if (connection->stage == SMTP_SERVER_DROPPING &&
+               (connection->peer_done || connection->dropped > DROP_OCTETS_MAX)) {
+        smtp_server_connection_cut(connection, "");
+    }
+    if (connection->stage != SMTP_SERVER_CLOSING) {
+        read_or_not(connection);
+    }
+    if (connection->stage != SMTP_SERVER_CLOSING) {
+        arm_timer(connection);
+    }
+}
+
+/* The handles, and the place in the loop's list. */
+static int attach(struct smtp_server_connection *connection, struct smtp_server_loop *loop)
+{
+    connection->loop = loop;
+    connection->next = loop->connections;
+    if (connection->next != NULL) {
+        connection->next->previous = connection;
+    }
+    loop->connections = connection;
+    loop->open_count++;
+    uv_timer_init(&loop->uv, &connection->timer);
+    int status = connection->is_unix ? uv_pipe_init(&loop->uv, &connection->io.pipe, 0)
+                                     : uv_tcp_init(&loop->uv, &connection->io.tcp);
+    connection->open_handles = 2;
+    connection->timer.data = connection;
+    connection->io.handle.data = connection;
+    if (status == 0) {
+        status = connection->is_unix ? uv_pipe_open(&connection->io.pipe, connection->fd)
+                                     : uv_tcp_open(&connection->io.tcp, connection->fd);
+    }
+    if (status != 0) {
+        close(connection->fd);
+    }
+    return status;
+}
+
+void smtp_server_connection_open(struct smtp_server_connection *connection,
+                                 struct smtp_server_loop *loop)
+{
+    struct smtp_server *server = loop->server;
+    int status = attach(connection, loop);
+    if (status != 0) {
+        smtp_server_connection_cut(connection, uv_strerror(status));
+        return;
+    }
+    connection->number =
+        atomic_fetch_add_explicit(&server->sessions_made, 1, memory_order_relaxed) + 1;
+    connection->session = smtp_server_session_new(&server->settings.config, connection->number,
+                                                  connection->peer, connection);
+    if (connection->session == NULL) {
+        smtp_server_connection_cut(connection, "out of memory");
+        return;
+    }
+    uint64_t now_ns = smtp_clock_now_ns();
+    smtp_server_session_open(connection->session, now_ns);
+    (void)smtp_server_answer_events(connection, now_ns);
+    flush(connection);
+    settle(connection);
+}
+
+void smtp_server_connection_shut_down(struct smtp_server_connection *connection)
+{
+    if (connection->stage == SMTP_SERVER_DROPPING) {
+        smtp_server_connection_cut(connection, "");
+        return;
+    }
+    if (connection->stage == SMTP_SERVER_TALKING) {
+        uint64_t now_ns = smtp_clock_now_ns();
+        smtp_server_session_shut_down(connection->session, now_ns);
+        (void)smtp_server_answer_events(connection, now_ns);
+        flush(connection);
+    }
+    if (connection->stage != SMTP_SERVER_CLOSING) {
+        settle(connection);
+    }
+}

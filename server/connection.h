@@ -1,0 +1,62 @@
+/* connection.h - one connection: a libuv stream, the session core, and the hooks between them. */
+#ifndef SMTP_SERVER_CONNECTION_H
+#define SMTP_SERVER_CONNECTION_H
+
+#include "common/bytes.h"
+#include "server/loop.h"
+#include "server/smtp_server.h"
+
+struct smtp_server_session;
+
+/** How far a connection is. */
+enum smtp_server_connection_stage {
+    SMTP_SERVER_TALKING,  /* the session lives */
+    SMTP_SERVER_ENDING,   /* it has ended; its last octets go out */
+    SMTP_SERVER_DROPPING, /* they are out and our end is closed; what still comes is dropped */
+    SMTP_SERVER_CLOSING,  /* the handles close */
+};
+
+/** Belongs to one thread at a time: the accepting one, then its loop's. */
+struct smtp_server_connection {
+    struct smtp_server_loop *loop;
+    struct smtp_server_connection *next;
+    struct smtp_server_connection *previous;
+    struct smtp_server_session *session; /* NULL once it is over */
+    uint64_t number;
+    void *user;                 /* the hooks' */
+    struct smtp_buffer waiting; /* octets read that the session does not take yet */
+    uint64_t timer_due_ns;      /* when the timer fires; SMTP_NEVER: it does not run */
+    uint64_t write_due_ns;      /* by when a write must have moved; SMTP_NEVER: none is under way */
+    uint64_t drop_due_ns;       /* when dropping ends */
+    size_t write_left;          /* octets left of the write when write_due_ns was set */
+    size_t dropped;             /* octets, while dropping */
+    int fd;                     /* until it is opened */
+    enum smtp_server_connection_stage stage;
+    bool is_unix;
+    bool reading;
+    bool peer_done; /* end of file came */
+    unsigned char open_handles;
+    uv_timer_t timer;
+    union {
+        uv_handle_t handle;
+        uv_stream_t stream;
+        uv_tcp_t tcp;
+        uv_pipe_t pipe;
+    } io;
+    char peer[]; /* "127.0.0.1:40112", "unix:" */
+};
+
+/** Takes the descriptor; NULL, out of memory, leaves it. */
+struct smtp_server_connection *smtp_server_connection_new(int fd, bool is_unix);
+/** A connection that was never opened: closes the descriptor and frees. */
+void smtp_server_connection_discard(struct smtp_server_connection *connection);
+
+/** The loop's thread from here on. Greets; frees itself when it has closed. */
+void smtp_server_connection_open(struct smtp_server_connection *connection,
+                                 struct smtp_server_loop *loop);
+/** The server stops: 421 between transactions, later inside one. */
+void smtp_server_connection_shut_down(struct smtp_server_connection *connection);
+/** Closes at once. `reason` is for the log. */
+void smtp_server_connection_cut(struct smtp_server_connection *connection, const char *reason);
+
+#endif

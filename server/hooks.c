@@ -1,0 +1,188 @@
+/* hooks.c - see hooks.h.
+ * Knows: which hook belongs to which event, and that a message is answered 250 only when the
+ * mailbox has it. Does not know: sockets, the protocol. */
+#include "server/hooks.h"
+
+#include "common/clock.h"
+#include "server/server.h"
+
+#include <inttypes.h>
+
+typedef enum smtp_server_verdict ask_function(struct smtp_server_connection *connection,
+                                              const struct smtp_server_event *event,
+                                              struct smtp_server_reply *reply);
+
+static struct smtp_server_session_info info_of(struct smtp_server_connection *connection)
+{
+    return (struct smtp_server_session_info){
+        .number = connection->number,
+        .peer = connection->peer,
+        .helo = smtp_server_session_helo(connection->session),
+        .protocol = smtp_server_session_protocol(connection->session),
+        .user = &connection->user,
+    };
+}
+
+static const struct smtp_server_hooks *hooks_of(const struct smtp_server_connection *connection)
+{
+    return &connection->loop->server->settings.hooks;
+}
+
+static enum smtp_server_verdict ask_connect(struct smtp_server_connection *connection,
+                                            const struct smtp_server_event *event,
+                                            struct smtp_server_reply *reply)
+{
+    (void)event;
+    struct smtp_server_session_info info = info_of(connection);
+    return hooks_of(connection)->connect(hooks_of(connection)->user, &info, reply);
+}
+
+static enum smtp_server_verdict ask_helo(struct smtp_server_connection *connection,
+                                         const struct smtp_server_event *event,
+                                         struct smtp_server_reply *reply)
+{
+    struct smtp_server_session_info info = info_of(connection);
+    return hooks_of(connection)
+        ->helo(hooks_of(connection)->user, &info, event->name, event->extended, reply);
+}
+
+static enum smtp_server_verdict ask_mail(struct smtp_server_connection *connection,
+                                         const struct smtp_server_event *event,
+                                         struct smtp_server_reply *reply)
+{
+    struct smtp_server_session_info info = info_of(connection);
+    return hooks_of(connection)
+        ->mail(hooks_of(connection)->user, &info, event->path, event->parameters, reply);
+}
+
+static enum smtp_server_verdict ask_rcpt(struct smtp_server_connection *connection,
+                                         const struct smtp_server_event *event,
+                                         struct smtp_server_reply *reply)
+{
+    struct smtp_server_session_info info = info_of(connection);
+    return hooks_of(connection)
+        ->rcpt(hooks_of(connection)->user, &info, event->path, event->parameters, reply);
+}
+
+static enum smtp_server_verdict ask_data(struct smtp_server_connection *connection,
+                                         const struct smtp_server_event *event,
+                                         struct smtp_server_reply *reply)
+{
+    (void)event;
+    struct smtp_server_session_info info = info_of(connection);
+    return hooks_of(connection)->data(hooks_of(connection)->user, &info, reply);
+}
+
+/* Takes over the event's reference. */
+static enum smtp_server_verdict capture(struct smtp_server_connection *connection,
+                                        struct smtp_message *message,
+                                        struct smtp_server_reply *reply)
+{
+    /* Once it is in the mailbox any thread may remove it: keep it until its number is read. */
+    struct smtp_message *kept = smtp_message_retain(message);
+    enum smtp_server_verdict verdict = SMTP_ACCEPT;
+    if (smtp_mailbox_put(connection->loop->server->mailbox, message) != SMTP_OK) {
+        smtp_message_release(message);
+        verdict = smtp_server_reply(reply, 452, "4.3.0", "Insufficient system storage");
+    } else if (reply->code == 0) {
+        verdict = smtp_server_reply(reply, 250, "2.0.0", "OK: message %" PRIu64,
+                                    smtp_message_number(kept));
+    }
+    smtp_message_release(kept);
+    return verdict;
+}
+
+static enum smtp_server_verdict ask_message(struct smtp_server_connection *connection,
+                                            const struct smtp_server_event *event,
+                                            struct smtp_server_reply *reply)
+{
+    const struct smtp_server_hooks *hooks = hooks_of(connection);
+    enum smtp_server_verdict verdict = SMTP_ACCEPT;
+    if (hooks->message != NULL) {
+        struct smtp_server_session_info info = info_of(connection);
+        verdict = hooks->message(hooks->user, &info, event->message, reply);
+    }
+    if (verdict == SMTP_ACCEPT) {
+        return capture(connection, event->message, reply);
+    }
+    smtp_message_release(event->message);
+    return verdict;
+}
+
+static enum smtp_server_verdict ask_vrfy(struct smtp_server_connection *connection,
+                                         const struct smtp_server_event *event,
+                                         struct smtp_server_reply *reply)
+{
+    struct smtp_server_session_info info = info_of(connection);
+    return hooks_of(connection)->vrfy(hooks_of(connection)->user, &info, event->argument, reply);
+}
+
+static enum smtp_server_verdict ask_expn(struct smtp_server_connection *connection,
+                                         const struct smtp_server_event *event,
+                                         struct smtp_server_reply *reply)
+{
+    struct smtp_server_session_info info = info_of(connection);
+    return hooks_of(connection)->expn(hooks_of(connection)->user, &info, event->argument, reply);
+}
+
+static enum smtp_server_verdict ask_unknown(struct smtp_server_connection *connection,
+                                            const struct smtp_server_event *event,
+                                            struct smtp_server_reply *reply)
+{
+    struct smtp_server_session_info info = info_of(connection);
+    return hooks_of(connection)
+        ->unknown(hooks_of(connection)->user, &info, event->name, event->argument, reply);
+}
+
+static ask_function *const ask[] = {
+    [SMTP_SERVER_ASK_CONNECT] = ask_connect, [SMTP_SERVER_ASK_HELO] = ask_helo,
+    [SMTP_SERVER_ASK_MAIL] = ask_mail,       [SMTP_SERVER_ASK_RCPT] = ask_rcpt,
+    [SMTP_SERVER_ASK_DATA] = ask_data,       [SMTP_SERVER_ASK_MESSAGE] = ask_message,
+    [SMTP_SERVER_ASK_VRFY] = ask_vrfy,       [SMTP_SERVER_ASK_EXPN] = ask_expn,
+    [SMTP_SERVER_ASK_UNKNOWN] = ask_unknown,
+};
+
+bool smtp_server_answer_events(struct smtp_server_connection *connection, uint64_t now_ns)
+{
+    struct smtp_server_event event;
+    bool any = false;
+    while (smtp_server_session_next_event(connection->session, &event)) {
+        any = true;
+        if (event.kind == SMTP_SERVER_RESET) {
+            struct smtp_server_session_info info = info_of(connection);
+            hooks_of(connection)->reset(hooks_of(connection)->user, &info);
+            continue;
+        }
+        struct smtp_server_reply reply;
+        reply.code = 0;
+        reply.enhanced[0] = '\0';
+        reply.text[0] = '\0';
+        enum smtp_server_verdict verdict = ask[event.kind](connection, &event, &reply);
+        smtp_server_session_answer(connection->session, verdict, &reply, now_ns);
+    }
+    return any;
+}
+
+void smtp_server_log(void *user, enum smtp_server_log_kind kind, struct smtp_span text)
+{
+    struct smtp_server_connection *connection = user;
+    const struct smtp_server_hooks *hooks = hooks_of(connection);
+    /* The core speaks while it is made, before the connection knows it. */
+    if (hooks->log == NULL || connection->session == NULL) {
+        return;
+    }
+    struct smtp_server_session_info info = info_of(connection);
+    const struct smtp_server_log_entry entry = {
+        .kind = kind, .time_ns = smtp_clock_now_ns(), .text = text.bytes, .len = text.len};
+    hooks->log(hooks->user, &info, &entry);
+}
+
+void smtp_server_tell_close(struct smtp_server_connection *connection, const char *reason)
+{
+    const struct smtp_server_hooks *hooks = hooks_of(connection);
+    smtp_server_log(connection, SMTP_LOG_CLOSE, smtp_span_of(reason));
+    if (hooks->close != NULL) {
+        struct smtp_server_session_info info = info_of(connection);
+        hooks->close(hooks->user, &info);
+    }
+}

@@ -1,0 +1,210 @@
+/* settings.c - see settings.h.
+ * Knows: the range of each option. Does not know: what is done with it. */
+#include "server/settings.h"
+
+#include "common/error.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WORKERS_MAX 64
+#define LISTEN_MAX 64
+#define HOSTNAME_MAX 255 /* a domain name, RFC 1035 2.3.4 */
+#define GREETING_MAX                                                                               \
+    200 /* the greeting must stay one reply line of 512 octets, RFC 5321 4.5.3.1.5 */
+#define ADDRESS_OCTETS_MAX 65535
+#define COMMAND_LINE_MIN 64      /* "MAIL FROM:<...>" of a short address fits */
+#define COMMAND_LINE_MAX 1048576 /* a session keeps one line in memory */
+#define TEXT_LINE_MIN 3          /* one octet and its CRLF */
+
+static const char *const default_listen[] = {"127.0.0.1:0"};
+static const char default_hostname[] = "harness.test";
+static const char default_greeting[] = "ESMTP";
+
+static enum smtp_status check_range(const char *option, uint64_t value, uint64_t min, uint64_t max,
+                                    struct smtp_error *error)
+{
+    if (value >= min && value <= max) {
+        return SMTP_OK;
+    }
+    return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
+                          "%s must be from %" PRIu64 " to %" PRIu64 ", it is %" PRIu64, option, min,
+                          max, value);
+}
+
+static enum smtp_status check_numbers(const struct smtp_server_options *options,
+                                      struct smtp_error *error)
+{
+    const struct smtp_server_limits *limits = &options->limits;
+    const struct {
+        const char *option;
+        uint64_t value, min, max;
+    } rows[] = {
+        {"workers", options->workers, 1, WORKERS_MAX},
+        {"bare_line_end", (uint64_t)options->bare_line_end, SMTP_BARE_REFUSE, SMTP_BARE_ACCEPT},
+        {"limits.local_part_octets", limits->local_part_octets, 1, ADDRESS_OCTETS_MAX},
+        {"limits.domain_octets", limits->domain_octets, 1, ADDRESS_OCTETS_MAX},
+        {"limits.path_octets", limits->path_octets, 2, ADDRESS_OCTETS_MAX},
+        {"limits.command_line_octets", limits->command_line_octets, COMMAND_LINE_MIN,
+         COMMAND_LINE_MAX},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        enum smtp_status status =
+            check_range(rows[i].option, rows[i].value, rows[i].min, rows[i].max, error);
+        if (status != SMTP_OK) {
+            return status;
+        }
+    }
+    if (limits->text_line_octets != 0 && limits->text_line_octets < TEXT_LINE_MIN) {
+        return smtp_error_set(
+            error, SMTP_BAD_ARGUMENT, 0,
+            "limits.text_line_octets must be 0 (no limit) or at least %d, it is %zu", TEXT_LINE_MIN,
+            limits->text_line_octets);
+    }
+    return SMTP_OK;
+}
+
+/* The text stands in a reply line: a CR or LF in it would write replies of its own. */
+static enum smtp_status check_text(const char *option, const char *text, size_t min, size_t max,
+                                   bool spaces, struct smtp_error *error)
+{
+    size_t len = strlen(text);
+    if (len < min || len > max) {
+        return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
+                              "%s must have %zu to %zu octets, it has %zu", option, min, max, len);
+    }
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (smtp_is_control(c) || c >= 128 || (c == ' ' && !spaces)) {
+            return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
+                                  "%s must be printable ASCII%s, octet %zu of it is %u", option,
+                                  spaces ? "" : " without spaces", i + 1, c);
+        }
+    }
+    return SMTP_OK;
+}
+
+static enum smtp_status copy_text(char **out, const char *text, struct smtp_error *error)
+{
+    *out = strdup(text);
+    return *out != NULL ? SMTP_OK : smtp_error_set(error, SMTP_NO_MEMORY, 0, "out of memory");
+}
+
+static enum smtp_status copy_names(struct smtp_server_settings *settings,
+                                   const struct smtp_server_options *options,
+                                   struct smtp_error *error)
+{
+    const char *hostname = options->hostname != NULL ? options->hostname : default_hostname;
+    const char *greeting =
+        options->greeting_text != NULL ? options->greeting_text : default_greeting;
+    enum smtp_status status = check_text("hostname", hostname, 1, HOSTNAME_MAX, false, error);
+    if (status == SMTP_OK) {
+        status = check_text("greeting_text", greeting, 0, GREETING_MAX, true, error);
+    }
+    if (status == SMTP_OK) {
+        status = copy_text(&settings->hostname, hostname, error);
+    }
+    return status == SMTP_OK ? copy_text(&settings->greeting_text, greeting, error) : status;
+}
+
+static enum smtp_status parse_listen(struct smtp_address *out, const char *text, size_t i,
+                                     struct smtp_error *error)
+{
+    struct sockaddr_storage unused;
+    socklen_t unused_len;
+    struct smtp_error reason = {0};
+    enum smtp_status status = smtp_address_parse(text, 0, out, &reason);
+    if (status == SMTP_OK) {
+        status = smtp_address_to_sockaddr(out, &unused, &unused_len, &reason);
+    }
+    return status == SMTP_OK
+               ? SMTP_OK
+               : smtp_error_set(error, status, 0, "listen[%zu]: %.230s", i, reason.message);
+}
+
+static enum smtp_status copy_listen(struct smtp_server_settings *settings,
+                                    const struct smtp_server_options *options,
+                                    struct smtp_error *error)
+{
+    const char *const *listen = options->listen != NULL ? options->listen : default_listen;
+    size_t count = options->listen != NULL ? options->listen_count : 1;
+    enum smtp_status status = check_range("listen_count", count, 1, LISTEN_MAX, error);
+    if (status != SMTP_OK) {
+        return status;
+    }
+    settings->listen = calloc(count, sizeof *settings->listen);
+    if (settings->listen == NULL) {
+        return smtp_error_set(error, SMTP_NO_MEMORY, 0, "out of memory");
+    }
+    settings->listen_count = count;
+    for (size_t i = 0; i < count && status == SMTP_OK; i++) {
+        status = parse_listen(&settings->listen[i], listen[i], i, error);
+    }
+    return status;
+}
+
+/* Only for the stages that somebody listens to is the session to stop and ask. */
+static unsigned asks_of(const struct smtp_server_hooks *hooks)
+{
+    const struct {
+        enum smtp_server_event_kind kind;
+        bool asked;
+    } rows[] = {
+        {SMTP_SERVER_ASK_CONNECT, hooks->connect != NULL},
+        {SMTP_SERVER_ASK_HELO, hooks->helo != NULL},
+        {SMTP_SERVER_ASK_MAIL, hooks->mail != NULL},
+        {SMTP_SERVER_ASK_RCPT, hooks->rcpt != NULL},
+        {SMTP_SERVER_ASK_DATA, hooks->data != NULL},
+        {SMTP_SERVER_ASK_MESSAGE, true}, /* the mailbox */
+        {SMTP_SERVER_ASK_VRFY, hooks->vrfy != NULL},
+        {SMTP_SERVER_ASK_EXPN, hooks->expn != NULL},
+        {SMTP_SERVER_ASK_UNKNOWN, hooks->unknown != NULL},
+        {SMTP_SERVER_RESET, hooks->reset != NULL},
+    };
+    unsigned asks = 0;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        asks |= rows[i].asked ? 1u << rows[i].kind : 0;
+    }
+    return asks;
+}
+
+enum smtp_status smtp_server_settings_init(struct smtp_server_settings *settings,
+                                           const struct smtp_server_options *options,
+                                           struct smtp_error *error)
+{
+    struct smtp_server_options defaults;
+    if (options == NULL) {
+        smtp_server_options_init(&defaults);
+        options = &defaults;
+    }
+    *settings = (struct smtp_server_settings){.workers = options->workers, .hooks = options->hooks};
+    enum smtp_status status = check_numbers(options, error);
+    if (status == SMTP_OK) {
+        status = copy_names(settings, options, error);
+    }
+    if (status == SMTP_OK) {
+        status = copy_listen(settings, options, error);
+    }
+    if (status != SMTP_OK) {
+        smtp_server_settings_clear(settings);
+        return status;
+    }
+    settings->config = (struct smtp_server_session_config){
+        .hostname = settings->hostname,
+        .greeting_text = settings->greeting_text,
+        .bare_line_end = options->bare_line_end,
+        .limits = options->limits,
+        .keywords = options->keywords,
+        .asks = asks_of(&options->hooks),
+    };
+    return SMTP_OK;
+}
+
+void smtp_server_settings_clear(struct smtp_server_settings *settings)
+{
+    free(settings->listen);
+    free(settings->hostname);
+    free(settings->greeting_text);
+    *settings = (struct smtp_server_settings){0};
+}
