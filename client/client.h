@@ -1,0 +1,59 @@
+/* client.h - what a client holds; for the files of this folder. */
+#ifndef SMTP_CLIENT_CLIENT_H
+#define SMTP_CLIENT_CLIENT_H
+
+#include "client/content_source.h"
+#include "client/protocol/session.h"
+#include "common/address.h"
+
+#define SMTP_CLIENT_READ_SIZE 4096 /* replies are short; the rest of a longer one comes next */
+
+struct smtp_client {
+    struct smtp_client_options options; /* its strings are owned */
+    struct smtp_client_session *session;
+    int fd; /* -1: not connected */
+    struct smtp_address address;
+    uint64_t overall_deadline_ns;
+    struct smtp_reply reply;
+    struct smtp_error error;
+    char helo_name[SMTP_HOST_MAX + 1]; /* the one in use on this connection */
+    char in[SMTP_CLIENT_READ_SIZE];    /* read and not yet taken by the session */
+    size_t in_at;
+    size_t in_len;
+    char refusal_text[512];    /* of a greeting that was refused: QUIT's reply came after it */
+    struct smtp_buffer header; /* of the message that send_message sends, without Bcc */
+};
+
+/* ---- connection.c ---- */
+/** Connects; the greeting is still to come. */
+enum smtp_status smtp_client_connection_open(struct smtp_client *client) SMTP_MUST_CHECK;
+void smtp_client_connection_close(struct smtp_client *client);
+/** Before an operation: hears what the server said unasked. SMTP_OK, or why nothing can be sent. */
+enum smtp_status smtp_client_connection_check(struct smtp_client *client) SMTP_MUST_CHECK;
+/** Moves octets until the operation is over: *event is its last. source: for content, or NULL. */
+void smtp_client_connection_run(struct smtp_client *client, struct smtp_client_source *source,
+                                struct smtp_client_event *event);
+
+/* ---- report.c: the error messages ---- */
+/** What a REPLY or ENDED event says to a caller. what: the command, like "MAIL FROM:<a@b>". */
+enum smtp_status smtp_client_report_event(struct smtp_client *client,
+                                          const struct smtp_client_event *event, const char *what);
+/** What a transaction's result says. */
+enum smtp_status smtp_client_report_result(struct smtp_client *client,
+                                           const struct smtp_envelope *envelope);
+
+/* ---- envelope.c ---- */
+struct smtp_client_header_envelope {
+    struct smtp_envelope envelope;
+    struct smtp_buffer texts;
+    const char **forward_paths;
+};
+/** Reads the header section of source, fills in the envelope, and leaves in source the message
+ * without Bcc. header: takes the header section; both live until the source is of no more use. */
+enum smtp_status smtp_client_envelope_read(struct smtp_client_header_envelope *out,
+                                           struct smtp_client_source *source,
+                                           struct smtp_buffer *header,
+                                           struct smtp_error *error) SMTP_MUST_CHECK;
+void smtp_client_envelope_clear(struct smtp_client_header_envelope *envelope);
+
+#endif

@@ -1,0 +1,201 @@
+/* connection.c - drives a session over a socket, on the caller's thread: blocking calls with
+ * deadlines. Knows: the descriptor, the clock, when to read and when to write. Reading goes first,
+ * so that a server that answers in the middle of content is heard. Does not know: commands and
+ * replies (client/protocol/). */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/client.h"
+#include "common/clock.h"
+#include "common/error.h"
+#include "common/net.h"
+
+void smtp_client_connection_close(struct smtp_client *client)
+{
+    if (client->fd >= 0) {
+        close(client->fd);
+        client->fd = -1;
+    }
+    client->in_at = client->in_len = 0;
+}
+
+/* RFC 5321 4.1.4: the name for EHLO is an address literal where there is no better one. */
+static void choose_helo_name(struct smtp_client *client)
+{
+    if (client->options.helo_name != NULL) {
+        snprintf(client->helo_name, sizeof(client->helo_name), "%s", client->options.helo_name);
+        return;
+    }
+    struct smtp_address own;
+    smtp_address_of_socket(client->fd, false, &own);
+    if (own.kind != SMTP_ADDRESS_TCP || own.host[0] == '\0') {
+        snprintf(client->helo_name, sizeof(client->helo_name), "[127.0.0.1]");
+        return;
+    }
+    own.host[strcspn(own.host, "%")] = '\0'; /* an IPv6 zone means nothing to the peer */
+    snprintf(client->helo_name, sizeof(client->helo_name),
+             strchr(own.host, ':') != NULL ? "[IPv6:%.240s]" : "[%.240s]", own.host);
+}
+
+enum smtp_status smtp_client_connection_open(struct smtp_client *client)
+{
+    uint64_t now_ns = smtp_clock_now_ns();
+    client->overall_deadline_ns = smtp_deadline_after(now_ns, client->options.timeouts.overall_ms);
+    uint64_t deadline_ns =
+        smtp_deadline_earlier(smtp_deadline_after(now_ns, client->options.timeouts.connect_ms),
+                              client->overall_deadline_ns);
+    enum smtp_status status = smtp_net_connect(&client->address, client->options.source_address,
+                                               deadline_ns, &client->fd, &client->error);
+    if (status != SMTP_OK) {
+        client->fd = -1;
+        return status;
+    }
+    choose_helo_name(client);
+    smtp_client_session_open(client->session, smtp_clock_now_ns(), client->overall_deadline_ns);
+    return SMTP_OK;
+}
+
+static void read_some(struct smtp_client *client)
+{
+    size_t len = 0;
+    client->in_at = client->in_len = 0;
+    enum smtp_status status = smtp_net_read(client->fd, client->in, sizeof(client->in), 0, &len);
+    if (status == SMTP_OK) {
+        client->in_len = len;
+    } else if (status != SMTP_TIMED_OUT) {
+        smtp_client_session_lost(client->session);
+    }
+}
+
+static void take_input(struct smtp_client *client)
+{
+    size_t used = 0;
+    smtp_client_session_receive(client->session, client->in + client->in_at,
+                                client->in_len - client->in_at, &used, smtp_clock_now_ns());
+    client->in_at += used;
+}
+
+/* Writing failed: a reply may still lie there, and says more than a broken pipe. */
+static void read_last_words(struct smtp_client *client)
+{
+    do {
+        read_some(client);
+        take_input(client);
+    } while (client->in_len > 0 && !smtp_client_session_ended(client->session));
+    smtp_client_session_lost(client->session);
+}
+
+static void write_some(struct smtp_client *client)
+{
+    struct smtp_span parts[SMTP_CLIENT_PENDING_PARTS];
+    struct iovec vectors[SMTP_CLIENT_PENDING_PARTS];
+    int count = smtp_client_session_pending(client->session, parts);
+    for (int i = 0; i < count; i++) {
+        vectors[i] = (struct iovec){(void *)(uintptr_t)parts[i].bytes, parts[i].len};
+    }
+    size_t len = 0;
+    enum smtp_status status = smtp_net_write(client->fd, vectors, count, 0, &len);
+    if (status == SMTP_OK) {
+        smtp_client_session_sent(client->session, len, smtp_clock_now_ns());
+    } else if (status != SMTP_TIMED_OUT) {
+        read_last_words(client);
+    }
+}
+
+/* Waits for either way to be open, or the deadline. */
+static void move_octets(struct smtp_client *client)
+{
+    struct smtp_client_session *session = client->session;
+    if (client->in_at < client->in_len) {
+        take_input(client);
+        return;
+    }
+    struct smtp_span parts[SMTP_CLIENT_PENDING_PARTS];
+    bool writing = smtp_client_session_pending(session, parts) > 0;
+    struct pollfd wanted = {.fd = client->fd,
+                            .events = (short)(writing ? POLLIN | POLLOUT : POLLIN)};
+    uint64_t deadline_ns = smtp_client_session_deadline_ns(session);
+    int ready = poll(&wanted, 1, smtp_clock_poll_ms(smtp_clock_now_ns(), deadline_ns));
+    if (ready < 0 && errno != EINTR) {
+        smtp_client_session_abandon(session, SMTP_SYSTEM_FAILED, strerror(errno));
+    } else if (ready > 0 && (wanted.revents & ~POLLOUT) != 0) {
+        read_some(client);
+        take_input(client);
+    } else if (ready > 0) {
+        write_some(client);
+    } else {
+        smtp_client_session_expire(session, smtp_clock_now_ns());
+    }
+}
+
+/* One block from the source to the session, or the end. */
+static void give_content(struct smtp_client *client, struct smtp_client_source *source, bool *done)
+{
+    char block[SMTP_CLIENT_BLOCK_MAX];
+    size_t len = 0;
+    struct smtp_client_session *session = client->session;
+    if (source->unchanged) {
+        struct smtp_span whole = {source->content.from.memory.bytes,
+                                  source->content.from.memory.len};
+        smtp_client_session_content_whole(session, whole, smtp_clock_now_ns());
+        *done = smtp_client_session_content_end(session, smtp_clock_now_ns()) == SMTP_OK;
+        return;
+    }
+    if (smtp_client_source_read(source, block, sizeof(block), &len, &client->error) != SMTP_OK) {
+        smtp_client_session_abandon(session, SMTP_SOURCE_FAILED, client->error.message);
+    } else if (len > 0) {
+        *done = smtp_client_session_content(session, block, len, smtp_clock_now_ns()) != SMTP_OK;
+    } else {
+        *done = true;
+        if (smtp_client_session_content_end(session, smtp_clock_now_ns()) != SMTP_OK) {
+            smtp_client_session_lost(session);
+        }
+    }
+}
+
+enum smtp_status smtp_client_connection_check(struct smtp_client *client)
+{
+    if (client->fd < 0) {
+        return smtp_error_set(&client->error, SMTP_BAD_STATE, 0,
+                              "not connected; call smtp_client_connect first");
+    }
+    struct smtp_client_session *session = client->session;
+    if (client->in_at == client->in_len && smtp_net_wait(client->fd, false, 0) == SMTP_OK) {
+        read_some(client);
+    }
+    if (client->in_at < client->in_len) {
+        take_input(client);
+    }
+    smtp_client_session_expire(session, smtp_clock_now_ns());
+    if (!smtp_client_session_ended(session)) {
+        return SMTP_OK;
+    }
+    client->error = *smtp_client_session_error(session);
+    smtp_client_connection_close(client);
+    return client->error.status;
+}
+
+void smtp_client_connection_run(struct smtp_client *client, struct smtp_client_source *source,
+                                struct smtp_client_event *event)
+{
+    struct smtp_client_session *session = client->session;
+    struct smtp_span parts[SMTP_CLIENT_PENDING_PARTS];
+    bool giving = false, done = false;
+    for (;;) {
+        bool has_event = smtp_client_session_next_event(session, event);
+        if (has_event && event->kind != SMTP_CLIENT_EVENT_CONTENT_WANTED) {
+            break;
+        }
+        giving = giving || has_event;
+        if (giving && !done && smtp_client_session_pending(session, parts) == 0) {
+            give_content(client, source, &done);
+        } else {
+            move_octets(client);
+        }
+    }
+    if (smtp_client_session_ended(session)) {
+        smtp_client_connection_close(client);
+    }
+}

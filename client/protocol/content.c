@@ -1,0 +1,111 @@
+/* content.c - encodes message content (RFC 5321 2.3.8, 4.1.1.4, 4.5.2).
+ * Knows: bare CR and bare LF become CRLF, a dot that begins a line is doubled, a missing last CRLF
+ * is added, under any split of the input; runs between line ends are copied whole. Does not know:
+ * headers, MIME, limits, where the octets come from or go to. */
+#include "client/protocol/content.h"
+
+#include <string.h>
+
+struct sink {
+    char *out; /* NULL: only counts */
+    size_t made;
+};
+
+static void put(struct sink *sink, const char *bytes, size_t len)
+{
+    if (sink->out != NULL) {
+        memcpy(sink->out + sink->made, bytes, len);
+    }
+    sink->made += len;
+}
+
+static bool has_high_octet(const char *bytes, size_t len)
+{
+    uint64_t all = 0;
+    size_t at = 0;
+    for (; len - at >= sizeof(all); at += sizeof(all)) {
+        uint64_t word;
+        memcpy(&word, bytes + at, sizeof(word));
+        all |= word;
+    }
+    unsigned char rest = 0;
+    for (; at < len; at++) {
+        rest = (unsigned char)(rest | (unsigned char)bytes[at]);
+    }
+    return (all & UINT64_C(0x8080808080808080)) != 0 || (rest & 0x80) != 0;
+}
+
+void smtp_client_encoder_init(struct smtp_client_encoder *encoder)
+{
+    *encoder = (struct smtp_client_encoder){.line_start = true};
+}
+
+/* A line end at bytes[at]: CRLF goes out at once; whether a CR was bare shows with the next octet.
+ * Returns where to go on. */
+static size_t take_line_end(struct smtp_client_encoder *encoder, const char *bytes, size_t at,
+                            size_t len, struct sink *sink)
+{
+    put(sink, "\r\n", 2);
+    encoder->line_start = true;
+    if (bytes[at] == '\n') {
+        encoder->changed = true;
+        return at + 1;
+    }
+    if (at + 1 < len && bytes[at + 1] == '\n') {
+        return at + 2;
+    }
+    encoder->after_cr = true;
+    return at + 1;
+}
+
+size_t smtp_client_encoder_feed(struct smtp_client_encoder *encoder, const char *bytes, size_t len,
+                                char *out)
+{
+    struct sink sink = {out, 0};
+    size_t dots = 0, at = 0, lf = 0;
+    bool lf_known = false; /* kept between lines, so that content of many CRs stays linear */
+    encoder->eight_bit = encoder->eight_bit || has_high_octet(bytes, len);
+    while (at < len) {
+        if (encoder->after_cr) {
+            encoder->after_cr = false;
+            if (bytes[at] == '\n') {
+                at++;
+                continue;
+            }
+            encoder->changed = true;
+        }
+        if (encoder->line_start && bytes[at] == '.') {
+            put(&sink, ".", 1);
+            encoder->changed = true;
+            dots++;
+        }
+        if (!lf_known || lf < at) {
+            const char *found = memchr(bytes + at, '\n', len - at);
+            lf = found != NULL ? (size_t)(found - bytes) : len;
+            lf_known = true;
+        }
+        const char *cr = memchr(bytes + at, '\r', lf - at);
+        size_t stop = cr != NULL ? (size_t)(cr - bytes) : lf;
+        if (stop > at) {
+            put(&sink, bytes + at, stop - at);
+            encoder->line_start = false;
+        }
+        at = stop < len ? take_line_end(encoder, bytes, stop, len, &sink) : len;
+    }
+    encoder->size_bytes += sink.made - dots;
+    return sink.made;
+}
+
+size_t smtp_client_encoder_finish(struct smtp_client_encoder *encoder, char *out)
+{
+    struct sink sink = {out, 0};
+    encoder->changed = encoder->changed || encoder->after_cr || !encoder->line_start;
+    if (!encoder->line_start) {
+        put(&sink, "\r\n", 2);
+        encoder->size_bytes += 2;
+    }
+    put(&sink, ".\r\n", 3);
+    encoder->after_cr = false;
+    encoder->line_start = true;
+    return sink.made;
+}

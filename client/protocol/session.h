@@ -1,0 +1,114 @@
+/* session.h - one SMTP session seen from the client: a state machine without I/O. Octets and the
+ * time go in; octets, events and a deadline come out. One operation at a time: a command, or a
+ * whole transaction.
+ *
+ * The driver's loop, after smtp_client_session_open and an operation:
+ *     while (!smtp_client_session_next_event(s, &event)) {
+ *         write smtp_client_session_pending(s, ...), report with smtp_client_session_sent
+ *         read, give to smtp_client_session_receive; at the end of file smtp_client_session_lost
+ *         at smtp_client_session_deadline_ns: smtp_client_session_expire
+ *     }
+ * Reading goes first, so that a server that answers early is heard. After CONTENT_WANTED the driver
+ * gives content whenever nothing is pending, then smtp_client_session_content_end. */
+#ifndef SMTP_CLIENT_PROTOCOL_SESSION_H
+#define SMTP_CLIENT_PROTOCOL_SESSION_H
+
+#include "client/protocol/command.h"
+#include "client/protocol/extensions.h"
+#include "client/smtp_client.h"
+#include "common/bytes.h"
+
+struct smtp_client_session;
+
+enum smtp_client_event_kind {
+    SMTP_CLIENT_EVENT_REPLY,            /* to the greeting, a command, or the dot after it */
+    SMTP_CLIENT_EVENT_CONTENT_WANTED,   /* 354 came */
+    SMTP_CLIENT_EVENT_TRANSACTION_DONE, /* smtp_client_session_result has it */
+    SMTP_CLIENT_EVENT_ENDED,            /* the session ended where a reply was owed */
+};
+
+struct smtp_client_event {
+    enum smtp_client_event_kind kind;
+    enum smtp_client_stage stage;
+    enum smtp_status status; /* of REPLY and ENDED */
+    struct smtp_reply reply; /* of REPLY; its text lives until the next receive */
+};
+
+/** What is known of a message before it is sent. */
+struct smtp_client_content_facts {
+    bool size_known;
+    uint64_t size_bytes; /* repaired, without stuffed dots */
+    enum { SMTP_CLIENT_SEVEN_BIT, SMTP_CLIENT_EIGHT_BIT, SMTP_CLIENT_BITS_UNKNOWN } bits;
+};
+
+/** options: borrowed for the session's life. NULL: out of memory. */
+struct smtp_client_session *smtp_client_session_new(const struct smtp_client_options *options);
+void smtp_client_session_free(struct smtp_client_session *session);
+
+/** A new connection: all that was known is forgotten, and the greeting is awaited.
+ *  overall_deadline_ns: of the whole connection, SMTP_NEVER for none. */
+void smtp_client_session_open(struct smtp_client_session *session, uint64_t now_ns,
+                              uint64_t overall_deadline_ns);
+
+/** Queues a command; a REPLY event follows (for DATA: CONTENT_WANTED after 354, then a REPLY to the
+ * dot). SMTP_BAD_STATE when the session ended or an operation is open; the failures of
+ *  smtp_client_command_append: then nothing was queued. */
+enum smtp_status smtp_client_session_command(struct smtp_client_session *session,
+                                             enum smtp_client_stage stage,
+                                             const struct smtp_client_command *command,
+                                             uint64_t now_ns) SMTP_MUST_CHECK;
+
+/** Queues a whole transaction, borrowed until TRANSACTION_DONE. All of it is checked before an
+ * octet goes out. SMTP_UNSUPPORTED where the message does not fit what the server offers. */
+enum smtp_status smtp_client_session_send(struct smtp_client_session *session,
+                                          const struct smtp_envelope *envelope,
+                                          const struct smtp_client_content_facts *facts,
+                                          uint64_t now_ns) SMTP_MUST_CHECK;
+/** SMTP_UNSUPPORTED where the content does not fit what the server offers. */
+enum smtp_status
+smtp_client_session_check_content(struct smtp_client_session *session,
+                                  const struct smtp_client_content_facts *facts) SMTP_MUST_CHECK;
+/** The last transaction's; lives until the next. */
+const struct smtp_send_result *
+smtp_client_session_result(const struct smtp_client_session *session);
+
+/** Content, encoded on the way: at most SMTP_CLIENT_BLOCK_MAX octets, copied. On failure the
+ * session has ended. */
+#define SMTP_CLIENT_BLOCK_MAX 65536
+enum smtp_status smtp_client_session_content(struct smtp_client_session *session, const char *bytes,
+                                             size_t len, uint64_t now_ns) SMTP_MUST_CHECK;
+/** The whole content, which the encoder would not change, borrowed until the operation is over. */
+void smtp_client_session_content_whole(struct smtp_client_session *session,
+                                       struct smtp_span content, uint64_t now_ns);
+enum smtp_status smtp_client_session_content_end(struct smtp_client_session *session,
+                                                 uint64_t now_ns) SMTP_MUST_CHECK;
+
+/** *used < len: an event waits, handle it first. Nothing is taken after the end. */
+void smtp_client_session_receive(struct smtp_client_session *session, const char *bytes, size_t len,
+                                 size_t *used, uint64_t now_ns);
+/** What to write, in order; returns how many parts. Borrowed until the next call. */
+#define SMTP_CLIENT_PENDING_PARTS 2
+int smtp_client_session_pending(const struct smtp_client_session *session,
+                                struct smtp_span parts[SMTP_CLIENT_PENDING_PARTS]);
+void smtp_client_session_sent(struct smtp_client_session *session, size_t len, uint64_t now_ns);
+bool smtp_client_session_next_event(struct smtp_client_session *session,
+                                    struct smtp_client_event *event);
+uint64_t smtp_client_session_deadline_ns(const struct smtp_client_session *session);
+
+/** The deadline has passed; earlier: nothing. */
+void smtp_client_session_expire(struct smtp_client_session *session, uint64_t now_ns);
+/** The connection ended, or writing failed and nothing more can be read. */
+void smtp_client_session_lost(struct smtp_client_session *session);
+/** The driver gives up (its content's source failed). */
+void smtp_client_session_abandon(struct smtp_client_session *session, enum smtp_status status,
+                                 const char *why);
+
+/** Ended: close the connection. The error says why. */
+bool smtp_client_session_ended(const struct smtp_client_session *session);
+const struct smtp_error *smtp_client_session_error(const struct smtp_client_session *session);
+/** Whether EHLO or HELO was accepted. */
+bool smtp_client_session_greeted(const struct smtp_client_session *session);
+const struct smtp_client_extensions *
+smtp_client_session_extensions(const struct smtp_client_session *session);
+
+#endif

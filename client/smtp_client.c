@@ -1,0 +1,364 @@
+/* smtp_client.c - the public calls: each one puts an operation into the session, runs the
+ * connection until it is over, and says what came of it. Does not know: octets (client/protocol/),
+ * sockets (connection.c). */
+#include "client/smtp_client.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/client.h"
+#include "common/clock.h"
+#include "common/error.h"
+
+static void free_strings(struct smtp_client *client)
+{
+    free((void *)(uintptr_t)client->options.helo_name);
+    free((void *)(uintptr_t)client->options.source_address);
+}
+
+static enum smtp_status copy_strings(struct smtp_client *client)
+{
+    struct smtp_client_options *options = &client->options;
+    const char *helo_name = options->helo_name, *source_address = options->source_address;
+    options->helo_name = helo_name != NULL ? strdup(helo_name) : NULL;
+    options->source_address = source_address != NULL ? strdup(source_address) : NULL;
+    bool failed = (helo_name != NULL && options->helo_name == NULL) ||
+                  (source_address != NULL && options->source_address == NULL);
+    return failed ? SMTP_NO_MEMORY : SMTP_OK;
+}
+
+static enum smtp_status check_helo_name(const char *name)
+{
+    if (name == NULL) {
+        return SMTP_OK;
+    }
+    struct smtp_buffer line = SMTP_BUFFER(SMTP_CLIENT_COMMAND_MAX);
+    struct smtp_client_command ehlo = {
+        .verb = "EHLO ", .kind = SMTP_CLIENT_DOMAIN, .argument = name};
+    enum smtp_status status = smtp_client_command_append(&line, &ehlo, NULL);
+    smtp_buffer_free(&line);
+    return status;
+}
+
+enum smtp_status smtp_client_new(struct smtp_client **out,
+                                 const struct smtp_client_options *options)
+{
+    *out = NULL;
+    struct smtp_client_options defaults;
+    if (options == NULL) {
+        smtp_client_options_init(&defaults);
+        options = &defaults;
+    }
+    enum smtp_status status = check_helo_name(options->helo_name);
+    if (status != SMTP_OK) {
+        return status;
+    }
+    struct smtp_client *client = calloc(1, sizeof(*client));
+    if (client == NULL) {
+        return SMTP_NO_MEMORY;
+    }
+    client->fd = -1;
+    client->options = *options;
+    client->reply.text = "";
+    client->session =
+        copy_strings(client) == SMTP_OK ? smtp_client_session_new(&client->options) : NULL;
+    if (client->session == NULL) {
+        smtp_client_free(client);
+        return SMTP_NO_MEMORY;
+    }
+    *out = client;
+    return SMTP_OK;
+}
+
+void smtp_client_free(struct smtp_client *client)
+{
+    if (client == NULL) {
+        return;
+    }
+    smtp_client_close(client);
+    smtp_client_session_free(client->session);
+    smtp_buffer_free(&client->header);
+    free_strings(client);
+    free(client);
+}
+
+void smtp_client_close(struct smtp_client *client)
+{
+    smtp_client_connection_close(client);
+    smtp_client_session_abandon(client->session, SMTP_CLOSED, "the connection was closed");
+}
+
+/* ---- one command each ---- */
+
+/* "MAIL FROM:<a@b>", for messages. */
+static void describe(const struct smtp_client_command *command, char *out, size_t size)
+{
+    bool path =
+        command->kind == SMTP_CLIENT_REVERSE_PATH || command->kind == SMTP_CLIENT_FORWARD_PATH;
+    bool shown = path || command->kind == SMTP_CLIENT_DOMAIN;
+    const char *argument = shown && command->argument != NULL ? command->argument : "";
+    if (*command->verb == '\0') {
+        snprintf(out, size, "the command");
+    } else {
+        snprintf(out, size, path ? "%s<%s>" : "%s%s", command->verb, argument);
+    }
+}
+
+/* Runs one command to its end; source: the content of DATA. */
+static enum smtp_status run_command(struct smtp_client *client, enum smtp_client_stage stage,
+                                    const struct smtp_client_command *command,
+                                    struct smtp_client_source *source)
+{
+    enum smtp_status status = smtp_client_connection_check(client);
+    if (status != SMTP_OK) {
+        return status;
+    }
+    status = smtp_client_session_command(client->session, stage, command, smtp_clock_now_ns());
+    if (status != SMTP_OK) {
+        client->error = *smtp_client_session_error(client->session);
+        return status;
+    }
+    struct smtp_client_event event;
+    char what[300];
+    describe(command, what, sizeof(what));
+    smtp_client_connection_run(client, source, &event);
+    bool of_content = event.stage == SMTP_STAGE_DOT || event.stage == SMTP_STAGE_CONTENT;
+    return smtp_client_report_event(client, &event, of_content ? "the message" : what);
+}
+
+static enum smtp_status run_text(struct smtp_client *client, enum smtp_client_stage stage,
+                                 const char *verb, const char *argument)
+{
+    struct smtp_client_command command = {
+        .verb = verb, .kind = SMTP_CLIENT_TEXT, .argument = argument};
+    return run_command(client, stage, &command, NULL);
+}
+
+enum smtp_status smtp_client_ehlo(struct smtp_client *client)
+{
+    struct smtp_client_command ehlo = {
+        .verb = "EHLO ", .kind = SMTP_CLIENT_DOMAIN, .argument = client->helo_name};
+    return run_command(client, SMTP_STAGE_EHLO, &ehlo, NULL);
+}
+
+enum smtp_status smtp_client_helo(struct smtp_client *client)
+{
+    struct smtp_client_command helo = {
+        .verb = "HELO ", .kind = SMTP_CLIENT_DOMAIN, .argument = client->helo_name};
+    return run_command(client, SMTP_STAGE_HELO, &helo, NULL);
+}
+
+enum smtp_status smtp_client_hello(struct smtp_client *client)
+{
+    if (client->fd >= 0 && smtp_client_session_greeted(client->session)) {
+        return SMTP_OK;
+    }
+    enum smtp_status status = smtp_client_ehlo(client);
+    bool refused = status == SMTP_REFUSED_PERMANENT || status == SMTP_REFUSED_TRANSIENT;
+    if (!refused || client->fd < 0) {
+        return status; /* 421 closed the connection: HELO would find nobody */
+    }
+    return smtp_client_helo(client);
+}
+
+enum smtp_status smtp_client_mail(struct smtp_client *client, const char *reverse_path,
+                                  const char *parameters)
+{
+    enum smtp_status status = smtp_client_hello(client);
+    if (status != SMTP_OK) {
+        return status;
+    }
+    struct smtp_client_command mail = {.verb = "MAIL FROM:",
+                                       .kind = SMTP_CLIENT_REVERSE_PATH,
+                                       .argument = reverse_path,
+                                       .parameters = parameters};
+    return run_command(client, SMTP_STAGE_MAIL, &mail, NULL);
+}
+
+enum smtp_status smtp_client_rcpt(struct smtp_client *client, const char *forward_path,
+                                  const char *parameters)
+{
+    struct smtp_client_command rcpt = {.verb = "RCPT TO:",
+                                       .kind = SMTP_CLIENT_FORWARD_PATH,
+                                       .argument = forward_path,
+                                       .parameters = parameters};
+    return run_command(client, SMTP_STAGE_RCPT, &rcpt, NULL);
+}
+
+/* SMTP_OK, or why this content cannot be sent here. */
+static enum smtp_status measure(struct smtp_client *client, struct smtp_client_source *source)
+{
+    enum smtp_status status = smtp_client_source_measure(source, &client->error);
+    if (status == SMTP_OK && client->fd >= 0) {
+        status = smtp_client_session_check_content(client->session, &source->facts);
+        if (status != SMTP_OK) {
+            client->error = *smtp_client_session_error(client->session);
+        }
+    }
+    return status;
+}
+
+enum smtp_status smtp_client_data(struct smtp_client *client, struct smtp_content content)
+{
+    struct smtp_client_source source;
+    smtp_client_source_init(&source, &content);
+    enum smtp_status status = measure(client, &source);
+    if (status != SMTP_OK) {
+        return status;
+    }
+    struct smtp_client_command data = {.verb = "DATA"};
+    return run_command(client, SMTP_STAGE_DATA, &data, &source);
+}
+
+enum smtp_status smtp_client_rset(struct smtp_client *client)
+{
+    return run_text(client, SMTP_STAGE_RSET, "RSET", NULL);
+}
+
+enum smtp_status smtp_client_noop(struct smtp_client *client)
+{
+    return run_text(client, SMTP_STAGE_COMMAND, "NOOP", NULL);
+}
+
+enum smtp_status smtp_client_vrfy(struct smtp_client *client, const char *name)
+{
+    return run_text(client, SMTP_STAGE_COMMAND, "VRFY", name);
+}
+
+enum smtp_status smtp_client_expn(struct smtp_client *client, const char *list)
+{
+    return run_text(client, SMTP_STAGE_COMMAND, "EXPN", list);
+}
+
+enum smtp_status smtp_client_help(struct smtp_client *client, const char *topic)
+{
+    return run_text(client, SMTP_STAGE_COMMAND, "HELP", topic);
+}
+
+enum smtp_status smtp_client_command(struct smtp_client *client, const char *line)
+{
+    return run_text(client, SMTP_STAGE_COMMAND, "", line);
+}
+
+/* ---- life of a connection ---- */
+
+enum smtp_status smtp_client_quit(struct smtp_client *client)
+{
+    enum smtp_status status = run_text(client, SMTP_STAGE_QUIT, "QUIT", NULL);
+    smtp_client_close(client);
+    return status;
+}
+
+/* QUIT after a refusal: the refusal stays what the caller is told. */
+static void quit_quietly(struct smtp_client *client)
+{
+    char text[256];
+    struct smtp_error error = client->error;
+    struct smtp_reply reply = client->reply;
+    snprintf(text, sizeof(text), "%s", reply.text);
+    (void)smtp_client_quit(client);
+    client->error = error;
+    client->reply = reply;
+    snprintf(client->refusal_text, sizeof(client->refusal_text), "%s", text);
+    client->reply.text = client->refusal_text;
+}
+
+static enum smtp_status await_greeting(struct smtp_client *client)
+{
+    struct smtp_client_event event;
+    smtp_client_connection_run(client, NULL, &event);
+    enum smtp_status status = smtp_client_report_event(client, &event, "the connection was");
+    if (status == SMTP_OK) {
+        return status;
+    }
+    if (client->fd >= 0) {
+        quit_quietly(client);
+    }
+    return status;
+}
+
+enum smtp_status smtp_client_connect(struct smtp_client *client, const char *host, uint16_t port)
+{
+    smtp_client_close(client);
+    client->reply = (struct smtp_reply){.text = ""};
+    if (host == NULL) {
+        return smtp_error_set(&client->error, SMTP_BAD_ARGUMENT, 0, "the host is NULL");
+    }
+    enum smtp_status status = smtp_address_parse(host, SMTP_PORT, &client->address, &client->error);
+    if (status != SMTP_OK) {
+        return status;
+    }
+    client->address.port = port != 0 ? port : client->address.port;
+    status = smtp_client_connection_open(client);
+    return status == SMTP_OK ? await_greeting(client) : status;
+}
+
+/* ---- whole messages ---- */
+
+static enum smtp_status send_source(struct smtp_client *client,
+                                    const struct smtp_envelope *envelope,
+                                    struct smtp_client_source *source,
+                                    const struct smtp_send_result **result)
+{
+    enum smtp_status status = smtp_client_hello(client);
+    if (status == SMTP_OK) {
+        status = smtp_client_connection_check(client);
+    }
+    if (status == SMTP_OK) {
+        status = measure(client, source);
+    }
+    if (status != SMTP_OK) {
+        return status;
+    }
+    status =
+        smtp_client_session_send(client->session, envelope, &source->facts, smtp_clock_now_ns());
+    if (status != SMTP_OK) {
+        client->error = *smtp_client_session_error(client->session);
+        return status;
+    }
+    struct smtp_client_event event;
+    smtp_client_connection_run(client, source, &event);
+    if (result != NULL) {
+        *result = smtp_client_session_result(client->session);
+    }
+    return smtp_client_report_result(client, envelope);
+}
+
+enum smtp_status smtp_client_send(struct smtp_client *client, const struct smtp_envelope *envelope,
+                                  struct smtp_content content,
+                                  const struct smtp_send_result **result)
+{
+    struct smtp_client_source source;
+    if (result != NULL) {
+        *result = NULL;
+    }
+    smtp_client_source_init(&source, &content);
+    return send_source(client, envelope, &source, result);
+}
+
+/* ---- what it knows ---- */
+
+const struct smtp_reply *smtp_client_reply(const struct smtp_client *client)
+{
+    return &client->reply;
+}
+
+const struct smtp_error *smtp_client_error(const struct smtp_client *client)
+{
+    return &client->error;
+}
+
+bool smtp_client_is_connected(const struct smtp_client *client)
+{
+    return client->fd >= 0;
+}
+
+bool smtp_client_has_extension(const struct smtp_client *client, const char *keyword)
+{
+    return smtp_client_extension(client, keyword) != NULL;
+}
+
+const char *smtp_client_extension(const struct smtp_client *client, const char *keyword)
+{
+    return smtp_client_extensions_find(smtp_client_session_extensions(client->session), keyword);
+}
