@@ -1,22 +1,25 @@
-/* smtp_harness.h - both ends of SMTP in one process, for someone writing a test: a server on a thread
- * of its own, clients connected to it, and assertions on what was captured.
+/* smtp_harness.h - both ends of SMTP in one process, for someone writing a test: a server on a
+ * thread of its own, clients connected to it, and assertions on what was captured.
  *
  * Contract
- *   Ownership  Everything handed out (clients, messages, texts) belongs to the harness and lives until
- *              smtp_harness_stop. There is nothing else to free.
- *   Threads    A harness belongs to the thread that started it; several harnesses may run at once. The
- *              server's hooks run on the server's thread.
- *   Errors     Calls that hand out something return NULL on failure, calls that assert return a status;
- *              smtp_harness_failure says why in lines fit for a test's failure output.
- *   Nothing here prints, exits, or needs a test framework: Criterion, cmocka, Check, Unity or a plain main.
+ *   Ownership  Everything handed out (clients, messages, texts) belongs to the harness and lives
+ *              until smtp_harness_stop. There is nothing else to free.
+ *   Threads    A harness belongs to the thread that started it; several harnesses may run at once.
+ *              The server's hooks run on the server's thread.
+ *   Errors     Calls that hand out something return NULL on failure, calls that assert return a
+ *              status; smtp_harness_failure says why in lines fit for a test's failure output.
+ *   Frameworks Nothing here prints, exits, or needs one: Criterion, cmocka, Check, Unity or a plain
+ *              main.
  *
  * Example
  *     struct smtp_harness *harness = smtp_harness_start(NULL, NULL);
  *     struct smtp_client *client = smtp_harness_client(harness);
  *     const char *to[] = {"bob@example.com"};
  *     struct smtp_envelope envelope = {"ann@example.com", to, 1, NULL, NULL};
- *     assert(smtp_client_send(client, &envelope, smtp_content_text("Subject: Hi\n\nHello\n"), NULL) == SMTP_OK);
- *     const struct smtp_harness_message *message = smtp_harness_wait(harness, "to=bob@example.com");
+ *     struct smtp_content content = smtp_content_text("Subject: Hi\n\nHello\n");
+ *     assert(smtp_client_send(client, &envelope, content, NULL) == SMTP_OK);
+ *     const struct smtp_harness_message *message;
+ *     message = smtp_harness_wait(harness, "to=bob@example.com");
  *     assert(message != NULL && strcmp(smtp_harness_header(message, "Subject"), "Hi") == 0);
  *     smtp_harness_stop(harness);
  */
@@ -63,24 +66,35 @@ struct smtp_client *smtp_harness_client(struct smtp_harness *harness);
 struct smtp_client *smtp_harness_connect(struct smtp_harness *harness);
 
 /* ---- waiting and asserting; the notation is 'FIELD OP VALUE ...', all must hold of one message:
- *   FIELD  from to helo subject header.NAME text html source size attachments attachment.NAME
- *          protocol count      (from and to are the envelope's)
- *   OP     = !=   equal (addresses: domain in any case);   ~ !~   POSIX extended regular expression;
- *          >= <=  numbers: size, attachments, count
- *   VALUE  a word, or "quoted" with \" and \\
- * like 'to=bob@example.com subject~"^Welcome" count=1'. NULL or "": any message. ---- */
+ *   FIELD  from to         the envelope's paths; `to` holds when any forward-path does
+ *          helo protocol session
+ *          subject header.NAME     decoded; header.NAME holds when any field of that name does
+ *          text html       decoded; a line end at the very end does not matter to = and !=
+ *          source size     the content as it came, and its octets
+ *          attachments attachment.NAME   how many, and the decoded content of the file NAME
+ *          count           how many messages must match (smtp_harness_expect alone)
+ *   OP     = !=   equal (addresses and helo: the domain in any case)
+ *          ~ !~   POSIX extended regular expression, in which ^ and $ are at each line's ends
+ *          >= <=  numbers: size, attachments, session, count
+ *   VALUE  a word, or "quoted" with \" and \\; so is a NAME with blanks, attachment."a b.pdf"
+ * != and !~ hold exactly where = and ~ do not. NULL or "": any message. Like
+ *     to=bob@example.com subject~"^Welcome" count=1
+ * ---- */
 
 /** Waits (wait_ms) for the next message that it holds of, after the last one a wait returned. NULL:
  *  none came; smtp_harness_failure shows the nearest message and what differed. */
 const struct smtp_harness_message *smtp_harness_wait(struct smtp_harness *harness,
                                                      const char *expectation);
 /** Waits until the mailbox holds `count` messages. SMTP_OK or SMTP_TIMED_OUT. */
-enum smtp_status smtp_harness_wait_count(struct smtp_harness *harness, size_t count) SMTP_MUST_CHECK;
-/** Asserts on all messages captured so far and, until wait_ms is over, those to come: at least one (or
- *  as many as `count` says) must match. SMTP_OK, SMTP_NOT_AS_EXPECTED, SMTP_BAD_ARGUMENT. */
+enum smtp_status smtp_harness_wait_count(struct smtp_harness *harness, size_t count)
+    SMTP_MUST_CHECK;
+/** Asserts on all messages the mailbox holds and, until wait_ms is over, those to come: at least one
+ *  (or as many as `count` says) must match. Returns as soon as that is so, or can no longer be;
+ *  smtp_harness_expect_none is the way to say that nothing more comes.
+ *  SMTP_OK, SMTP_NOT_AS_EXPECTED, SMTP_BAD_ARGUMENT. */
 enum smtp_status smtp_harness_expect(struct smtp_harness *harness, const char *expectation)
     SMTP_MUST_CHECK;
-/** Asserts that no (further, since the last wait) message that it holds of comes within `within_ms`. */
+/** Asserts that no (further, since the last wait) message that it holds of comes in `within_ms`. */
 enum smtp_status smtp_harness_expect_none(struct smtp_harness *harness, const char *expectation,
                                           uint64_t within_ms) SMTP_MUST_CHECK;
 /** Why the last call failed, in lines; "" when none did. */
@@ -96,7 +110,8 @@ const char *smtp_harness_header(const struct smtp_harness_message *message, cons
 /** The i-th field of that name (0-based); NULL beyond. */
 const char *smtp_harness_header_at(const struct smtp_harness_message *message, const char *name,
                                    size_t i);
-/** The first text/plain or text/html part that is no attachment, as UTF-8; NULL: none. */
+/** The first text/plain or text/html part that is no attachment, as UTF-8, lines parted by LF; NULL:
+ *  none. Octets that are not in their charset are taken for ISO 8859-1. */
 const char *smtp_harness_text(const struct smtp_harness_message *message);
 const char *smtp_harness_html(const struct smtp_harness_message *message);
 

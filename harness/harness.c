@@ -1,0 +1,314 @@
+/* harness.c - a harness's life: the server, the clients, the views of what was captured, and all
+ * that was handed out. Does not know: how expectations are waited for (waiting.c) or told
+ * (failure.c). */
+#include "harness/harness.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/address.h"
+#include "common/error.h"
+#include "harness/failure.h"
+#include "harness/message.h"
+
+/* ---- lists of pointers ---- */
+
+static bool keep_pointer(struct smtp_buffer *list, void *pointer)
+{
+    return smtp_buffer_append(list, &pointer, sizeof pointer) == SMTP_OK;
+}
+
+static size_t pointer_count(const struct smtp_buffer *list)
+{
+    return list->len / sizeof(void *);
+}
+
+static void *pointer_at(const struct smtp_buffer *list, size_t i)
+{
+    void *pointer;
+    memcpy(&pointer, list->bytes + list->start + i * sizeof pointer, sizeof pointer);
+    return pointer;
+}
+
+const char *smtp_harness_keep_text(struct smtp_harness *harness, char *text)
+{
+    if (text != NULL && !keep_pointer(&harness->texts, text)) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+/* ---- start ---- */
+
+static bool copy_text(const char **text)
+{
+    if (*text == NULL) {
+        return true;
+    }
+    *text = strdup(*text);
+    return *text != NULL;
+}
+
+/* The caller's strings may be gone when the second client is made. */
+static bool copy_client_options(struct smtp_harness *harness,
+                                const struct smtp_client_options *options)
+{
+    harness->client_options = *options;
+    struct smtp_client_options *own = &harness->client_options;
+    if (!copy_text(&own->helo_name)) {
+        own->source_address = NULL;
+        return false;
+    }
+    return copy_text(&own->source_address);
+}
+
+static struct smtp_harness *make(const struct smtp_harness_options *options)
+{
+    struct smtp_harness *harness = calloc(1, sizeof *harness);
+    if (harness == NULL) {
+        return NULL;
+    }
+    harness->wait_ms = options->wait_ms;
+    harness->stop_ms = options->stop_ms;
+    harness->clients = SMTP_BUFFER(SIZE_MAX);
+    harness->views = SMTP_BUFFER(SIZE_MAX);
+    harness->texts = SMTP_BUFFER(SIZE_MAX);
+    harness->failure = "";
+    harness->transcripts = smtp_harness_transcripts_new();
+    harness->hooks.transcripts = harness->transcripts;
+    if (harness->transcripts == NULL || !copy_client_options(harness, &options->client)) {
+        smtp_harness_stop(harness);
+        return NULL;
+    }
+    return harness;
+}
+
+/* "127.0.0.1" and "smtp://127.0.0.1:41233"; for a Unix socket "unix:PATH" twice. */
+static enum smtp_status note_address(struct smtp_harness *harness, struct smtp_error *error)
+{
+    const char *text = smtp_server_address(harness->server, 0);
+    struct smtp_address address;
+    enum smtp_status status = smtp_address_parse(text, 0, &address, error);
+    if (status != SMTP_OK) {
+        return status;
+    }
+    bool tcp = address.kind == SMTP_ADDRESS_TCP;
+    harness->host = strdup(tcp ? address.host : text);
+    if (asprintf(&harness->url, "%s%s", tcp ? "smtp://" : "", text) < 0) {
+        harness->url = NULL;
+    }
+    return harness->host != NULL && harness->url != NULL
+               ? SMTP_OK
+               : smtp_error_set(error, SMTP_NO_MEMORY, 0, "out of memory");
+}
+
+static enum smtp_status start_server(struct smtp_harness *harness,
+                                     struct smtp_server_options options, struct smtp_error *error)
+{
+    smtp_harness_hooks_wrap(&harness->hooks, &options.hooks);
+    enum smtp_status status = smtp_server_new(&harness->server, &options, error);
+    if (status != SMTP_OK) {
+        harness->server = NULL;
+        return status;
+    }
+    status = smtp_server_start(harness->server, error);
+    return status == SMTP_OK ? note_address(harness, error) : status;
+}
+
+struct smtp_harness *smtp_harness_start(const struct smtp_harness_options *options,
+                                        struct smtp_error *error)
+{
+    struct smtp_harness_options defaults;
+    if (options == NULL) {
+        smtp_harness_options_init(&defaults);
+        options = &defaults;
+    }
+    struct smtp_harness *harness = make(options);
+    if (harness == NULL) {
+        smtp_error_set(error, SMTP_NO_MEMORY, 0, "out of memory");
+        return NULL;
+    }
+    if (start_server(harness, options->server, error) != SMTP_OK) {
+        smtp_harness_stop(harness);
+        return NULL;
+    }
+    return harness;
+}
+
+/* ---- stop ---- */
+
+static void free_clients(struct smtp_harness *harness)
+{
+    for (size_t i = 0; i < pointer_count(&harness->clients); i++) {
+        smtp_client_free(pointer_at(&harness->clients, i));
+    }
+    smtp_buffer_free(&harness->clients);
+    free((void *)(uintptr_t)harness->client_options.helo_name);
+    free((void *)(uintptr_t)harness->client_options.source_address);
+}
+
+static void free_handed_out(struct smtp_harness *harness)
+{
+    for (size_t i = 0; i < pointer_count(&harness->views); i++) {
+        smtp_harness_message_free(pointer_at(&harness->views, i));
+    }
+    smtp_buffer_free(&harness->views);
+    for (size_t i = 0; i < pointer_count(&harness->texts); i++) {
+        free(pointer_at(&harness->texts, i));
+    }
+    smtp_buffer_free(&harness->texts);
+}
+
+void smtp_harness_stop(struct smtp_harness *harness)
+{
+    if (harness == NULL) {
+        return;
+    }
+    free_clients(harness); /* first, so that no session of theirs keeps the server waiting */
+    if (harness->server != NULL) {
+        smtp_server_stop(harness->server, harness->stop_ms);
+        smtp_server_free(harness->server);
+    }
+    smtp_harness_transcripts_free(harness->transcripts); /* no hook runs any more */
+    free_handed_out(harness);
+    free(harness->host);
+    free(harness->url);
+    free(harness);
+}
+
+/* ---- where it is ---- */
+
+const char *smtp_harness_host(const struct smtp_harness *harness)
+{
+    return harness->host;
+}
+
+uint16_t smtp_harness_port(const struct smtp_harness *harness)
+{
+    return smtp_server_port(harness->server, 0);
+}
+
+const char *smtp_harness_url(const struct smtp_harness *harness)
+{
+    return harness->url;
+}
+
+struct smtp_server *smtp_harness_server(struct smtp_harness *harness)
+{
+    return harness->server;
+}
+
+struct smtp_mailbox *smtp_harness_mailbox(struct smtp_harness *harness)
+{
+    return smtp_server_mailbox(harness->server);
+}
+
+struct smtp_harness_transcripts *smtp_harness_transcripts(struct smtp_harness *harness)
+{
+    return harness->transcripts;
+}
+
+/* ---- clients ---- */
+
+static struct smtp_client *new_client(struct smtp_harness *harness)
+{
+    struct smtp_client *client = NULL;
+    enum smtp_status status = smtp_client_new(&client, &harness->client_options);
+    if (status != SMTP_OK) {
+        smtp_harness_fail(harness, "a client cannot be made", smtp_status_text(status));
+        return NULL;
+    }
+    if (!keep_pointer(&harness->clients, client)) {
+        smtp_client_free(client);
+        smtp_harness_fail(harness, "a client cannot be made", "out of memory");
+        return NULL;
+    }
+    return client;
+}
+
+static struct smtp_client *connected(struct smtp_harness *harness, struct smtp_client *client)
+{
+    harness->failure = "";
+    if (client == NULL || smtp_client_is_connected(client)) {
+        return client;
+    }
+    const char *address = smtp_server_address(harness->server, 0);
+    if (smtp_client_connect(client, address, 0) != SMTP_OK) {
+        smtp_harness_fail(harness, "a client cannot connect", smtp_client_error(client)->message);
+        return NULL;
+    }
+    return client;
+}
+
+struct smtp_client *smtp_harness_client(struct smtp_harness *harness)
+{
+    if (harness->client == NULL) {
+        harness->client = new_client(harness);
+    }
+    return harness->client != NULL ? connected(harness, harness->client) : NULL;
+}
+
+struct smtp_client *smtp_harness_connect(struct smtp_harness *harness)
+{
+    struct smtp_client *client = new_client(harness);
+    return client != NULL ? connected(harness, client) : NULL;
+}
+
+/* ---- messages ---- */
+
+size_t smtp_harness_view_count(const struct smtp_harness *harness)
+{
+    return pointer_count(&harness->views);
+}
+
+struct smtp_harness_message *smtp_harness_view(const struct smtp_harness *harness, size_t i)
+{
+    return pointer_at(&harness->views, i);
+}
+
+bool smtp_harness_collect(struct smtp_harness *harness, uint64_t timeout_ms)
+{
+    struct smtp_message *captured;
+    struct smtp_mailbox_cursor cursor = harness->cursor;
+    if (smtp_mailbox_next(smtp_harness_mailbox(harness), &cursor, NULL, NULL, timeout_ms,
+                          &captured) != SMTP_OK) {
+        return false;
+    }
+    struct smtp_harness_message *view = smtp_harness_message_new(captured);
+    if (view == NULL) {
+        smtp_message_release(captured);
+        return false;
+    }
+    if (!keep_pointer(&harness->views, view)) {
+        smtp_harness_message_free(view);
+        return false;
+    }
+    harness->cursor = cursor;
+    return true;
+}
+
+const struct smtp_harness_message *smtp_harness_message(struct smtp_harness *harness, size_t i)
+{
+    while (i >= smtp_harness_view_count(harness)) {
+        if (!smtp_harness_collect(harness, 0)) {
+            return NULL;
+        }
+    }
+    return smtp_harness_view(harness, i);
+}
+
+/* ---- the conversation ---- */
+
+const char *smtp_harness_transcript(struct smtp_harness *harness, uint64_t number)
+{
+    struct smtp_harness_transcript *copy =
+        smtp_harness_transcript_copy(harness->transcripts, number);
+    if (copy == NULL) {
+        return NULL;
+    }
+    char *text = smtp_harness_transcript_text(copy);
+    smtp_harness_transcript_free(copy);
+    return smtp_harness_keep_text(harness, text);
+}
