@@ -1,0 +1,36 @@
+/* wire.h - the plain end of an SMTP connection for tests: octets out, replies in, every wait
+ * bounded. Knows how replies are parted (RFC 5321 4.2.1). Uses neither half's protocol code. */
+#ifndef SMTP_TESTS_SUPPORT_WIRE_H
+#define SMTP_TESTS_SUPPORT_WIRE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct smtp_wire {
+    int fd;          /* -1: no connection */
+    size_t len;      /* octets in text */
+    char text[8192]; /* a reply must fit */
+    char reply[8192];
+};
+
+/** Connects to "127.0.0.1:25", "[::1]:25" or "unix:PATH". False: no connection (fd is -1). */
+bool smtp_wire_connect(struct smtp_wire *wire, const char *address);
+/** Sends all; false when the peer has gone or takes nothing for 10 s. */
+bool smtp_wire_send(struct smtp_wire *wire, const char *octets, size_t len);
+/** The next whole reply, its lines parted by LF; "" when the peer closed or 10 s passed. Valid
+ * until the next call. */
+const char *smtp_wire_reply(struct smtp_wire *wire);
+/** Sends a command line (CRLF is added) and gives its reply. */
+const char *smtp_wire_ask(struct smtp_wire *wire, const char *line);
+/** Reads on to the end: true when the peer closed (or reset) within 10 s. */
+bool smtp_wire_closed(struct smtp_wire *wire);
+void smtp_wire_close(struct smtp_wire *wire);
+/** The same, by a reset (RST) instead of an orderly end. */
+void smtp_wire_reset(struct smtp_wire *wire);
+
+/** Descriptors open in this process, and its threads. */
+unsigned smtp_count_descriptors(void);
+unsigned smtp_count_threads(void);
+
+#endif

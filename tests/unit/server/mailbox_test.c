@@ -1,0 +1,197 @@
+/* mailbox_test.c - server/mailbox.c */
+#include "common/clock.h"
+#include "server/mailbox.h"
+#include "server/message.h"
+#include "tests/support/test.h"
+
+#include <pthread.h>
+
+#define LONG_MS 15000 /* must not pass: what is waited for comes */
+
+static void put(struct smtp_mailbox *mailbox, const char *content)
+{
+    struct smtp_message_envelope envelope = {SMTP_BUFFER(64), SMTP_BUFFER(64), 0};
+    const struct smtp_message_origin origin = {1, "h", "p", "SMTP"};
+    expect_int(smtp_buffer_append(&envelope.texts, "\0", 2), SMTP_OK);
+    struct smtp_message *message = smtp_message_new(&envelope, &origin, strlen(content));
+    expect_true(message != NULL && smtp_message_append(&message, content, strlen(content)));
+    smtp_message_finish(&message);
+    smtp_buffer_free(&envelope.texts);
+    expect_int(smtp_mailbox_put(mailbox, message), SMTP_OK);
+}
+
+static void expect_next(struct smtp_mailbox *mailbox, struct smtp_mailbox_cursor *cursor,
+                        smtp_message_predicate *predicate, void *user, uint64_t number)
+{
+    struct smtp_message *message = NULL;
+    expect_int(smtp_mailbox_next(mailbox, cursor, predicate, user, LONG_MS, &message), SMTP_OK);
+    expect_int(smtp_message_number(message), number);
+    expect_int(cursor->number, number);
+    smtp_message_release(message);
+}
+
+TEST(mailbox, numbers_messages_from_1_and_stamps_the_time)
+{
+    struct smtp_mailbox *mailbox = smtp_mailbox_new();
+    int64_t before_ns = smtp_clock_unix_ns();
+    put(mailbox, "one");
+    put(mailbox, "two");
+    expect_int(smtp_mailbox_count(mailbox), 2);
+    expect_int(smtp_mailbox_captured(mailbox), 2);
+    struct smtp_message *message = smtp_mailbox_get(mailbox, 2);
+    expect_str(smtp_message_content(message, NULL), "two");
+    expect_int(smtp_message_number(message), 2);
+    expect_true(smtp_message_received_unix_ns(message) >= before_ns);
+    expect_true(smtp_message_received_unix_ns(message) <= smtp_clock_unix_ns());
+    smtp_message_release(message);
+    expect_true(smtp_mailbox_get(mailbox, 0) == NULL);
+    expect_true(smtp_mailbox_get(mailbox, 3) == NULL);
+    smtp_mailbox_free(mailbox);
+}
+
+TEST(mailbox, numbers_go_on_after_a_clear_and_references_stay_good)
+{
+    struct smtp_mailbox *mailbox = smtp_mailbox_new();
+    put(mailbox, "one");
+    struct smtp_message *kept = smtp_mailbox_get(mailbox, 1);
+    smtp_mailbox_clear(mailbox);
+    expect_int(smtp_mailbox_count(mailbox), 0);
+    expect_int(smtp_mailbox_captured(mailbox), 1);
+    expect_true(smtp_mailbox_get(mailbox, 1) == NULL);
+    put(mailbox, "two");
+    expect_int(smtp_mailbox_captured(mailbox), 2);
+    struct smtp_message *second = smtp_mailbox_get(mailbox, 2);
+    expect_str(smtp_message_content(second, NULL), "two");
+    smtp_message_release(second);
+    smtp_mailbox_free(mailbox);
+    expect_str(smtp_message_content(kept, NULL), "one");
+    smtp_message_release(kept);
+}
+
+TEST(mailbox, a_cursor_gives_each_message_once_and_skips_what_was_removed)
+{
+    struct smtp_mailbox *mailbox = smtp_mailbox_new();
+    struct smtp_mailbox_cursor cursor = {0};
+    for (int i = 0; i < 200; i++) { /* the array grows on the way */
+        put(mailbox, "x");
+    }
+    for (uint64_t number = 1; number <= 200; number++) {
+        expect_next(mailbox, &cursor, NULL, NULL, number);
+    }
+    struct smtp_message *none = NULL;
+    expect_int(smtp_mailbox_next(mailbox, &cursor, NULL, NULL, 0, &none), SMTP_TIMED_OUT);
+    expect_true(none == NULL);
+    put(mailbox, "removed");
+    smtp_mailbox_clear(mailbox);
+    put(mailbox, "stays");
+    expect_next(mailbox, &cursor, NULL, NULL, 202);
+    smtp_mailbox_free(mailbox);
+}
+
+TEST(mailbox, a_cursor_of_now_does_not_see_what_was_there)
+{
+    struct smtp_mailbox *mailbox = smtp_mailbox_new();
+    put(mailbox, "before");
+    struct smtp_mailbox_cursor cursor = smtp_mailbox_now(mailbox);
+    expect_int(smtp_mailbox_none(mailbox, &cursor, NULL, NULL, 0), SMTP_OK);
+    put(mailbox, "after");
+    expect_next(mailbox, &cursor, NULL, NULL, 2);
+    smtp_mailbox_free(mailbox);
+}
+
+struct look {
+    struct smtp_mailbox *mailbox;
+    unsigned count;
+};
+
+/* Calls the mailbox itself: were a lock held, this would never return. */
+static bool is_wanted(const struct smtp_message *message, void *user)
+{
+    struct look *look = user;
+    look->count++;
+    expect_int(smtp_mailbox_count(look->mailbox), 3);
+    return strcmp(smtp_message_content(message, NULL), "wanted") == 0;
+}
+
+TEST(mailbox, a_predicate_sees_each_message_once_and_no_lock_is_held)
+{
+    struct smtp_mailbox *mailbox = smtp_mailbox_new();
+    struct smtp_mailbox_cursor cursor = {0};
+    struct look look = {mailbox, 0};
+    put(mailbox, "other");
+    put(mailbox, "wanted");
+    put(mailbox, "other");
+    expect_next(mailbox, &cursor, is_wanted, &look, 2);
+    expect_int(look.count, 2);
+    struct smtp_message *none = NULL;
+    expect_int(smtp_mailbox_next(mailbox, &cursor, is_wanted, &look, 0, &none), SMTP_TIMED_OUT);
+    expect_int(look.count, 3);
+    expect_int(cursor.number, 3);
+    smtp_mailbox_free(mailbox);
+}
+
+TEST(mailbox, waiting_ends_at_its_deadline_and_not_before)
+{
+    struct smtp_mailbox *mailbox = smtp_mailbox_new();
+    struct smtp_mailbox_cursor cursor = {0};
+    uint64_t start_ns = smtp_clock_now_ns();
+    expect_int(smtp_mailbox_wait(mailbox, 1, 20), SMTP_TIMED_OUT);
+    expect_true(smtp_clock_now_ns() - start_ns >= 20 * SMTP_NS_PER_MS);
+    start_ns = smtp_clock_now_ns();
+    expect_int(smtp_mailbox_none(mailbox, &cursor, NULL, NULL, 20), SMTP_OK);
+    expect_true(smtp_clock_now_ns() - start_ns >= 20 * SMTP_NS_PER_MS);
+    expect_int(smtp_mailbox_wait(mailbox, 0, 0), SMTP_OK);
+    expect_int(smtp_mailbox_wait(mailbox, 1, 0), SMTP_TIMED_OUT);
+    smtp_mailbox_free(mailbox);
+}
+
+TEST(mailbox, none_fails_as_soon_as_one_came)
+{
+    struct smtp_mailbox *mailbox = smtp_mailbox_new();
+    struct smtp_mailbox_cursor cursor = {0};
+    put(mailbox, "x");
+    expect_int(smtp_mailbox_none(mailbox, &cursor, NULL, NULL, LONG_MS), SMTP_NOT_AS_EXPECTED);
+    expect_int(cursor.number, 1);
+    smtp_mailbox_free(mailbox);
+}
+
+#define PUTTERS 4
+#define PUTS 500
+
+static void *put_many(void *mailbox)
+{
+    for (int i = 0; i < PUTS; i++) {
+        put(mailbox, "x");
+    }
+    return NULL;
+}
+
+static void *count_all(void *mailbox)
+{
+    struct smtp_mailbox_cursor cursor = {0};
+    for (uint64_t number = 1; number <= PUTTERS * PUTS; number++) {
+        expect_next(mailbox, &cursor, NULL, NULL, number);
+    }
+    return NULL;
+}
+
+TEST(mailbox, several_waiters_each_see_every_message_of_several_threads_in_order)
+{
+    struct smtp_mailbox *mailbox = smtp_mailbox_new();
+    pthread_t putters[PUTTERS], readers[2];
+    for (size_t i = 0; i < 2; i++) {
+        expect_int(pthread_create(&readers[i], NULL, count_all, mailbox), 0);
+    }
+    for (size_t i = 0; i < PUTTERS; i++) {
+        expect_int(pthread_create(&putters[i], NULL, put_many, mailbox), 0);
+    }
+    expect_int(smtp_mailbox_wait(mailbox, PUTTERS * PUTS, LONG_MS), SMTP_OK);
+    for (size_t i = 0; i < 2; i++) {
+        pthread_join(readers[i], NULL);
+    }
+    for (size_t i = 0; i < PUTTERS; i++) {
+        pthread_join(putters[i], NULL);
+    }
+    expect_int(smtp_mailbox_count(mailbox), PUTTERS * PUTS);
+    smtp_mailbox_free(mailbox);
+}

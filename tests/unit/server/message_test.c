@@ -1,0 +1,135 @@
+/* message_test.c - server/message.c */
+#include "server/message.h"
+#include "tests/support/test.h"
+
+#include <malloc.h>
+
+static const struct smtp_message_origin origin = {
+    .session = 7, .helo = "client.example", .peer = "127.0.0.1:40112", .protocol = "ESMTP"};
+
+static void add_text(struct smtp_message_envelope *envelope, const char *text)
+{
+    expect_int(smtp_buffer_append(&envelope->texts, text, strlen(text) + 1), SMTP_OK);
+}
+
+static void make_envelope(struct smtp_message_envelope *envelope, size_t recipient_count)
+{
+    *envelope = (struct smtp_message_envelope){SMTP_BUFFER(1 << 20), SMTP_BUFFER(1 << 20), 0};
+    add_text(envelope, "ann@example.com");
+    add_text(envelope, "BODY=8BITMIME");
+    for (size_t i = 0; i < recipient_count; i++) {
+        uint32_t place = (uint32_t)envelope->texts.len;
+        char path[] = "rcpt?@example.com";
+        path[4] = (char)('a' + i % 26);
+        expect_int(smtp_buffer_append(&envelope->places, &place, sizeof place), SMTP_OK);
+        add_text(envelope, path);
+        add_text(envelope, i == 1 ? "NOTIFY=NEVER" : "");
+        envelope->recipient_count++;
+    }
+}
+
+static struct smtp_message *make_message(size_t recipient_count, size_t capacity)
+{
+    struct smtp_message_envelope envelope;
+    make_envelope(&envelope, recipient_count);
+    struct smtp_message *message = smtp_message_new(&envelope, &origin, capacity);
+    expect_true(message != NULL);
+    smtp_buffer_free(&envelope.texts); /* the message has its own copy */
+    smtp_buffer_free(&envelope.places);
+    return message;
+}
+
+TEST(message, keeps_envelope_and_session_as_given)
+{
+    struct smtp_message *message = make_message(3, 0);
+    expect_str(smtp_message_reverse_path(message), "ann@example.com");
+    expect_str(smtp_message_mail_parameters(message), "BODY=8BITMIME");
+    expect_int(smtp_message_recipient_count(message), 3);
+    expect_str(smtp_message_forward_path(message, 0), "rcpta@example.com");
+    expect_str(smtp_message_forward_path(message, 2), "rcptc@example.com");
+    expect_str(smtp_message_rcpt_parameters(message, 0), "");
+    expect_str(smtp_message_rcpt_parameters(message, 1), "NOTIFY=NEVER");
+    expect_str(smtp_message_forward_path(message, 3), NULL);
+    expect_str(smtp_message_rcpt_parameters(message, 3), NULL);
+    expect_int(smtp_message_session(message), 7);
+    expect_str(smtp_message_helo(message), "client.example");
+    expect_str(smtp_message_peer(message), "127.0.0.1:40112");
+    expect_str(smtp_message_protocol(message), "ESMTP");
+    smtp_message_release(message);
+}
+
+TEST(message, content_grows_in_any_steps_and_keeps_every_octet)
+{
+    static char expected[100000];
+    for (size_t i = 0; i < sizeof expected; i++) {
+        expected[i] = (char)(i * 31); /* NUL octets among them */
+    }
+    for (size_t step = 1; step < sizeof expected; step = step * 7 + 3) {
+        struct smtp_message *message = make_message(2, 10);
+        for (size_t at = 0; at < sizeof expected; at += step) {
+            size_t len = sizeof expected - at < step ? sizeof expected - at : step;
+            expect_true(smtp_message_append(&message, expected + at, len));
+        }
+        smtp_message_finish(&message);
+        size_t size = 0;
+        const char *content = smtp_message_content(message, &size);
+        expect_bytes(content, size, expected, sizeof expected);
+        expect_int(content[size], '\0');
+        expect_str(smtp_message_forward_path(message, 1), "rcptb@example.com");
+        smtp_message_release(message);
+    }
+}
+
+TEST(message, an_empty_one_has_a_nul_and_no_octets)
+{
+    struct smtp_message *message = make_message(1, 0);
+    size_t size = 1;
+    smtp_message_finish(&message);
+    expect_str(smtp_message_content(message, &size), "");
+    expect_int(size, 0);
+    smtp_message_release(message);
+}
+
+TEST(message, an_impossible_size_is_refused_and_nothing_changes)
+{
+    struct smtp_message *message = make_message(1, 4);
+    expect_true(smtp_message_append(&message, "abcd", 4));
+    expect_true(!smtp_message_append(&message, "", SIZE_MAX - 2));
+    expect_str(smtp_message_content(message, NULL), "abcd");
+    smtp_message_release(message);
+}
+
+TEST(message, number_and_time_come_with_the_stamp)
+{
+    struct smtp_message *message = make_message(1, 100);
+    smtp_message_finish(&message);
+    expect_int(smtp_message_number(message), 0);
+    expect_int(smtp_message_received_unix_ns(message), 0);
+    smtp_message_stamp(message, 12, 1234567890);
+    expect_int(smtp_message_number(message), 12);
+    expect_int(smtp_message_received_unix_ns(message), 1234567890);
+    smtp_message_release(message);
+}
+
+TEST(message, lives_until_the_last_reference_is_given_back)
+{
+    struct smtp_message *message = make_message(1, 0);
+    expect_true(smtp_message_retain(message) == message);
+    smtp_message_release(message);
+    expect_str(smtp_message_helo(message), "client.example"); /* the address sanitizer looks on */
+    smtp_message_release(message);
+    smtp_message_release(NULL);
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+/* Envelope strings, header, places and the allocator's own: 150 octets for an ordinary message. */
+TEST(message, costs_at_most_150_octets_over_its_content)
+{
+    static char content[1024];
+    struct smtp_message *message = make_message(1, 300);
+    expect_true(smtp_message_append(&message, content, sizeof content));
+    smtp_message_finish(&message);
+    expect_true(malloc_usable_size(message) + sizeof(size_t) <= sizeof content + 150);
+    smtp_message_release(message);
+}
+#endif
