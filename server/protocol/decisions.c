@@ -225,6 +225,11 @@ void smtp_server_decide(struct smtp_server_session *session, const struct smtp_s
     case SMTP_DISCONNECT:
         break;
     }
-    smtp_server_session_say_or(session, reply, 421, "4.3.2", "Closing");
+    if (event->kind == SMTP_SERVER_ASK_CONNECT) { /* a greeting has no enhanced code */
+        greet(session, reply->code != 0 ? reply->code : 421,
+              reply->code != 0 ? reply->text : "Closing");
+    } else {
+        smtp_server_session_say_or(session, reply, 421, "4.3.2", "Closing");
+    }
     smtp_server_session_enter(session, SMTP_SERVER_ENDED);
 }

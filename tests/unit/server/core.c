@@ -1,0 +1,181 @@
+/* core.c - see core.h. */
+#include "tests/unit/server/core.h"
+
+#include "tests/support/test.h"
+
+#include <stdio.h>
+
+static void log_line(void *user, enum smtp_server_log_kind kind, struct smtp_span text)
+{
+    static const char marks[] = {'+', 'C', 'S', 'D', 'N', '-'};
+    struct core *core = user;
+    char head[] = {marks[kind], ':'};
+    expect_int(smtp_buffer_append(&core->log, head, sizeof head), SMTP_OK);
+    expect_int(smtp_buffer_append(&core->log, text.bytes, text.len), SMTP_OK);
+    expect_int(smtp_buffer_append(&core->log, "\n", 1), SMTP_OK);
+}
+
+void core_init(struct core *core)
+{
+    struct smtp_server_options options;
+    smtp_server_options_init(&options);
+    *core = (struct core){
+        .config = {.hostname = "mx.test",
+                   .greeting_text = "ESMTP",
+                   .limits = options.limits,
+                   .keywords = options.keywords},
+        .now_ns = 1000000000,
+        .output = SMTP_BUFFER(SIZE_MAX),
+        .log = SMTP_BUFFER(SIZE_MAX),
+    };
+}
+
+static void handle(struct core *core, struct smtp_server_event *event)
+{
+    struct smtp_server_reply reply = {0};
+    enum smtp_server_verdict verdict = SMTP_ACCEPT;
+    if (event->kind == SMTP_SERVER_RESET) {
+        core->reset_count++;
+        return;
+    }
+    if (core->decide != NULL) {
+        verdict = core->decide(event, &reply);
+    }
+    if (event->kind == SMTP_SERVER_ASK_MESSAGE) {
+        if (verdict == SMTP_ACCEPT && core->message_count < CORE_MESSAGES_MAX) {
+            core->messages[core->message_count++] = event->message;
+        } else {
+            smtp_message_release(event->message);
+        }
+    }
+    smtp_server_session_answer(core->session, verdict, &reply, core->now_ns);
+}
+
+void core_settle(struct core *core)
+{
+    struct smtp_server_event event;
+    while (smtp_server_session_next_event(core->session, &event)) {
+        handle(core, &event);
+    }
+    struct smtp_span pending = smtp_server_session_pending(core->session);
+    expect_int(smtp_buffer_append(&core->output, pending.bytes, pending.len), SMTP_OK);
+    smtp_server_session_sent(core->session, pending.len);
+}
+
+void core_open(struct core *core)
+{
+    core->session = smtp_server_session_new(&core->config, 1, "127.0.0.1:1", core);
+    expect_true(core->session != NULL);
+    smtp_server_session_open(core->session, core->now_ns);
+    core_settle(core);
+}
+
+void core_feed(struct core *core, const char *bytes, size_t len)
+{
+    /* a copy of exactly this size: the address sanitizer sees any read beyond it */
+    char *copy = malloc(len > 0 ? len : 1);
+    expect_true(copy != NULL);
+    memcpy(copy, bytes, len);
+    for (size_t at = 0; at < len;) {
+        size_t used = 0;
+        expect_int(
+            smtp_server_session_receive(core->session, copy + at, len - at, &used, core->now_ns),
+            SMTP_OK);
+        at += used;
+        core_settle(core);
+    }
+    free(copy);
+}
+
+void core_feed_text(struct core *core, const char *text)
+{
+    core_feed(core, text, strlen(text));
+}
+
+void core_clear(struct core *core)
+{
+    for (size_t i = 0; i < core->message_count; i++) {
+        smtp_message_release(core->messages[i]);
+    }
+    smtp_server_session_free(core->session);
+    smtp_buffer_free(&core->output);
+    smtp_buffer_free(&core->log);
+}
+
+static const char *as_string(struct smtp_buffer *buffer)
+{
+    expect_int(smtp_buffer_append(buffer, "", 1), SMTP_OK);
+    buffer->len--;
+    return smtp_buffer_span(buffer).bytes;
+}
+
+const char *core_output(struct core *core)
+{
+    return as_string(&core->output);
+}
+
+const char *core_log(struct core *core)
+{
+    core->config.log = log_line;
+    return as_string(&core->log);
+}
+
+const char *core_codes(const struct core *core)
+{
+    static char codes[8192];
+    struct smtp_span rest = smtp_buffer_span(&core->output);
+    size_t at = 0;
+    codes[0] = '\0';
+    while (rest.len > 0) {
+        const char *end = memchr(rest.bytes, '\n', rest.len);
+        expect_true(end != NULL && end > rest.bytes + 3 && end[-1] == '\r');
+        expect_true(end - rest.bytes < 512); /* RFC 5321 4.5.3.1.5 */
+        if (rest.bytes[3] == ' ') {
+            int class_digit, subject, detail, len = 0;
+            at += (size_t)snprintf(codes + at, sizeof codes - at, "%s%.3s", at > 0 ? " " : "",
+                                   rest.bytes);
+            if (sscanf(rest.bytes + 4, "%1d.%d.%d%n", &class_digit, &subject, &detail, &len) == 3) {
+                at += (size_t)snprintf(codes + at, sizeof codes - at, "/%.*s", len, rest.bytes + 4);
+            }
+            expect_true(at < sizeof codes);
+        } else {
+            expect_int(rest.bytes[3], '-');
+        }
+        rest.len -= (size_t)(end + 1 - rest.bytes);
+        rest.bytes = end + 1;
+    }
+    return codes;
+}
+
+static void expect_outcome(struct core *core, const char *codes, const char *const *contents)
+{
+    expect_str(core_codes(core), codes);
+    size_t count = 0;
+    for (; contents[count] != NULL; count++) {
+        expect_true(count < core->message_count);
+        size_t size = 0;
+        const char *content = smtp_message_content(core->messages[count], &size);
+        expect_bytes(content, size, contents[count], strlen(contents[count]));
+    }
+    expect_int(core->message_count, count);
+}
+
+void core_expect(const struct core *prepared, const char *input, size_t len, const char *codes,
+                 const char *const *contents)
+{
+    for (size_t cut = 0; cut <= len; cut++) { /* a cut at 0 is the whole */
+        struct core core = *prepared;
+        core_open(&core);
+        core_feed(&core, input, cut);
+        core_feed(&core, input + cut, len - cut);
+        expect_outcome(&core, codes, contents);
+        core_clear(&core);
+    }
+    struct core core = *prepared;
+    core_open(&core);
+    for (size_t i = 0; i < len; i++) {
+        core_feed(&core, input + i, 1);
+    }
+    expect_outcome(&core, codes, contents);
+    core_clear(&core);
+}
