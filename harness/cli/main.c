@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "harness/cli/nearest.h"
 #include "harness/cli/options.h"
 #include "harness/cli/verbs.h"
+#include "harness/nearest.h"
 
 struct verb {
     const char *name;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "common/bytes.h"
-#include "harness/cli/nearest.h"
+#include "harness/nearest.h"
 
 #define HELP_COLUMN 26 /* where the explanations begin */
 

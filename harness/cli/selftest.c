@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "common/clock.h"
-#include "harness/cli/nearest.h"
 #include "harness/cli/options.h"
 #include "harness/cli/verbs.h"
+#include "harness/nearest.h"
 #include "harness/report/report.h"
 #include "harness/selftest/scenarios.h"
 
