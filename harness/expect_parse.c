@@ -1,8 +1,11 @@
 /* expect_parse.c - takes the expectation notation apart:
- *     TERM  = FIELD ["." NAME] OP VALUE, blanks between terms; blanks before OP allow blanks behind
- * it OP    = "=" "!=" "~" "!~" ">=" "<=" NAME, VALUE = a word without blanks, or "quoted", in which
- * \" and \\ stand for " and \ and any other backslash for itself (so that regular expressions need
- * no second backslash) Every mistake is told with a caret under its place. Does not know messages.
+ *
+ *     TERM = FIELD ["." NAME] OP VALUE; blanks part terms; blanks before OP allow blanks behind it
+ *     OP   = "=" / "!=" / "~" / "!~" / ">=" / "<="
+ *
+ * NAME and VALUE are a word without blanks, or "quoted", in which \" and \\ stand for " and \ and
+ * any other backslash for itself (so that regular expressions need no second one). Every mistake is
+ * told with a caret under its place. Does not know messages.
  */
 #include <stdio.h>
 #include <stdlib.h>
