@@ -8,6 +8,13 @@
 
 #define SMTP_CLIENT_READ_SIZE 4096 /* replies are short; the rest of a longer one comes next */
 
+/** An envelope read from a message's header. */
+struct smtp_client_header_envelope {
+    struct smtp_envelope envelope;
+    struct smtp_buffer texts;
+    const char **forward_paths;
+};
+
 struct smtp_client {
     struct smtp_client_options options; /* its strings are owned */
     struct smtp_client_session *session;
@@ -20,7 +27,8 @@ struct smtp_client {
     char in[SMTP_CLIENT_READ_SIZE];    /* read and not yet taken by the session */
     size_t in_at;
     size_t in_len;
-    char refusal_text[512];    /* of a greeting that was refused: QUIT's reply came after it */
+    char refusal_text[512]; /* of a greeting that was refused: QUIT's reply came after it */
+    struct smtp_client_header_envelope envelope; /* of the message that send_message sends */
     struct smtp_buffer header; /* of the message that send_message sends, without Bcc */
 };
 
@@ -43,11 +51,6 @@ enum smtp_status smtp_client_report_result(struct smtp_client *client,
                                            const struct smtp_envelope *envelope);
 
 /* ---- envelope.c ---- */
-struct smtp_client_header_envelope {
-    struct smtp_envelope envelope;
-    struct smtp_buffer texts;
-    const char **forward_paths;
-};
 /** Reads the header section of source, fills in the envelope, and leaves in source the message
  * without Bcc. header: takes the header section; both live until the source is of no more use. */
 enum smtp_status smtp_client_envelope_read(struct smtp_client_header_envelope *out,

@@ -39,6 +39,19 @@ static void choose_helo_name(struct smtp_client *client)
              strchr(own.host, ':') != NULL ? "[IPv6:%.240s]" : "[%.240s]", own.host);
 }
 
+/* The commonest failure of all gets the plainest words. */
+static enum smtp_status explain(struct smtp_client *client, enum smtp_status status)
+{
+    if (status != SMTP_CONNECT_FAILED || client->error.sys_errno != ECONNREFUSED ||
+        client->address.kind != SMTP_ADDRESS_TCP) {
+        return status;
+    }
+    return smtp_error_set(&client->error, status, ECONNREFUSED,
+                          "cannot connect to %.160s port %u: connection refused; is a server "
+                          "listening there?",
+                          client->address.host, (unsigned)client->address.port);
+}
+
 enum smtp_status smtp_client_connection_open(struct smtp_client *client)
 {
     uint64_t now_ns = smtp_clock_now_ns();
@@ -50,7 +63,7 @@ enum smtp_status smtp_client_connection_open(struct smtp_client *client)
                                                deadline_ns, &client->fd, &client->error);
     if (status != SMTP_OK) {
         client->fd = -1;
-        return status;
+        return explain(client, status);
     }
     choose_helo_name(client);
     smtp_client_session_open(client->session, smtp_clock_now_ns(), client->overall_deadline_ns);

@@ -174,15 +174,24 @@ static enum smtp_status measure_file(struct smtp_client_source *source, off_t po
     return status;
 }
 
-enum smtp_status smtp_client_source_measure(struct smtp_client_source *source,
-                                            struct smtp_error *error)
+enum smtp_status smtp_client_source_check(const struct smtp_client_source *source,
+                                          struct smtp_error *error)
 {
     const struct smtp_content *content = &source->content;
     bool missing = (content->kind == SMTP_CONTENT_MEMORY && content->from.memory.bytes == NULL) ||
                    (content->kind == SMTP_CONTENT_FILE && content->from.file == NULL) ||
                    (content->kind == SMTP_CONTENT_CALLBACK && content->from.callback.read == NULL);
-    if (missing) {
-        return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0, "the content's source is NULL");
+    return missing ? smtp_error_set(error, SMTP_BAD_ARGUMENT, 0, "the content's source is NULL")
+                   : SMTP_OK;
+}
+
+enum smtp_status smtp_client_source_measure(struct smtp_client_source *source,
+                                            struct smtp_error *error)
+{
+    const struct smtp_content *content = &source->content;
+    enum smtp_status status = smtp_client_source_check(source, error);
+    if (status != SMTP_OK) {
+        return status;
     }
     if (content->kind == SMTP_CONTENT_MEMORY) {
         measure_memory(source);

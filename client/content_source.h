@@ -17,6 +17,10 @@ struct smtp_client_source {
 /** The content from where it stands now. */
 void smtp_client_source_init(struct smtp_client_source *source, const struct smtp_content *content);
 
+/** SMTP_BAD_ARGUMENT where there is no source at all. */
+enum smtp_status smtp_client_source_check(const struct smtp_client_source *source,
+                                          struct smtp_error *error) SMTP_MUST_CHECK;
+
 /** Finds the facts out where that needs no second source: memory, and files that can be read again.
  * What cannot is unknown. The source stands where it stood. SMTP_BAD_ARGUMENT, SMTP_SOURCE_FAILED.
  */

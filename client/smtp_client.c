@@ -77,6 +77,7 @@ void smtp_client_free(struct smtp_client *client)
     }
     smtp_client_close(client);
     smtp_client_session_free(client->session);
+    smtp_client_envelope_clear(&client->envelope);
     smtp_buffer_free(&client->header);
     free_strings(client);
     free(client);
@@ -334,6 +335,25 @@ enum smtp_status smtp_client_send(struct smtp_client *client, const struct smtp_
     }
     smtp_client_source_init(&source, &content);
     return send_source(client, envelope, &source, result);
+}
+
+/* The result points to the forward-paths, so the envelope lives as long: until the next call. */
+enum smtp_status smtp_client_send_message(struct smtp_client *client, struct smtp_content message,
+                                          const struct smtp_send_result **result)
+{
+    struct smtp_client_source source;
+    if (result != NULL) {
+        *result = NULL;
+    }
+    smtp_client_source_init(&source, &message);
+    smtp_client_envelope_clear(&client->envelope);
+    enum smtp_status status = smtp_client_source_check(&source, &client->error);
+    if (status == SMTP_OK) {
+        status =
+            smtp_client_envelope_read(&client->envelope, &source, &client->header, &client->error);
+    }
+    return status == SMTP_OK ? send_source(client, &client->envelope.envelope, &source, result)
+                             : status;
 }
 
 /* ---- what it knows ---- */

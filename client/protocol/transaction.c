@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TEXTS_MAX (256u << 20) /* refusals of a very long recipient list; bounds a hostile server  \
-                                */
+#define TEXTS_MAX                                                                                  \
+    (256u << 20) /* refusals of a very long recipient list; bounds a hostile server                \
+                  */
 #define TEXTS_KEPT 65536
 
 void smtp_client_transaction_init(struct smtp_client_transaction *transaction)
