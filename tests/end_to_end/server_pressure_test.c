@@ -1,0 +1,421 @@
+/* server_pressure_test.c - peers that misbehave below SMTP: that vanish, never read, send an octet
+ * at a time, come in masses; and a system that has run out of descriptors. The other sessions go
+ * on, memory stays bounded, every wait ends. */
+#include "common/clock.h"
+#include "common/net.h"
+#include "server/smtp_server.h"
+#include "tests/support/test.h"
+#include "tests/support/wire.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#define WAIT_MS 15000
+
+static struct smtp_server *started(const struct smtp_server_options *options)
+{
+    struct smtp_server *server = NULL;
+    struct smtp_error error = {0};
+    if (smtp_server_new(&server, options, &error) != SMTP_OK ||
+        smtp_server_start(server, &error) != SMTP_OK) {
+        SMTP_TEST_FAIL("%s", error.message);
+    }
+    return server;
+}
+
+static void greeted(struct smtp_wire *wire, const struct smtp_server *server)
+{
+    expect_true(smtp_wire_connect(wire, smtp_server_address(server, 0)));
+    expect_contains(smtp_wire_reply(wire), "220 ");
+}
+
+static void open_content(struct smtp_wire *wire, const struct smtp_server *server)
+{
+    greeted(wire, server);
+    expect_contains(smtp_wire_ask(wire, "EHLO c.example"), "250 ");
+    expect_contains(smtp_wire_ask(wire, "MAIL FROM:<>"), "250 ");
+    expect_contains(smtp_wire_ask(wire, "RCPT TO:<a@b.example>"), "250 ");
+    expect_contains(smtp_wire_ask(wire, "DATA"), "354 ");
+}
+
+static void send_one(const struct smtp_server *server)
+{
+    struct smtp_wire wire;
+    open_content(&wire, server);
+    expect_contains(smtp_wire_ask(&wire, "x\r\n."), "250 ");
+    expect_contains(smtp_wire_ask(&wire, "QUIT"), "221 ");
+    expect_true(smtp_wire_closed(&wire));
+    smtp_wire_close(&wire);
+}
+
+/* Told of each close, through the server's own hook: what the tests wait for instead of sleeping.
+ */
+struct closes {
+    int pipe[2];
+};
+
+static void on_close(void *user, const struct smtp_server_session_info *session)
+{
+    const struct closes *closes = user;
+    (void)session;
+    expect_int(write(closes->pipe[1], "c", 1), 1);
+}
+
+static void watch_closes(struct closes *closes, struct smtp_server_options *options)
+{
+    expect_int(pipe2(closes->pipe, O_CLOEXEC | O_NONBLOCK), 0);
+    options->hooks.user = closes;
+    options->hooks.close = on_close;
+}
+
+static void await_close(const struct closes *closes)
+{
+    char octet;
+    uint64_t deadline_ns = smtp_deadline_after(smtp_clock_now_ns(), WAIT_MS);
+    expect_int(smtp_net_wait(closes->pipe[0], false, deadline_ns), SMTP_OK);
+    expect_int(read(closes->pipe[0], &octet, 1), 1);
+}
+
+/* ---- peers that go ---- */
+
+TEST(server_pressure, a_peer_that_vanishes_inside_the_content_leaves_no_message_and_no_session)
+{
+    struct closes closes;
+    struct smtp_server_options options;
+    struct smtp_wire wire;
+    smtp_server_options_init(&options);
+    watch_closes(&closes, &options);
+    struct smtp_server *server = started(&options);
+    for (int i = 0; i < 4; i++) {
+        open_content(&wire, server);
+        expect_true(smtp_wire_send(&wire, "Subject: half\r\n\r\nhal", 19));
+        if (i % 2 == 0) {
+            smtp_wire_reset(&wire);
+        } else {
+            smtp_wire_close(&wire);
+        }
+        await_close(&closes);
+    }
+    send_one(server);
+    await_close(&closes);
+    expect_int(smtp_mailbox_captured(smtp_server_mailbox(server)), 1);
+    smtp_server_free(server);
+}
+
+/* What came before the end of file is answered, as a client that shuts down its sending side
+ * expects. */
+TEST(server_pressure, a_peer_that_only_ends_its_sending_still_gets_every_reply)
+{
+    struct smtp_server *server = started(NULL);
+    struct smtp_wire wire;
+    static const char all[] = "EHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<a@b.example>\r\nRSET\r\nNOOP\r\n";
+    greeted(&wire, server);
+    expect_true(smtp_wire_send(&wire, all, sizeof all - 1));
+    expect_int(shutdown(wire.fd, SHUT_WR), 0);
+    for (int i = 0; i < 5; i++) {
+        expect_contains(smtp_wire_reply(&wire), "250 ");
+    }
+    expect_true(smtp_wire_closed(&wire));
+    smtp_server_free(server);
+}
+
+/* RFC 5321 4.1.1.10: the 221 reaches a peer even where it goes on sending after QUIT. */
+TEST(server_pressure, the_last_reply_is_not_lost_when_the_peer_has_sent_more)
+{
+    struct smtp_server *server = started(NULL);
+    static char octets[32768];
+    memset(octets, 'x', sizeof octets);
+    memcpy(octets, "QUIT\r\n", 6);
+    for (int i = 0; i < 20; i++) {
+        struct smtp_wire wire;
+        greeted(&wire, server);
+        expect_true(smtp_wire_send(&wire, octets, sizeof octets));
+        expect_true(smtp_wire_send(&wire, octets + 6, 1000));
+        expect_contains(smtp_wire_reply(&wire), "221 ");
+        expect_true(smtp_wire_closed(&wire));
+        smtp_wire_close(&wire);
+    }
+    smtp_server_free(server);
+}
+
+/* ---- peers that are slow ---- */
+
+TEST(server_pressure, a_session_sent_an_octet_at_a_time_is_answered_in_the_same_way)
+{
+    static const char all[] = "EHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<a@b.example>\r\nDATA\r\n"
+                              "..x\r\n\r\n.\r\nQUIT\r\n";
+    struct smtp_server *server = started(NULL);
+    struct smtp_wire wire;
+    greeted(&wire, server);
+    for (size_t i = 0; i < sizeof all - 1; i++) {
+        expect_true(smtp_wire_send(&wire, all + i, 1));
+    }
+    for (int i = 0; i < 3; i++) {
+        expect_contains(smtp_wire_reply(&wire), "250 ");
+    }
+    expect_contains(smtp_wire_reply(&wire), "354 ");
+    expect_contains(smtp_wire_reply(&wire), "250 2.0.0 OK: message 1");
+    expect_contains(smtp_wire_reply(&wire), "221 ");
+    struct smtp_message *message = smtp_mailbox_get(smtp_server_mailbox(server), 1);
+    expect_str(smtp_message_content(message, NULL), ".x\r\n\r\n");
+    smtp_message_release(message);
+    smtp_server_free(server);
+}
+
+/* Sends commands until the socket has taken nothing for 200 ms, at most `max` octets; never reads.
+ */
+static size_t flood(const struct smtp_wire *wire, size_t max)
+{
+    static char commands[60000];
+    size_t total = 0;
+    for (size_t i = 0; i + 6 <= sizeof commands; i += 6) {
+        memcpy(commands + i, i % 12 == 0 ? "HELP\r\n" : "NOOP\r\n", 6);
+    }
+    while (total < max) { /* a write goes on where the last one stopped */
+        size_t at = total % sizeof commands, len = 0;
+        const struct iovec part = {commands + at, sizeof commands - at};
+        uint64_t deadline_ns = smtp_deadline_after(smtp_clock_now_ns(), 200);
+        if (smtp_net_write(wire->fd, &part, 1, deadline_ns, &len) != SMTP_OK) {
+            return total;
+        }
+        total += len;
+    }
+    return total;
+}
+
+static long resident_kib(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss;
+}
+
+/* 256 MiB of commands would be owed gigabytes of replies: instead the server stops reading. */
+TEST(server_pressure, a_peer_that_never_reads_is_not_read_from_and_others_go_on)
+{
+    struct smtp_server *server = started(NULL);
+    struct smtp_wire wire;
+    size_t max = (size_t)256 << 20;
+    greeted(&wire, server);
+    send_one(server);
+    long before_kib = resident_kib();
+    expect_true(flood(&wire, max) < max);
+    expect_true(resident_kib() - before_kib < 16 * 1024);
+    for (int i = 0; i < 20; i++) {
+        send_one(server);
+    }
+    smtp_server_free(server);
+}
+
+/* And once it reads, every reply is there, in order. */
+TEST(server_pressure, a_peer_that_reads_late_gets_every_reply)
+{
+    struct smtp_server *server = started(NULL);
+    struct smtp_wire wire;
+    greeted(&wire, server);
+    size_t sent = flood(&wire, (size_t)256 << 20);
+    for (size_t i = 0; i < sent / 6; i++) {
+        const char *reply = smtp_wire_reply(&wire);
+        expect_contains(reply, i % 2 == 0 ? "214" : "250 ");
+    }
+    smtp_server_free(server);
+}
+
+TEST(server_pressure, a_peer_that_never_reads_is_cut_when_its_time_is_over)
+{
+    struct closes closes;
+    struct smtp_server_options options;
+    struct smtp_wire wire;
+    smtp_server_options_init(&options);
+    options.limits.command_timeout_ms = 300;
+    watch_closes(&closes, &options);
+    struct smtp_server *server = started(&options);
+    greeted(&wire, server);
+    flood(&wire, (size_t)256 << 20);
+    await_close(&closes);
+    smtp_server_free(server);
+}
+
+/* RFC 5321 4.5.3.2.7, 3.8 */
+TEST(server_pressure, a_command_that_does_not_come_is_answered_421_and_octets_buy_no_time)
+{
+    struct smtp_server_options options;
+    struct smtp_wire idle, slow;
+    smtp_server_options_init(&options);
+    options.limits.command_timeout_ms = 100;
+    struct smtp_server *server = started(&options);
+    greeted(&idle, server);
+    greeted(&slow, server);
+    expect_true(smtp_wire_send(&slow, "NO", 2));
+    expect_contains(smtp_wire_reply(&idle), "421 ");
+    expect_true(smtp_wire_closed(&idle));
+    expect_contains(smtp_wire_reply(&slow), "421 ");
+    expect_true(smtp_wire_closed(&slow));
+    smtp_server_free(server);
+}
+
+TEST(server_pressure, content_that_does_not_come_is_answered_421_and_not_captured)
+{
+    struct smtp_server_options options;
+    struct smtp_wire wire;
+    smtp_server_options_init(&options);
+    options.limits.content_timeout_ms = 100;
+    struct smtp_server *server = started(&options);
+    open_content(&wire, server);
+    expect_true(smtp_wire_send(&wire, "half", 4));
+    expect_contains(smtp_wire_reply(&wire), "421 ");
+    expect_true(smtp_wire_closed(&wire));
+    expect_int(smtp_mailbox_count(smtp_server_mailbox(server)), 0);
+    smtp_server_free(server);
+}
+
+TEST(server_pressure, a_session_has_an_end_however_busy_it_is)
+{
+    struct smtp_server_options options;
+    struct smtp_wire wire;
+    const char *reply = "250 ";
+    smtp_server_options_init(&options);
+    options.limits.session_timeout_ms = 100;
+    struct smtp_server *server = started(&options);
+    greeted(&wire, server);
+    while (strncmp(reply, "250 ", 4) == 0) {
+        reply = smtp_wire_ask(&wire, "NOOP");
+    }
+    /* Where its last NOOP came after the end, the 421 may have gone with the reset. */
+    expect_true(strncmp(reply, "421 ", 4) == 0 || reply[0] == '\0');
+    smtp_server_free(server);
+}
+
+/* ---- masses ---- */
+
+TEST(server_pressure, sessions_beyond_the_limit_are_greeted_with_421_and_closed)
+{
+    struct closes closes;
+    struct smtp_server_options options;
+    struct smtp_wire wires[3], extra;
+    smtp_server_options_init(&options);
+    options.limits.sessions = 3;
+    options.workers = 2;
+    watch_closes(&closes, &options);
+    struct smtp_server *server = started(&options);
+    for (size_t i = 0; i < 3; i++) {
+        greeted(&wires[i], server);
+    }
+    for (int i = 0; i < 10; i++) {
+        expect_true(smtp_wire_connect(&extra, smtp_server_address(server, 0)));
+        expect_contains(smtp_wire_reply(&extra), "421 4.3.2 ");
+        expect_true(smtp_wire_closed(&extra));
+        smtp_wire_close(&extra);
+    }
+    expect_int(smtp_server_session_count(server), 3);
+    expect_contains(smtp_wire_ask(&wires[0], "NOOP"), "250 ");
+    smtp_wire_reset(&wires[0]);
+    await_close(&closes);
+    /* The hook runs just before the place is free. */
+    const char *greeting = "";
+    for (int i = 0; i < 1000 && strncmp(greeting, "220 ", 4) != 0; i++) {
+        expect_true(smtp_wire_connect(&extra, smtp_server_address(server, 0)));
+        greeting = smtp_wire_reply(&extra);
+    }
+    expect_contains(greeting, "220 ");
+    smtp_server_free(server);
+}
+
+/* Takes every descriptor up to the limit; the last ones taken are in `taken`. */
+static size_t take_all_descriptors(int *taken, size_t max)
+{
+    size_t count = 0;
+    while (count < max && (taken[count] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0) {
+        count++;
+    }
+    expect_int(errno, EMFILE);
+    return count;
+}
+
+static void spent_time(struct timeval *out)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    timeradd(&usage.ru_utime, &usage.ru_stime, out);
+}
+
+/* The classic: accept fails at once, again and again, and the loop spins or ends. */
+TEST(server_pressure, without_descriptors_accepting_rests_and_recovers)
+{
+    struct smtp_server *server = started(NULL);
+    struct smtp_wire open_before, waiting;
+    const struct rlimit few = {.rlim_cur = 200, .rlim_max = 200};
+    int taken[200];
+    struct timeval before, after, spent;
+    greeted(&open_before, server);
+    expect_int(setrlimit(RLIMIT_NOFILE, &few), 0);
+    size_t count = take_all_descriptors(taken, 200);
+    expect_true(count > 1);
+    close(taken[--count]); /* for this end of the connection */
+    expect_true(smtp_wire_connect(&waiting, smtp_server_address(server, 0)));
+    spent_time(&before);
+    for (int i = 0; i < 100; i++) { /* the open session is served meanwhile */
+        expect_contains(smtp_wire_ask(&open_before, "NOOP"), "250 ");
+    }
+    char octet;
+    size_t got;
+    uint64_t deadline_ns = smtp_deadline_after(smtp_clock_now_ns(), 300);
+    expect_int(smtp_net_read(waiting.fd, &octet, 1, deadline_ns, &got), SMTP_TIMED_OUT);
+    spent_time(&after);
+    timersub(&after, &before, &spent);
+    expect_true(spent.tv_sec == 0 && spent.tv_usec < 150000); /* a spin would take all 300 ms */
+    while (count > 0) {
+        close(taken[--count]);
+    }
+    expect_contains(smtp_wire_reply(&waiting), "220 ");
+    expect_contains(smtp_wire_ask(&waiting, "QUIT"), "221 ");
+    send_one(server);
+    smtp_server_free(server);
+}
+
+TEST(server_pressure, without_descriptors_a_session_that_closes_makes_room_for_the_next)
+{
+    struct smtp_server_options options;
+    smtp_server_options_init(&options);
+    options.workers = 2;
+    struct smtp_server *server = started(&options);
+    struct smtp_wire first, second, waiting;
+    const struct rlimit few = {.rlim_cur = 200, .rlim_max = 200};
+    int taken[200];
+    greeted(&first, server);
+    greeted(&second, server); /* of the other worker */
+    expect_int(setrlimit(RLIMIT_NOFILE, &few), 0);
+    size_t count = take_all_descriptors(taken, 200);
+    close(taken[--count]);
+    expect_true(smtp_wire_connect(&waiting, smtp_server_address(server, 0)));
+    expect_contains(smtp_wire_ask(&second, "QUIT"), "221 ");
+    smtp_wire_close(&second);
+    expect_contains(smtp_wire_reply(&waiting), "220 ");
+    smtp_server_free(server);
+}
+
+TEST(server_pressure, two_hundred_sessions_open_at_once_are_all_served)
+{
+    static struct smtp_wire wires[200];
+    struct smtp_server_options options;
+    smtp_server_options_init(&options);
+    options.workers = 2;
+    struct smtp_server *server = started(&options);
+    for (size_t i = 0; i < 200; i++) {
+        expect_true(smtp_wire_connect(&wires[i], smtp_server_address(server, 0)));
+    }
+    for (size_t i = 0; i < 200; i++) {
+        expect_contains(smtp_wire_reply(&wires[i]), "220 ");
+        expect_contains(smtp_wire_ask(&wires[i], "HELO c"), "250 ");
+    }
+    expect_int(smtp_server_session_count(server), 200);
+    smtp_server_stop(server, 1000);
+    for (size_t i = 0; i < 200; i++) {
+        expect_contains(smtp_wire_reply(&wires[i]), "421 ");
+    }
+    smtp_server_free(server);
+}
