@@ -9,16 +9,28 @@
 #include "common/bytes.h"
 #include "harness/report/text.h"
 
-#define CONTENT_LINES_SHOWN 4
+#define CONTENT_LINES_SHOWN 6
 #define CELL_MAX SMTP_DIALOGUE_COLUMNS
 
 struct view {
     FILE *out;
     const char *margin;
-    size_t cell; /* columns of one side */
+    size_t cell;              /* columns of one side */
+    struct smtp_span waiting; /* the client's last line, while it is not drawn; bytes NULL: none */
+    unsigned unanswered;      /* the client's lines since the server's last one */
     bool in_content;
-    size_t content_lines, content_octets;
+    size_t content_lines;
 };
+
+/** A dialogue is escaped already; what yet cannot be shown is escaped here. */
+static size_t escape_rest(char octet, char *text)
+{
+    if (octet == '\\') {
+        text[0] = octet;
+        return 1;
+    }
+    return smtp_text_escape_octet((unsigned char)octet, text);
+}
 
 /** Writes the line escaped and padded or clipped to exactly `width` columns (pad false: at most).
  */
@@ -28,7 +40,7 @@ static void write_cell(FILE *out, struct smtp_span line, size_t width, bool pad)
     size_t columns = 0, whole = 0; /* whole: up to where a "…" still fits behind */
     for (size_t i = 0; i < line.len; i++) {
         char text[5];
-        size_t len = smtp_text_escape_octet((unsigned char)line.bytes[i], text);
+        size_t len = escape_rest(line.bytes[i], text);
         if (columns + len > width) {
             fprintf(out, "%.*s…%*s", (int)whole, cell, pad ? (int)(width - whole - 1) : 0, "");
             return;
@@ -40,17 +52,12 @@ static void write_cell(FILE *out, struct smtp_span line, size_t width, bool pad)
     fprintf(out, "%.*s%*s", (int)columns, cell, pad ? (int)(width - columns) : 0, "");
 }
 
-static void draw_left(const struct view *view, struct smtp_span line)
+static void draw_row(const struct view *view, struct smtp_span left, struct smtp_span right)
 {
     fputs(view->margin, view->out);
-    write_cell(view->out, line, view->cell, true);
-    fputs(" │\n", view->out);
-}
-
-static void draw_right(const struct view *view, struct smtp_span line)
-{
-    fprintf(view->out, "%s%*s │ ", view->margin, (int)view->cell, "");
-    write_cell(view->out, line, view->cell, false);
+    write_cell(view->out, left, view->cell, true);
+    fputs(right.len > 0 ? " │ " : " │", view->out);
+    write_cell(view->out, right, view->cell, false);
     fputc('\n', view->out);
 }
 
@@ -61,16 +68,27 @@ static void draw_note(const struct view *view, struct smtp_span line)
     fputc('\n', view->out);
 }
 
+/** Draws the client's line that still waits for its answer, without one. */
+static void flush_waiting(struct view *view)
+{
+    if (view->waiting.bytes != NULL) {
+        draw_row(view, view->waiting, SMTP_SPAN(""));
+        view->waiting.bytes = NULL;
+    }
+}
+
 static void end_content(struct view *view)
 {
+    flush_waiting(view);
     if (view->content_lines > CONTENT_LINES_SHOWN) {
-        char rest[64];
-        int len = snprintf(rest, sizeof rest, "(%zu lines more; %zu octets in all)",
-                           view->content_lines - CONTENT_LINES_SHOWN, view->content_octets);
-        draw_left(view, (struct smtp_span){rest, (size_t)len});
+        char rest[40];
+        int len = snprintf(rest, sizeof rest, "(%zu more)",
+                           view->content_lines - CONTENT_LINES_SHOWN);
+        draw_row(view, (struct smtp_span){rest, (size_t)len}, SMTP_SPAN(""));
     }
     view->in_content = false;
-    view->content_lines = view->content_octets = 0;
+    view->content_lines = 0;
+    view->unanswered = 0;
 }
 
 static void draw_client(struct view *view, struct smtp_span said)
@@ -78,7 +96,6 @@ static void draw_client(struct view *view, struct smtp_span said)
     bool is_end = smtp_span_equal(said, SMTP_SPAN("."));
     if (view->in_content && !is_end) {
         view->content_lines++;
-        view->content_octets += said.len + 2;
         if (view->content_lines > CONTENT_LINES_SHOWN) {
             return;
         }
@@ -86,7 +103,23 @@ static void draw_client(struct view *view, struct smtp_span said)
     if (view->in_content && is_end) {
         end_content(view);
     }
-    draw_left(view, said);
+    flush_waiting(view);
+    view->waiting = said;
+    view->unanswered++;
+}
+
+/** The answer stands beside the line it answers, where that is the only one it can belong to. */
+static void draw_server(struct view *view, struct smtp_span said)
+{
+    if (view->waiting.bytes != NULL && view->unanswered == 1) {
+        draw_row(view, view->waiting, said);
+        view->waiting.bytes = NULL;
+    } else {
+        flush_waiting(view);
+        draw_row(view, SMTP_SPAN(""), said);
+    }
+    view->unanswered = 0;
+    view->in_content = said.len >= 3 && memcmp(said.bytes, "354", 3) == 0;
 }
 
 /** Whose line it is, 'C', 'S' or 0, and what was said. */
@@ -108,15 +141,15 @@ static void draw_line(struct view *view, struct smtp_span line)
         draw_client(view, said);
         return;
     }
-    if (view->in_content) {
+    if (view->in_content && speaker == 'S') {
         end_content(view);
     }
-    if (speaker == 0) {
-        draw_note(view, line);
+    if (speaker == 'S') {
+        draw_server(view, said);
         return;
     }
-    draw_right(view, said);
-    view->in_content = said.len >= 3 && memcmp(said.bytes, "354", 3) == 0;
+    flush_waiting(view);
+    draw_note(view, line);
 }
 
 void smtp_dialogue_draw(FILE *out, const char *dialogue, const char *margin)
@@ -131,4 +164,5 @@ void smtp_dialogue_draw(FILE *out, const char *dialogue, const char *margin)
     if (view.in_content) {
         end_content(&view);
     }
+    flush_waiting(&view);
 }

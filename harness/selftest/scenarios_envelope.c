@@ -178,13 +178,19 @@ static bool open_small(struct smtp_trial *trial, struct smtp_ends *ends)
 
 static bool size_refused_at_mail(struct smtp_trial *trial)
 {
-    /* RFC 1870 6.1: the declared size is too much, and no content goes out */
+    /* RFC 1870 6.1: 552 to a declared size that is too much; a client that read the limit in the
+     * EHLO reply does not even ask */
     struct smtp_ends ends;
     char large[200];
     memset(large, 'x', sizeof large);
     return open_small(trial, &ends) &&
+           smtp_check_status(trial, "MAIL with SIZE=101",
+                             smtp_client_mail(ends.client, ANN, "SIZE=101"), SMTP_REFUSED_PERMANENT,
+                             ends.client) &&
+           smtp_check_number(trial, "its code", (uint64_t)smtp_client_reply(ends.client)->code,
+                             552) &&
            smtp_trial_send(trial, ends.client, BOB, smtp_content_memory(large, sizeof large),
-                           SMTP_REFUSED_PERMANENT, 552) &&
+                           SMTP_UNSUPPORTED, 0) &&
            smtp_check_true(trial, "no content goes out",
                            strstr(smtp_harness_transcript(ends.harness, 1), "xxxx") == NULL) &&
            smtp_trial_send(trial, ends.client, BOB, smtp_content_text(text), SMTP_OK, 250) &&
@@ -274,7 +280,8 @@ static const struct smtp_scenario rows[] = {
     {"unusual-addresses", "quoted, literal, postmaster alone, upper case", unusual_addresses},
     {"too-many-recipients-452", "beyond the limit 452; those before it get the message",
      too_many_recipients},
-    {"size-refused-at-mail", "a declared size beyond the limit: 552 to MAIL", size_refused_at_mail},
+    {"size-refused-at-mail", "a declared size beyond the limit: 552 to MAIL, and no content",
+     size_refused_at_mail},
     {"size-refused-after-content", "an undeclared size beyond the limit: 552 after the dot",
      size_refused_after_content},
     {"content-refused-by-hook", "554 after the dot, and the next message passes",

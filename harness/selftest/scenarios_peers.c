@@ -88,8 +88,8 @@ static bool server_gone_mid_data(struct smtp_trial *trial)
     if (content == NULL || !open_pair(trial, gone_mid_data, COUNT(gone_mid_data), &pair)) {
         return false;
     }
-    memset(content, '\n', size);
-    memcpy(content, "the first line", strlen("the first line"));
+    memset(content, 'x', size);
+    memcpy(content, "the first line\n", strlen("the first line\n"));
     enum smtp_status status =
         smtp_client_send(pair.client, &envelope, smtp_content_memory(content, size), &result);
     return smtp_check_status(trial, "smtp_client_send", status, SMTP_CLOSED, pair.client) &&

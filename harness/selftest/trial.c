@@ -9,9 +9,11 @@
 
 #include "common/address.h"
 #include "common/clock.h"
+#include "harness/report/text.h"
 
 #define OWNED_MAX 32         /* ends and blocks of one scenario */
 #define HARNESSES_MAX 4      /* servers of one scenario */
+#define CONTENT_KEPT 4096    /* octets of one message's content in a dialogue */
 #define SESSIONS_SHOWN_MAX 4 /* dialogues of one server that are shown: fifty help nobody */
 
 struct owned {
@@ -29,7 +31,8 @@ struct smtp_trial {
     FILE *dialogue_file; /* writes dialogue */
     char *dialogue;
     size_t dialogue_len;
-    bool inside_line; /* content that was logged ended in the middle of a line */
+    bool inside_line;      /* content that was logged ended in the middle of a line */
+    size_t content_octets; /* of one message, logged so far */
 };
 
 struct smtp_trial *smtp_trial_new(void)
@@ -209,13 +212,16 @@ struct smtp_peer *smtp_trial_peer(struct smtp_trial *trial, const struct smtp_pe
 /** Content comes in pieces of any size; a dialogue has lines. */
 static void log_content(struct smtp_trial *trial, const char *text, size_t len)
 {
-    for (size_t i = 0; i < len; i++) {
+    for (; len > 0 && trial->content_octets < CONTENT_KEPT; text++, len--) {
+        trial->content_octets++;
         if (!trial->inside_line) {
             fputs("C: ", trial->dialogue_file);
         }
-        trial->inside_line = text[i] != '\n';
-        if (text[i] != '\r') {
-            fputc(text[i], trial->dialogue_file);
+        trial->inside_line = *text != '\n';
+        if (*text == '\n') {
+            fputc('\n', trial->dialogue_file);
+        } else if (*text != '\r') { /* the client sends it before LF alone */
+            smtp_text_escape(trial->dialogue_file, text, 1);
         }
     }
 }
@@ -231,8 +237,11 @@ static void log_client(void *user, enum smtp_client_log_kind kind, const char *t
         fputc('\n', trial->dialogue_file);
         trial->inside_line = false;
     }
+    trial->content_octets = 0;
     static const char *const marks[] = {"C: ", "S: ", "", "# "};
-    fprintf(trial->dialogue_file, "%s%.*s\n", marks[kind], (int)len, text);
+    fputs(marks[kind], trial->dialogue_file);
+    smtp_text_escape(trial->dialogue_file, text, len);
+    fputc('\n', trial->dialogue_file);
 }
 
 static void release_client(void *thing)
