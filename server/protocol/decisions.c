@@ -233,3 +233,19 @@ void smtp_server_decide(struct smtp_server_session *session, const struct smtp_s
     }
     smtp_server_session_enter(session, SMTP_SERVER_ENDED);
 }
+
+static const struct smtp_server_reply own_words = {.code = 0};
+
+void smtp_server_session_ask(struct smtp_server_session *session,
+                             const struct smtp_server_event *event)
+{
+    bool wanted = event->kind == SMTP_SERVER_ASK_MESSAGE ||
+                  (session->config->asks & (1u << event->kind)) != 0;
+    if (!wanted) {
+        smtp_server_decide(session, event, SMTP_ACCEPT, &own_words);
+        return;
+    }
+    session->event = *event;
+    session->event_waits = true;
+    session->question_open = true;
+}

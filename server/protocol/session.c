@@ -1,15 +1,12 @@
 /* session.c - one session seen from the server: octets and the time go in; octets, events and a
- * deadline come out. Cuts input into command lines and content, keeps the state, the deadlines and
- * what is owed. Knows: the order of things (RFC 5321 3, 4.1.4), limits, timeouts, the end of the
- * session. Does not know: verbs (verbs.c), decisions (decisions.c), sockets, TLS, threads, the
- * clock. */
+ * deadline come out. Knows: cutting input into command lines and content, limits, timeouts.
+ * Does not know: verbs (verbs.c), what follows from a decision (decisions.c), sockets, TLS,
+ * threads, the clock. */
 #include "server/protocol/session.h"
 
 #include "common/deadline.h"
-#include "server/protocol/reply.h"
 #include "server/protocol/state.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,28 +60,6 @@ void smtp_server_session_free(struct smtp_server_session *session)
     free(session);
 }
 
-/* ---- state ---- */
-
-static bool in_transaction(const struct smtp_server_session *session)
-{
-    return session->state == SMTP_SERVER_MAIL || session->state == SMTP_SERVER_RCPT ||
-           session->state == SMTP_SERVER_CONTENT;
-}
-
-void smtp_server_session_enter(struct smtp_server_session *session, enum smtp_server_state state)
-{
-    session->state = state;
-    if (state == SMTP_SERVER_ENDED) {
-        smtp_transaction_clear(&session->transaction);
-        smtp_buffer_clear(&session->line, 0);
-        return;
-    }
-    if (session->shutting_down && !in_transaction(session)) {
-        smtp_server_session_say(session, 421, "4.3.2", "Server is stopping, closing");
-        smtp_server_session_enter(session, SMTP_SERVER_ENDED);
-    }
-}
-
 /* Time for the next command counts from the last; octets that do not complete one buy no time. Time
  * for content counts from the last octet. */
 static void set_step_deadline(struct smtp_server_session *session, uint64_t now_ns)
@@ -95,145 +70,9 @@ static void set_step_deadline(struct smtp_server_session *session, uint64_t now_
                                                                 : limits->command_timeout_ms);
 }
 
-void smtp_server_session_fail(struct smtp_server_session *session)
-{
-    if (session->state == SMTP_SERVER_ENDED) {
-        return;
-    }
-    smtp_server_session_enter(session,
-                              SMTP_SERVER_ENDED); /* frees what it can, so that 421 has room */
-    smtp_server_session_say(session, 421, "4.3.0", "Out of memory, closing");
-}
-
-void smtp_server_session_reset(struct smtp_server_session *session)
-{
-    if (!in_transaction(session)) {
-        return;
-    }
-    smtp_transaction_clear(&session->transaction);
-    if ((session->config->asks & (1u << SMTP_SERVER_RESET)) != 0) {
-        session->event = (struct smtp_server_event){.kind = SMTP_SERVER_RESET};
-        session->event_waits = true;
-    }
-}
-
-struct smtp_message_origin smtp_server_session_origin(const struct smtp_server_session *session)
-{
-    return (struct smtp_message_origin){
-        .session = session->number,
-        .helo = smtp_server_session_helo(session),
-        .peer = session->peer,
-        .protocol = smtp_server_session_protocol(session),
-    };
-}
-
-const char *smtp_server_session_helo(const struct smtp_server_session *session)
-{
-    return session->helo != NULL ? session->helo : "";
-}
-
-/* RFC 3848 */
-const char *smtp_server_session_protocol(const struct smtp_server_session *session)
-{
-    return session->helo == NULL ? "" : session->extended ? "ESMTP" : "SMTP";
-}
-
-/* ---- what is said ---- */
-
-static void log_text(const struct smtp_server_session *session, enum smtp_server_log_kind kind,
-                     struct smtp_span text)
-{
-    if (session->config->log != NULL) {
-        session->config->log(session->log_user, kind, text);
-    }
-}
-
-void smtp_server_session_note(struct smtp_server_session *session, const char *format, ...)
-{
-    if (session->config->log == NULL) {
-        return;
-    }
-    char text[160];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    log_text(session, SMTP_LOG_NOTE, smtp_span_of(text));
-}
-
-/* A peer may send credentials even where nothing asked for them: "AUTH mechanism ..." is masked. */
-static void log_command(const struct smtp_server_session *session, struct smtp_span line)
-{
-    struct smtp_span rest = line;
-    const char *space;
-    if (session->config->log == NULL || !smtp_command_take_word(&rest, SMTP_SPAN("AUTH ")) ||
-        (space = memchr(rest.bytes, ' ', rest.len)) == NULL) {
-        log_text(session, SMTP_LOG_COMMAND, line);
-        return;
-    }
-    char masked[128];
-    int len = snprintf(masked, sizeof masked, "%.*s ***",
-                       (int)(space - line.bytes > 100 ? 100 : space - line.bytes), line.bytes);
-    log_text(session, SMTP_LOG_COMMAND, (struct smtp_span){masked, (size_t)len});
-}
-
-static void log_replies(const struct smtp_server_session *session, struct smtp_span octets)
-{
-    while (session->config->log != NULL && octets.len > 0) {
-        const char *cr = memchr(octets.bytes, '\r', octets.len);
-        size_t len = (size_t)(cr - octets.bytes);
-        log_text(session, SMTP_LOG_REPLY, (struct smtp_span){octets.bytes, len});
-        octets.bytes += len + 2;
-        octets.len -= len + 2;
-    }
-}
-
-void smtp_server_session_say(struct smtp_server_session *session, int code, const char *enhanced,
-                             const char *text)
-{
-    size_t before = session->out.len;
-    bool coded = enhanced != NULL && session->config->keywords.enhanced_status_codes;
-    session->error_count += code >= 500 ? 1 : 0;
-    if (smtp_reply_append(&session->out, code, coded ? enhanced : NULL, text) != SMTP_OK) {
-        session->out.len = before; /* no half a reply */
-        smtp_server_session_enter(session, SMTP_SERVER_ENDED);
-        return;
-    }
-    struct smtp_span all = smtp_buffer_span(&session->out);
-    log_replies(session, (struct smtp_span){all.bytes + before, all.len - before});
-}
-
-void smtp_server_session_say_or(struct smtp_server_session *session,
-                                const struct smtp_server_reply *reply, int code,
-                                const char *enhanced, const char *text)
-{
-    if (reply->code == 0) {
-        smtp_server_session_say(session, code, enhanced, text);
-        return;
-    }
-    char of_class[] = {(char)('0' + reply->code / 100), '.', '0', '.', '0', '\0'};
-    const char *given = reply->enhanced[0] != '\0' ? reply->enhanced : of_class;
-    smtp_server_session_say(session, reply->code, reply->code / 100 == 3 ? NULL : given,
-                            reply->text);
-}
-
 /* ---- questions and answers ---- */
 
 static const struct smtp_server_reply own_words = {.code = 0};
-
-void smtp_server_session_ask(struct smtp_server_session *session,
-                             const struct smtp_server_event *event)
-{
-    bool wanted = event->kind == SMTP_SERVER_ASK_MESSAGE ||
-                  (session->config->asks & (1u << event->kind)) != 0;
-    if (!wanted) {
-        smtp_server_decide(session, event, SMTP_ACCEPT, &own_words);
-        return;
-    }
-    session->event = *event;
-    session->event_waits = true;
-    session->question_open = true;
-}
 
 bool smtp_server_session_next_event(struct smtp_server_session *session,
                                     struct smtp_server_event *event)
@@ -275,12 +114,28 @@ void smtp_server_session_open(struct smtp_server_session *session, uint64_t now_
 {
     session->session_deadline_ns =
         smtp_deadline_after(now_ns, session->config->limits.session_timeout_ms);
-    log_text(session, SMTP_LOG_CONNECT, smtp_span_of(session->peer));
+    smtp_server_session_log(session, SMTP_LOG_CONNECT, smtp_span_of(session->peer));
     smtp_server_session_ask(session, &(struct smtp_server_event){.kind = SMTP_SERVER_ASK_CONNECT});
     set_step_deadline(session, now_ns);
 }
 
 /* ---- command lines ---- */
+
+/* A peer may send credentials even where nothing asked for them: "AUTH mechanism ..." is masked. */
+static void log_command(const struct smtp_server_session *session, struct smtp_span line)
+{
+    struct smtp_span rest = line;
+    const char *space;
+    if (session->config->log == NULL || !smtp_command_take_word(&rest, SMTP_SPAN("AUTH ")) ||
+        (space = memchr(rest.bytes, ' ', rest.len)) == NULL) {
+        smtp_server_session_log(session, SMTP_LOG_COMMAND, line);
+        return;
+    }
+    char masked[128];
+    int len = snprintf(masked, sizeof masked, "%.*s ***",
+                       (int)(space - line.bytes > 100 ? 100 : space - line.bytes), line.bytes);
+    smtp_server_session_log(session, SMTP_LOG_COMMAND, (struct smtp_span){masked, (size_t)len});
+}
 
 static void take_command(struct smtp_server_session *session, struct smtp_span line)
 {
@@ -444,7 +299,7 @@ static size_t take_content(struct smtp_server_session *session, const char *byte
     struct smtp_transaction *transaction = &session->transaction;
     struct smtp_message_origin origin = smtp_server_session_origin(session);
     struct smtp_content_step step = smtp_content_decode(&transaction->decoder, bytes, len);
-    log_text(session, SMTP_LOG_CONTENT, (struct smtp_span){bytes, step.used});
+    smtp_server_session_log(session, SMTP_LOG_CONTENT, (struct smtp_span){bytes, step.used});
     if (!smtp_transaction_keep(transaction, &origin, step.keep)) {
         smtp_server_session_fail(session);
         return step.used;

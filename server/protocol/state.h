@@ -1,5 +1,6 @@
-/* state.h - what a session knows, for the files of this folder only: session.c moves octets and
- * time, verbs.c acts on commands, decisions.c goes on when the driver has decided. */
+/* state.h - what a session knows, for the files of this folder only, from the ground up: state.c
+ * changes it and speaks, decisions.c goes on once a step is decided, verbs.c acts on commands,
+ * session.c moves octets and time. Each calls only those before it. */
 #ifndef SMTP_SERVER_PROTOCOL_STATE_H
 #define SMTP_SERVER_PROTOCOL_STATE_H
 
@@ -8,7 +9,7 @@
 #include "server/protocol/session.h"
 #include "server/protocol/transaction.h"
 
-/* Order matters to nobody; each is a bit in a verb's "legal in". */
+/* Each is a bit in a verb's "legal in". */
 enum smtp_server_state {
     SMTP_SERVER_CONNECTED,   /* greeted the peer, no HELO or EHLO yet */
     SMTP_SERVER_TURNED_AWAY, /* greeted it with a refusal: only QUIT is left (RFC 5321 3.1) */
@@ -45,28 +46,45 @@ struct smtp_server_session {
     uint64_t session_deadline_ns;
 };
 
-/* ---- session.c ---- */
+/* ---- state.c ---- */
 
 /** The one place where the state changes. */
 void smtp_server_session_enter(struct smtp_server_session *session, enum smtp_server_state state);
-/** Gives a reply. enhanced: NULL for the replies that have none (greeting, EHLO, 3yz: RFC 2034). */
+/** Out of memory, or a bound of our own: 421 and the end. */
+void smtp_server_session_fail(struct smtp_server_session *session);
+/** Drops the open transaction, if any; the driver hears of it if it wants to. */
+void smtp_server_session_reset(struct smtp_server_session *session);
+/** What a message of this session says of it. */
+struct smtp_message_origin smtp_server_session_origin(const struct smtp_server_session *session);
+
+/** Gives a reply. enhanced: NULL for those that have none (greeting, EHLO, 3yz: RFC 2034). */
 void smtp_server_session_say(struct smtp_server_session *session, int code, const char *enhanced,
                              const char *text);
 /** The same with what a hook filled in taking the place of what it names. */
 void smtp_server_session_say_or(struct smtp_server_session *session,
                                 const struct smtp_server_reply *reply, int code,
                                 const char *enhanced, const char *text);
-void smtp_server_session_note(struct smtp_server_session *session, const char *format, ...)
+void smtp_server_session_log(const struct smtp_server_session *session,
+                             enum smtp_server_log_kind kind, struct smtp_span text);
+void smtp_server_session_note(const struct smtp_server_session *session, const char *format, ...)
     SMTP_PRINTF(2, 3);
-/** Out of memory, or a bound of our own: 421 and the end. */
-void smtp_server_session_fail(struct smtp_server_session *session);
+
+/* ---- decisions.c ---- */
+
 /** Asks the driver if it wants to be asked, else decides at once. event: its texts filled in. */
 void smtp_server_session_ask(struct smtp_server_session *session,
                              const struct smtp_server_event *event);
-/** Drops the open transaction, if any; the driver hears of it if it wants to. */
-void smtp_server_session_reset(struct smtp_server_session *session);
-/** What a message of this session says of it. */
-struct smtp_message_origin smtp_server_session_origin(const struct smtp_server_session *session);
+/** Goes on with what was asked: the driver's answer, or acceptance where it was not asked. */
+void smtp_server_decide(struct smtp_server_session *session, const struct smtp_server_event *event,
+                        enum smtp_server_verdict verdict, const struct smtp_server_reply *reply);
+
+/* ---- parameters.c ---- */
+
+/** What SIZE (26, RFC 1870 3) and BODY (17, RFC 6152 2) add to the limit of the MAIL line. */
+#define SMTP_SERVER_MAIL_EXTRA_OCTETS (26 + 17)
+/** Takes the parameters behind a path. False: the refusal is said. */
+bool smtp_server_take_parameters(struct smtp_server_session *session, struct smtp_span text,
+                                 bool of_mail);
 
 /* ---- verbs.c ---- */
 
@@ -76,11 +94,5 @@ size_t smtp_server_longest_line(const struct smtp_server_session_config *config)
 void smtp_server_execute(struct smtp_server_session *session, struct smtp_span line);
 /** The command line was over the limit. */
 void smtp_server_refuse_overlong(struct smtp_server_session *session);
-
-/* ---- decisions.c ---- */
-
-/** Goes on with what was asked: the driver's answer, or acceptance where it was not asked. */
-void smtp_server_decide(struct smtp_server_session *session, const struct smtp_server_event *event,
-                        enum smtp_server_verdict verdict, const struct smtp_server_reply *reply);
 
 #endif

@@ -11,9 +11,6 @@
 #define AFTER_HELLO (STATE(READY) | IN_TRANSACTION)
 #define ALWAYS (STATE(CONNECTED) | AFTER_HELLO)
 
-#define SIZE_OCTETS 26      /* RFC 1870 3: what SIZE adds to the MAIL line */
-#define EIGHT_BIT_OCTETS 17 /* RFC 6152 2: what BODY adds to it */
-#define SIZE_DIGITS_MAX 20  /* RFC 1870 3 */
 #define HELP_TEXT_MAX 512
 
 enum argument_rule { NO_ARGUMENT, MAY_HAVE_ARGUMENT, NEEDS_ARGUMENT };
@@ -106,114 +103,6 @@ static void refuse_path(struct smtp_server_session *session, enum smtp_path_faul
     }
 }
 
-static void refuse_parameter(struct smtp_server_session *session, struct smtp_span keyword,
-                             const char *why)
-{
-    char text[160];
-    snprintf(text, sizeof text, "%.*s: %s", keyword.len > 40 ? 40 : (int)keyword.len, keyword.bytes,
-             why);
-    smtp_server_session_say(session, 501, "5.5.4", text);
-}
-
-static bool all_digits(struct smtp_span text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if (!smtp_is_digit((unsigned char)text.bytes[i])) {
-            return false;
-        }
-    }
-    return text.len > 0;
-}
-
-/* SIZE=n, RFC 1870 6. A number too large for us is over any limit. */
-static bool take_size(struct smtp_server_session *session, const struct smtp_parameter *parameter)
-{
-    uint64_t limit = session->config->limits.message_octets;
-    uint64_t declared;
-    if (!all_digits(parameter->value) || parameter->value.len > SIZE_DIGITS_MAX) {
-        refuse_parameter(session, parameter->keyword, "1 to 20 digits are needed");
-        return false;
-    }
-    if (!smtp_span_to_u64(parameter->value, UINT64_MAX, &declared)) {
-        declared = UINT64_MAX;
-    }
-    if (limit != 0 && declared > limit) {
-        smtp_server_session_say(session, 552, "5.3.4", "Message size exceeds the fixed maximum");
-        return false;
-    }
-    session->transaction.declared_octets = declared;
-    return true;
-}
-
-/* BODY=7BIT or BODY=8BITMIME, RFC 6152 2. */
-static bool take_body(struct smtp_server_session *session, const struct smtp_parameter *parameter)
-{
-    if (smtp_span_equal_nocase(parameter->value, SMTP_SPAN("7BIT")) ||
-        smtp_span_equal_nocase(parameter->value, SMTP_SPAN("8BITMIME"))) {
-        return true;
-    }
-    refuse_parameter(session, parameter->keyword, "7BIT or 8BITMIME is needed");
-    return false;
-}
-
-/* The parameters that MAIL may have; RCPT has none yet. */
-static const struct mail_parameter {
-    struct smtp_span keyword;
-    size_t offered; /* the bool of struct smtp_server_keywords */
-    bool (*take)(struct smtp_server_session *session, const struct smtp_parameter *parameter);
-} mail_parameters[] = {
-    {{"SIZE", 4}, offsetof(struct smtp_server_keywords, size), take_size},
-    {{"BODY", 4}, offsetof(struct smtp_server_keywords, eight_bit_mime), take_body},
-};
-#define MAIL_PARAMETER_COUNT (sizeof mail_parameters / sizeof *mail_parameters)
-
-static const struct mail_parameter *find_parameter(const struct smtp_server_session *session,
-                                                   struct smtp_span keyword)
-{
-    for (size_t i = 0; i < MAIL_PARAMETER_COUNT; i++) {
-        const bool *offered =
-            (const void *)((const char *)&session->config->keywords + mail_parameters[i].offered);
-        if (*offered && smtp_span_equal_nocase(keyword, mail_parameters[i].keyword)) {
-            return &mail_parameters[i];
-        }
-    }
-    return NULL;
-}
-
-/* Parameters are of extensions, and extensions need EHLO (RFC 5321 4.1.1.11: 555 for any other). */
-static bool take_parameters(struct smtp_server_session *session, struct smtp_span text,
-                            bool of_mail)
-{
-    unsigned seen = 0;
-    struct smtp_parameter parameter;
-    enum smtp_parameter_result result;
-    while ((result = smtp_parameter_next(&text, &parameter)) == SMTP_PARAMETER_TAKEN) {
-        const struct mail_parameter *row =
-            of_mail && session->extended ? find_parameter(session, parameter.keyword) : NULL;
-        if (row == NULL) {
-            smtp_server_session_say(session, 555, "5.5.4",
-                                    session->extended ? "Parameter not recognized"
-                                                      : "Parameters need EHLO");
-            return false;
-        }
-        unsigned bit = 1u << (row - mail_parameters);
-        if ((seen & bit) != 0) {
-            refuse_parameter(session, parameter.keyword, "given twice");
-            return false;
-        }
-        seen |= bit;
-        if (!row->take(session, &parameter)) {
-            return false;
-        }
-    }
-    if (result == SMTP_PARAMETER_MALFORMED) {
-        smtp_server_session_say(session, 501, "5.5.4",
-                                "Syntax: parameters are KEYWORD or KEYWORD=value");
-        return false;
-    }
-    return true;
-}
-
 static struct smtp_span trimmed_start(struct smtp_span text)
 {
     while (text.len > 0 && text.bytes[0] == ' ') {
@@ -255,7 +144,7 @@ static void act_mail(struct smtp_server_session *session, struct smtp_span argum
     }
     struct smtp_transaction *transaction = &session->transaction;
     smtp_transaction_clear(transaction);
-    if (!take_parameters(session, argument, true)) {
+    if (!smtp_server_take_parameters(session, argument, true)) {
         return;
     }
     uint64_t declared = transaction->declared_octets;
@@ -283,7 +172,7 @@ static void act_rcpt(struct smtp_server_session *session, struct smtp_span argum
         refuse_path(session, fault, SMTP_FORWARD_PATH, rcpt_syntax);
         return;
     }
-    if (!take_parameters(session, argument, false)) {
+    if (!smtp_server_take_parameters(session, argument, false)) {
         return;
     }
     size_t limit = session->config->limits.recipients;
@@ -390,7 +279,7 @@ static const struct verb verbs[] = {
      "A transaction is open; RSET drops it",
      NEEDS_ARGUMENT,
      mail_syntax,
-     SIZE_OCTETS + EIGHT_BIT_OCTETS,
+     SMTP_SERVER_MAIL_EXTRA_OCTETS,
      act_mail},
     {{"RCPT", 4}, IN_TRANSACTION, "Send MAIL first", NEEDS_ARGUMENT, rcpt_syntax, 0, act_rcpt},
     {{"DATA", 4},

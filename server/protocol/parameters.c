@@ -1,0 +1,116 @@
+/* parameters.c - the parameters of MAIL and RCPT that this server knows: one row a parameter.
+ * Knows: which extension has to be on for each, its values, its refusals. Does not know: paths, and
+ * what becomes of the transaction. */
+#include "server/protocol/state.h"
+
+#include <stdio.h>
+
+#define SIZE_DIGITS_MAX 20 /* RFC 1870 3 */
+
+static void refuse_parameter(struct smtp_server_session *session, struct smtp_span keyword,
+                             const char *why)
+{
+    char text[160];
+    snprintf(text, sizeof text, "%.*s: %s", keyword.len > 40 ? 40 : (int)keyword.len, keyword.bytes,
+             why);
+    smtp_server_session_say(session, 501, "5.5.4", text);
+}
+
+static bool all_digits(struct smtp_span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (!smtp_is_digit((unsigned char)text.bytes[i])) {
+            return false;
+        }
+    }
+    return text.len > 0;
+}
+
+/* SIZE=n, RFC 1870 6. A number too large for us is over any limit. */
+static bool take_size(struct smtp_server_session *session, const struct smtp_parameter *parameter)
+{
+    uint64_t limit = session->config->limits.message_octets;
+    uint64_t declared;
+    if (!all_digits(parameter->value) || parameter->value.len > SIZE_DIGITS_MAX) {
+        refuse_parameter(session, parameter->keyword, "1 to 20 digits are needed");
+        return false;
+    }
+    if (!smtp_span_to_u64(parameter->value, UINT64_MAX, &declared)) {
+        declared = UINT64_MAX;
+    }
+    if (limit != 0 && declared > limit) {
+        smtp_server_session_say(session, 552, "5.3.4", "Message size exceeds the fixed maximum");
+        return false;
+    }
+    session->transaction.declared_octets = declared;
+    return true;
+}
+
+/* BODY=7BIT or BODY=8BITMIME, RFC 6152 2. */
+static bool take_body(struct smtp_server_session *session, const struct smtp_parameter *parameter)
+{
+    if (smtp_span_equal_nocase(parameter->value, SMTP_SPAN("7BIT")) ||
+        smtp_span_equal_nocase(parameter->value, SMTP_SPAN("8BITMIME"))) {
+        return true;
+    }
+    refuse_parameter(session, parameter->keyword, "7BIT or 8BITMIME is needed");
+    return false;
+}
+
+/* The parameters that MAIL may have; RCPT has none yet. */
+static const struct mail_parameter {
+    struct smtp_span keyword;
+    size_t offered; /* the bool of struct smtp_server_keywords */
+    bool (*take)(struct smtp_server_session *session, const struct smtp_parameter *parameter);
+} mail_parameters[] = {
+    {{"SIZE", 4}, offsetof(struct smtp_server_keywords, size), take_size},
+    {{"BODY", 4}, offsetof(struct smtp_server_keywords, eight_bit_mime), take_body},
+};
+#define MAIL_PARAMETER_COUNT (sizeof mail_parameters / sizeof *mail_parameters)
+
+static const struct mail_parameter *find_parameter(const struct smtp_server_session *session,
+                                                   struct smtp_span keyword)
+{
+    for (size_t i = 0; i < MAIL_PARAMETER_COUNT; i++) {
+        const bool *offered =
+            (const void *)((const char *)&session->config->keywords + mail_parameters[i].offered);
+        if (*offered && smtp_span_equal_nocase(keyword, mail_parameters[i].keyword)) {
+            return &mail_parameters[i];
+        }
+    }
+    return NULL;
+}
+
+/* Parameters are of extensions, and extensions need EHLO (RFC 5321 4.1.1.11: 555 for any other). */
+bool smtp_server_take_parameters(struct smtp_server_session *session, struct smtp_span text,
+                                 bool of_mail)
+{
+    unsigned seen = 0;
+    struct smtp_parameter parameter;
+    enum smtp_parameter_result result;
+    while ((result = smtp_parameter_next(&text, &parameter)) == SMTP_PARAMETER_TAKEN) {
+        const struct mail_parameter *row =
+            of_mail && session->extended ? find_parameter(session, parameter.keyword) : NULL;
+        if (row == NULL) {
+            smtp_server_session_say(session, 555, "5.5.4",
+                                    session->extended ? "Parameter not recognized"
+                                                      : "Parameters need EHLO");
+            return false;
+        }
+        unsigned bit = 1u << (row - mail_parameters);
+        if ((seen & bit) != 0) {
+            refuse_parameter(session, parameter.keyword, "given twice");
+            return false;
+        }
+        seen |= bit;
+        if (!row->take(session, &parameter)) {
+            return false;
+        }
+    }
+    if (result == SMTP_PARAMETER_MALFORMED) {
+        smtp_server_session_say(session, 501, "5.5.4",
+                                "Syntax: parameters are KEYWORD or KEYWORD=value");
+        return false;
+    }
+    return true;
+}

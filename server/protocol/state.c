@@ -1,0 +1,139 @@
+/* state.c - what every other file here stands on: the session's state, which changes in one place,
+ * and what is said to the peer and to the log.
+ * Knows: that a reply is whole or not there, that a session that stops says 421 once no transaction
+ * is open. Does not know: why anything is said. */
+#include "server/protocol/state.h"
+
+#include "server/protocol/reply.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- state ---- */
+
+static bool in_transaction(const struct smtp_server_session *session)
+{
+    return session->state == SMTP_SERVER_MAIL || session->state == SMTP_SERVER_RCPT ||
+           session->state == SMTP_SERVER_CONTENT;
+}
+
+void smtp_server_session_enter(struct smtp_server_session *session, enum smtp_server_state state)
+{
+    session->state = state;
+    if (state == SMTP_SERVER_ENDED) {
+        smtp_transaction_clear(&session->transaction);
+        smtp_buffer_clear(&session->line, 0);
+        return;
+    }
+    if (session->shutting_down && !in_transaction(session)) {
+        smtp_server_session_say(session, 421, "4.3.2", "Server is stopping, closing");
+        smtp_server_session_enter(session, SMTP_SERVER_ENDED);
+    }
+}
+
+void smtp_server_session_fail(struct smtp_server_session *session)
+{
+    if (session->state == SMTP_SERVER_ENDED) {
+        return;
+    }
+    smtp_server_session_enter(session,
+                              SMTP_SERVER_ENDED); /* frees what it can, so that 421 has room */
+    smtp_server_session_say(session, 421, "4.3.0", "Out of memory, closing");
+}
+
+void smtp_server_session_reset(struct smtp_server_session *session)
+{
+    if (!in_transaction(session)) {
+        return;
+    }
+    smtp_transaction_clear(&session->transaction);
+    if ((session->config->asks & (1u << SMTP_SERVER_RESET)) != 0) {
+        session->event = (struct smtp_server_event){.kind = SMTP_SERVER_RESET};
+        session->event_waits = true;
+    }
+}
+
+struct smtp_message_origin smtp_server_session_origin(const struct smtp_server_session *session)
+{
+    return (struct smtp_message_origin){
+        .session = session->number,
+        .helo = smtp_server_session_helo(session),
+        .peer = session->peer,
+        .protocol = smtp_server_session_protocol(session),
+    };
+}
+
+const char *smtp_server_session_helo(const struct smtp_server_session *session)
+{
+    return session->helo != NULL ? session->helo : "";
+}
+
+/* RFC 3848 */
+const char *smtp_server_session_protocol(const struct smtp_server_session *session)
+{
+    return session->helo == NULL ? "" : session->extended ? "ESMTP" : "SMTP";
+}
+
+/* ---- what is said ---- */
+
+void smtp_server_session_log(const struct smtp_server_session *session,
+                             enum smtp_server_log_kind kind, struct smtp_span text)
+{
+    if (session->config->log != NULL) {
+        session->config->log(session->log_user, kind, text);
+    }
+}
+
+void smtp_server_session_note(const struct smtp_server_session *session, const char *format, ...)
+{
+    if (session->config->log == NULL) {
+        return;
+    }
+    char text[160];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    smtp_server_session_log(session, SMTP_LOG_NOTE, smtp_span_of(text));
+}
+
+static void log_replies(const struct smtp_server_session *session, struct smtp_span octets)
+{
+    while (session->config->log != NULL && octets.len > 0) {
+        const char *cr = memchr(octets.bytes, '\r', octets.len);
+        size_t len = (size_t)(cr - octets.bytes);
+        smtp_server_session_log(session, SMTP_LOG_REPLY, (struct smtp_span){octets.bytes, len});
+        octets.bytes += len + 2;
+        octets.len -= len + 2;
+    }
+}
+
+void smtp_server_session_say(struct smtp_server_session *session, int code, const char *enhanced,
+                             const char *text)
+{
+    size_t before = session->out.len;
+    bool coded = enhanced != NULL && session->config->keywords.enhanced_status_codes;
+    session->error_count += code >= 500 ? 1 : 0;
+    if (smtp_reply_append(&session->out, code, coded ? enhanced : NULL, text) != SMTP_OK) {
+        session->out.len = before; /* no half a reply */
+        smtp_server_session_enter(session, SMTP_SERVER_ENDED);
+        return;
+    }
+    struct smtp_span all = smtp_buffer_span(&session->out);
+    log_replies(session, (struct smtp_span){all.bytes + before, all.len - before});
+}
+
+void smtp_server_session_say_or(struct smtp_server_session *session,
+                                const struct smtp_server_reply *reply, int code,
+                                const char *enhanced, const char *text)
+{
+    if (reply->code == 0) {
+        smtp_server_session_say(session, code, enhanced, text);
+        return;
+    }
+    char of_class[] = {(char)('0' + reply->code / 100), '.', '0', '.', '0', '\0'};
+    const char *given = reply->enhanced[0] != '\0' ? reply->enhanced : of_class;
+    smtp_server_session_say(session, reply->code, reply->code / 100 == 3 ? NULL : given,
+                            reply->text);
+}
