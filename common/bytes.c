@@ -29,6 +29,15 @@ bool smtp_span_equal_nocase(struct smtp_span a, struct smtp_span b)
     return true;
 }
 
+struct smtp_span smtp_span_trim_start(struct smtp_span span)
+{
+    while (span.len > 0 && span.bytes[0] == ' ') {
+        span.bytes++;
+        span.len--;
+    }
+    return span;
+}
+
 struct smtp_span smtp_span_trim_end(struct smtp_span span)
 {
     while (span.len > 0 && (span.bytes[span.len - 1] == ' ' || span.bytes[span.len - 1] == '\t')) {

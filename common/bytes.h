@@ -29,7 +29,8 @@ static inline void smtp_bytes_copy(char *to, struct smtp_span from)
 bool smtp_span_equal(struct smtp_span a, struct smtp_span b);
 /** Equal but for the case of ASCII letters. */
 bool smtp_span_equal_nocase(struct smtp_span a, struct smtp_span b);
-struct smtp_span smtp_span_trim_end(struct smtp_span span); /* spaces and tabs */
+struct smtp_span smtp_span_trim_start(struct smtp_span span); /* spaces */
+struct smtp_span smtp_span_trim_end(struct smtp_span span);   /* spaces and tabs */
 /** Decimal digits only, of at most `max`. False: empty, another octet, or too large. */
 bool smtp_span_to_u64(struct smtp_span span, uint64_t max, uint64_t *out);
 
@@ -57,9 +58,9 @@ static inline unsigned char smtp_to_upper(unsigned char c)
 /** Octets that wait: appended at the end, taken from the front. Never larger than max.
  *  Zero-initialise with SMTP_BUFFER(max). One thread at a time. */
 struct smtp_buffer {
-    char *bytes;     /* the storage; owned */
-    size_t start;    /* octets already taken */
-    size_t len;      /* octets that wait, from bytes + start */
+    char *bytes;  /* the storage; owned */
+    size_t start; /* octets already taken */
+    size_t len;   /* octets that wait, from bytes + start */
     size_t capacity;
     size_t max;
 };
@@ -75,8 +76,8 @@ static inline struct smtp_span smtp_buffer_span(const struct smtp_buffer *buffer
 char *smtp_buffer_reserve(struct smtp_buffer *buffer, size_t extra);
 void smtp_buffer_added(struct smtp_buffer *buffer, size_t len);
 /** SMTP_OK, SMTP_LIMIT_EXCEEDED or SMTP_NO_MEMORY; on failure nothing is added. */
-enum smtp_status smtp_buffer_append(struct smtp_buffer *buffer, const void *bytes, size_t len)
-    SMTP_MUST_CHECK;
+enum smtp_status smtp_buffer_append(struct smtp_buffer *buffer, const void *bytes,
+                                    size_t len) SMTP_MUST_CHECK;
 /** Takes `len` octets off the front. */
 void smtp_buffer_take(struct smtp_buffer *buffer, size_t len);
 /** Forgets all that waits; the storage stays unless it is larger than `keep` octets. */

@@ -4,15 +4,6 @@
 
 #include <string.h>
 
-static struct smtp_span trim_start(struct smtp_span text)
-{
-    while (text.len > 0 && text.bytes[0] == ' ') {
-        text.bytes++;
-        text.len--;
-    }
-    return text;
-}
-
 static void inspect(struct smtp_command *command)
 {
     for (size_t i = 0; i < command->line.len; i++) {
@@ -32,8 +23,8 @@ struct smtp_command smtp_command_parse(struct smtp_span line)
         command.line.len > 0 ? memchr(command.line.bytes, ' ', command.line.len) : NULL;
     size_t verb_len = space != NULL ? (size_t)(space - command.line.bytes) : command.line.len;
     command.verb = (struct smtp_span){command.line.bytes, verb_len};
-    command.argument =
-        trim_start((struct smtp_span){command.line.bytes + verb_len, command.line.len - verb_len});
+    command.argument = smtp_span_trim_start(
+        (struct smtp_span){command.line.bytes + verb_len, command.line.len - verb_len});
     inspect(&command);
     return command;
 }
@@ -79,7 +70,7 @@ enum smtp_parameter_result smtp_parameter_next(struct smtp_span *text, struct sm
     if (text->len == 0) {
         return SMTP_PARAMETER_NONE;
     }
-    struct smtp_span rest = trim_start(*text);
+    struct smtp_span rest = smtp_span_trim_start(*text);
     if (rest.len == text->len) {
         return SMTP_PARAMETER_MALFORMED; /* no space before it */
     }

@@ -34,7 +34,6 @@ enum smtp_status smtp_transaction_set_reverse_path(struct smtp_transaction *tran
                                                    struct smtp_span path,
                                                    struct smtp_span parameters)
 {
-    smtp_transaction_clear(transaction);
     return append_path(&transaction->envelope.texts, path, parameters);
 }
 

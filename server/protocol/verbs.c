@@ -103,15 +103,6 @@ static void refuse_path(struct smtp_server_session *session, enum smtp_path_faul
     }
 }
 
-static struct smtp_span trimmed_start(struct smtp_span text)
-{
-    while (text.len > 0 && text.bytes[0] == ' ') {
-        text.bytes++;
-        text.len--;
-    }
-    return text;
-}
-
 static bool over_message_limit(struct smtp_server_session *session)
 {
     size_t limit = session->config->limits.messages;
@@ -147,12 +138,11 @@ static void act_mail(struct smtp_server_session *session, struct smtp_span argum
     if (!smtp_server_take_parameters(session, argument, true)) {
         return;
     }
-    uint64_t declared = transaction->declared_octets;
-    if (smtp_transaction_set_reverse_path(transaction, path, trimmed_start(argument)) != SMTP_OK) {
+    if (smtp_transaction_set_reverse_path(transaction, path, smtp_span_trim_start(argument)) !=
+        SMTP_OK) {
         smtp_server_session_fail(session);
         return;
     }
-    transaction->declared_octets = declared;
     struct smtp_server_event event = {.kind = SMTP_SERVER_ASK_MAIL};
     smtp_transaction_last_path(transaction, &event.path, &event.parameters);
     smtp_server_session_ask(session, &event);
@@ -180,7 +170,8 @@ static void act_rcpt(struct smtp_server_session *session, struct smtp_span argum
         smtp_server_session_say(session, 452, "4.5.3", "Too many recipients");
         return;
     }
-    if (smtp_transaction_propose_recipient(transaction, path, trimmed_start(argument)) != SMTP_OK) {
+    if (smtp_transaction_propose_recipient(transaction, path, smtp_span_trim_start(argument)) !=
+        SMTP_OK) {
         smtp_server_session_say(session, 452, "4.3.1", "Out of storage for recipients");
         return;
     }
