@@ -30,9 +30,11 @@ struct smtp_harness_message {
     struct parsed *parsed; /* filled by the first reader */
 };
 
-/* GMime keeps its types and charset tables for the process, has no handle to hang them on, and
- * cannot be started again once shut down: so once, and for good. */
+/* GMime keeps its types, charset tables and allocator for the process, has no handle to hang them
+ * on, and cannot be started again once shut down: started once and for good, and used by one thread
+ * at a time, of however many harnesses. */
 static pthread_once_t gmime_started = PTHREAD_ONCE_INIT;
+static pthread_mutex_t gmime_lock = PTHREAD_MUTEX_INITIALIZER;
 
 struct smtp_harness_message *smtp_harness_message_new(struct smtp_message *captured)
 {
@@ -69,10 +71,12 @@ void smtp_harness_message_free(struct smtp_harness_message *message)
         return;
     }
     if (message->parsed->done) {
+        pthread_mutex_lock(&gmime_lock);
         g_array_unref(message->parsed->fields);
         g_array_unref(message->parsed->parts);
         g_free(message->parsed->text);
         g_free(message->parsed->html);
+        pthread_mutex_unlock(&gmime_lock);
     }
     free(message->parsed);
     smtp_message_release(message->captured);
@@ -249,20 +253,14 @@ static void add_bare_body(struct parsed *parsed, const char *content, size_t len
     g_object_unref(leaf);
 }
 
-static const struct parsed *parsed_of(const struct smtp_harness_message *message)
+/* With the lock held. */
+static void fill(struct parsed *parsed, const char *content, size_t len)
 {
-    struct parsed *parsed = message->parsed;
-    if (parsed->done) {
-        return parsed;
-    }
     pthread_once(&gmime_started, g_mime_init);
     parsed->fields = g_array_new(FALSE, FALSE, sizeof(struct field));
     parsed->parts = g_array_new(FALSE, FALSE, sizeof(struct smtp_harness_part));
     g_array_set_clear_func(parsed->fields, free_field);
     g_array_set_clear_func(parsed->parts, free_part);
-    parsed->done = true;
-    size_t len;
-    const char *content = smtp_message_content(message->captured, &len);
     GMimeMessage *whole = len > 0 ? parse(content, len) : NULL;
     GMimeObject *body = whole != NULL ? g_mime_message_get_mime_part(whole) : NULL;
     if (whole != NULL) {
@@ -275,6 +273,19 @@ static const struct parsed *parsed_of(const struct smtp_harness_message *message
         add_bare_body(parsed, content, len);
     }
     g_clear_object(&whole);
+}
+
+static const struct parsed *parsed_of(const struct smtp_harness_message *message)
+{
+    struct parsed *parsed = message->parsed;
+    if (!parsed->done) {
+        size_t len;
+        const char *content = smtp_message_content(message->captured, &len);
+        pthread_mutex_lock(&gmime_lock);
+        fill(parsed, content, len);
+        pthread_mutex_unlock(&gmime_lock);
+        parsed->done = true;
+    }
     return parsed;
 }
 
