@@ -86,14 +86,14 @@ struct smtp_client *smtp_harness_connect(struct smtp_harness *harness);
 const struct smtp_harness_message *smtp_harness_wait(struct smtp_harness *harness,
                                                      const char *expectation);
 /** Waits until the mailbox holds `count` messages. SMTP_OK or SMTP_TIMED_OUT. */
-enum smtp_status smtp_harness_wait_count(struct smtp_harness *harness, size_t count)
-    SMTP_MUST_CHECK;
-/** Asserts on all messages the mailbox holds and, until wait_ms is over, those to come: at least one
- *  (or as many as `count` says) must match. Returns as soon as that is so, or can no longer be;
+enum smtp_status smtp_harness_wait_count(struct smtp_harness *harness,
+                                         size_t count) SMTP_MUST_CHECK;
+/** Asserts on all messages the mailbox holds and, until wait_ms is over, those to come: at least
+ * one (or as many as `count` says) must match. Returns as soon as that is so, or can no longer be;
  *  smtp_harness_expect_none is the way to say that nothing more comes.
  *  SMTP_OK, SMTP_NOT_AS_EXPECTED, SMTP_BAD_ARGUMENT. */
-enum smtp_status smtp_harness_expect(struct smtp_harness *harness, const char *expectation)
-    SMTP_MUST_CHECK;
+enum smtp_status smtp_harness_expect(struct smtp_harness *harness,
+                                     const char *expectation) SMTP_MUST_CHECK;
 /** Asserts that no (further, since the last wait) message that it holds of comes in `within_ms`. */
 enum smtp_status smtp_harness_expect_none(struct smtp_harness *harness, const char *expectation,
                                           uint64_t within_ms) SMTP_MUST_CHECK;
@@ -110,8 +110,8 @@ const char *smtp_harness_header(const struct smtp_harness_message *message, cons
 /** The i-th field of that name (0-based); NULL beyond. */
 const char *smtp_harness_header_at(const struct smtp_harness_message *message, const char *name,
                                    size_t i);
-/** The first text/plain or text/html part that is no attachment, as UTF-8, lines parted by LF; NULL:
- *  none. Octets that are not in their charset are taken for ISO 8859-1. */
+/** The first text/plain or text/html part that is no attachment, as UTF-8, lines parted by LF;
+ * NULL: none. Octets that are not in their charset are taken for ISO 8859-1. */
 const char *smtp_harness_text(const struct smtp_harness_message *message);
 const char *smtp_harness_html(const struct smtp_harness_message *message);
 
@@ -124,7 +124,8 @@ struct smtp_harness_part {
     size_t size_bytes;
 };
 size_t smtp_harness_part_count(const struct smtp_harness_message *message);
-const struct smtp_harness_part *smtp_harness_part(const struct smtp_harness_message *message, size_t i);
+const struct smtp_harness_part *smtp_harness_part(const struct smtp_harness_message *message,
+                                                  size_t i);
 
 /* ---- the conversation ---- */
 /** What session `number` said (1 for the first), as a dialogue of "C: " and "S: " lines, secrets
