@@ -1,0 +1,598 @@
+/* client_test.c - the client over real loopback sockets, against a scripted peer on a thread: what
+ * a server of one's own choosing cannot be made to do. The script is the dialogue from the server's
+ * side. */
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "client/smtp_client.h"
+#include "common/clock.h"
+#include "common/net.h"
+#include "tests/support/test.h"
+
+#define PEER_WAIT_MS 10000
+#define EHLO "S: 220 mx\nC: EHLO [127.0.0.1]\nS: 250 mx\n"
+#define UP_TO_DATA                                                                                 \
+    EHLO "C: MAIL FROM:<ann@x>\nS: 250 ok\nC: RCPT TO:<bob@x>\nS: 250 ok\nC: DATA\nS: 354 go\n"
+#define BYE "C: QUIT\nS: 221 bye\n[eof]\n"
+
+struct peer {
+    const char *script;
+    int listener;
+    int fd;
+    struct smtp_address address;
+    bool drip; /* every octet in a write of its own */
+    char in[65536];
+    size_t in_len;
+    char content[4096]; /* of the last message, dots and end mark as they came */
+    size_t content_len;
+    char failure[400]; /* "": all went as written */
+    pthread_t thread;
+};
+
+static void peer_fail(struct peer *peer, const char *step, const char *came)
+{
+    if (peer->failure[0] == '\0') {
+        snprintf(peer->failure, sizeof(peer->failure), "at \"%.*s\": %.200s",
+                 (int)strcspn(step, "\n"), step, came);
+    }
+}
+
+static uint64_t peer_deadline(void)
+{
+    return smtp_deadline_after(smtp_clock_now_ns(), PEER_WAIT_MS);
+}
+
+static bool peer_read(struct peer *peer)
+{
+    size_t len = 0;
+    if (peer->in_len == sizeof(peer->in) ||
+        smtp_net_read(peer->fd, peer->in + peer->in_len, sizeof(peer->in) - peer->in_len,
+                      peer_deadline(), &len) != SMTP_OK) {
+        return false;
+    }
+    peer->in_len += len;
+    return true;
+}
+
+static void peer_drop(struct peer *peer, size_t len)
+{
+    peer->in_len -= len;
+    memmove(peer->in, peer->in + len, peer->in_len);
+}
+
+static void peer_write(struct peer *peer, const char *bytes, size_t len)
+{
+    while (len > 0) {
+        struct iovec part = {(void *)(uintptr_t)bytes, peer->drip ? 1 : len};
+        size_t written = 0;
+        if (smtp_net_write(peer->fd, &part, 1, peer_deadline(), &written) != SMTP_OK) {
+            peer_fail(peer, "S:", "the client is gone");
+            return;
+        }
+        bytes += written;
+        len -= written;
+    }
+}
+
+/* All S: lines in a row go out in one write. */
+static void peer_say(struct peer *peer, const char *step)
+{
+    char lines[1000];
+    size_t len = 0;
+    while (strncmp(step, "S: ", 3) == 0) {
+        size_t line = strcspn(step, "\n");
+        len +=
+            (size_t)snprintf(lines + len, sizeof(lines) - len, "%.*s\r\n", (int)line - 3, step + 3);
+        step += line + 1;
+    }
+    peer_write(peer, lines, len);
+}
+
+static void peer_expect(struct peer *peer, const char *step)
+{
+    char *lf = NULL;
+    while ((lf = memchr(peer->in, '\n', peer->in_len)) == NULL) {
+        if (!peer_read(peer)) {
+            peer_fail(peer, step, "no line came");
+            return;
+        }
+    }
+    size_t len = (size_t)(lf - peer->in), wanted = strcspn(step, "\n");
+    if (len != wanted + 1 || memcmp(peer->in, step, wanted) != 0 || peer->in[wanted] != '\r') {
+        *lf = '\0';
+        peer_fail(peer, step, peer->in);
+    }
+    peer_drop(peer, len + 1);
+}
+
+static bool content_ends(const struct peer *peer, size_t *len)
+{
+    if (peer->in_len >= 3 && memcmp(peer->in, ".\r\n", 3) == 0) {
+        *len = 3;
+        return true;
+    }
+    const char *end = memmem(peer->in, peer->in_len, "\r\n.\r\n", 5);
+    *len = end != NULL ? (size_t)(end - peer->in) + 5 : 0;
+    return end != NULL;
+}
+
+static void peer_content(struct peer *peer, const char *step)
+{
+    size_t len;
+    while (!content_ends(peer, &len)) {
+        if (!peer_read(peer)) {
+            peer_fail(peer, step, "the content did not end");
+            return;
+        }
+    }
+    peer->content_len = len < sizeof(peer->content) ? len : sizeof(peer->content);
+    memcpy(peer->content, peer->in, peer->content_len);
+    peer_drop(peer, len);
+}
+
+/* Until the client closes; with expected false, whatever it sends before. */
+static void peer_eof(struct peer *peer, const char *step, bool expected)
+{
+    while (peer->in_len == 0 || !expected) {
+        if (!expected) {
+            peer->in_len = 0;
+        }
+        if (!peer_read(peer)) {
+            return;
+        }
+    }
+    peer_fail(peer, step, "octets came where the end was expected");
+}
+
+/* The connection before stays open, unread, until the next one is there. */
+static void peer_accept(struct peer *peer)
+{
+    int before = peer->fd;
+    peer->in_len = 0;
+    peer->fd = smtp_net_wait(peer->listener, false, peer_deadline()) == SMTP_OK
+                   ? smtp_net_accept(peer->listener)
+                   : -1;
+    if (before >= 0) {
+        close(before);
+    }
+    if (peer->fd < 0) {
+        peer_fail(peer, "[accept]", "nobody connects");
+    }
+}
+
+static void peer_step(struct peer *peer, const char *step)
+{
+    struct linger reset = {1, 0};
+    if (strncmp(step, "S: ", 3) == 0) {
+        peer_say(peer, step);
+    } else if (strncmp(step, "C: ", 3) == 0) {
+        peer_expect(peer, step + 3);
+    } else if (strncmp(step, "[content]", 9) == 0) {
+        peer_content(peer, step);
+    } else if (strncmp(step, "[eof]", 5) == 0) {
+        peer_eof(peer, step, true);
+    } else if (strncmp(step, "[ignore]", 8) == 0) {
+        peer_eof(peer, step, false);
+    } else if (strncmp(step, "[some]", 6) == 0) {
+        (void)peer_read(peer);
+    } else if (strncmp(step, "[drip]", 6) == 0) {
+        peer->drip = true;
+    } else if (strncmp(step, "[accept]", 8) == 0) {
+        peer_accept(peer);
+    } else if (strncmp(step, "[reset]", 7) == 0) {
+        (void)setsockopt(peer->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+    } else {
+        peer_fail(peer, step, "no such step");
+    }
+}
+
+static void *peer_run(void *argument)
+{
+    struct peer *peer = argument;
+    peer_accept(peer);
+    for (const char *at = peer->script; *at != '\0' && peer->failure[0] == '\0';) {
+        bool said = strncmp(at, "S: ", 3) == 0;
+        peer_step(peer, at);
+        do {
+            at += strcspn(at, "\n") + 1;
+        } while (said && strncmp(at, "S: ", 3) == 0);
+    }
+    close(peer->fd);
+    return NULL;
+}
+
+static void peer_start_at(struct peer *peer, const char *where, const char *script)
+{
+    struct smtp_error error = {0};
+    *peer = (struct peer){.script = script, .fd = -1};
+    expect_int(smtp_address_parse(where, 0, &peer->address, &error), SMTP_OK);
+    expect_int(smtp_net_listen(&peer->address, &peer->listener, &error), SMTP_OK);
+    smtp_address_of_socket(peer->listener, false, &peer->address);
+    expect_int(pthread_create(&peer->thread, NULL, peer_run, peer), 0);
+}
+
+static void peer_start(struct peer *peer, const char *script)
+{
+    peer_start_at(peer, "127.0.0.1:0", script);
+}
+
+static void peer_stop(struct peer *peer)
+{
+    pthread_join(peer->thread, NULL);
+    close(peer->listener);
+    expect_str(peer->failure, "");
+}
+
+static const char *const bob[] = {"bob@x"};
+static const struct smtp_envelope to_bob = {"ann@x", bob, 1, NULL, NULL};
+
+static struct smtp_client *new_client(const struct smtp_client_options *options)
+{
+    struct smtp_client *client = NULL;
+    expect_int(smtp_client_new(&client, options), SMTP_OK);
+    return client;
+}
+
+static struct smtp_client *connected(const struct peer *peer,
+                                     const struct smtp_client_options *options)
+{
+    struct smtp_client *client = new_client(options);
+    expect_int(smtp_client_connect(client, "127.0.0.1", peer->address.port), SMTP_OK);
+    return client;
+}
+
+TEST(client_over_sockets, a_message_goes_out_and_the_session_ends_with_quit)
+{
+    static struct peer peer;
+    const struct smtp_send_result *result;
+    peer_start(&peer, UP_TO_DATA "[content]\nS: 250 2.0.0 taken\n" BYE);
+    struct smtp_client *client = connected(&peer, NULL);
+    expect_int(smtp_client_send(client, &to_bob, smtp_content_text("A: b\n\n.c"), &result),
+               SMTP_OK);
+    expect_int(result->accepted_count, 1);
+    expect_str(result->final_reply.text, "taken");
+    expect_int(smtp_client_quit(client), SMTP_OK);
+    expect_true(!smtp_client_is_connected(client));
+    smtp_client_free(client);
+    peer_stop(&peer);
+    expect_bytes(peer.content, peer.content_len, "A: b\r\n\r\n..c\r\n.\r\n", 16);
+}
+
+TEST(client_over_sockets, replies_in_single_octets_are_understood)
+{
+    static struct peer peer;
+    peer_start(&peer,
+               "[drip]\nS: 220-a\nS: 220 b\nC: EHLO [127.0.0.1]\nS: 250-mx\nS: 250 PIPELINING\n"
+               "C: MAIL FROM:<ann@x>\nC: RCPT TO:<bob@x>\nC: DATA\nS: 250-a\nS: 250 b\nS: 250 c\n"
+               "S: 354 d\n[content]\nS: 250-e\nS: 250 f\n" BYE);
+    struct smtp_client *client = connected(&peer, NULL);
+    expect_int(smtp_client_send(client, &to_bob, smtp_content_text("x\n"), NULL), SMTP_OK);
+    expect_str(smtp_client_reply(client)->text, "e\nf");
+    expect_int(smtp_client_quit(client), SMTP_OK);
+    smtp_client_free(client);
+    peer_stop(&peer);
+}
+
+/* RFC 5321 3.2 */
+TEST(client_over_sockets, helo_follows_a_refused_ehlo)
+{
+    static struct peer peer;
+    peer_start(&peer,
+               "S: 220 mx\nC: EHLO [127.0.0.1]\nS: 502 what\nC: HELO [127.0.0.1]\nS: 250 mx\n"
+               "C: MAIL FROM:<ann@x>\nS: 250 ok\nC: RCPT TO:<bob@x>\nS: 250 ok\nC: DATA\n"
+               "S: 354 go\n[content]\nS: 250 ok\n" BYE);
+    struct smtp_client *client = connected(&peer, NULL);
+    expect_int(smtp_client_send(client, &to_bob, smtp_content_text("x\n"), NULL), SMTP_OK);
+    expect_int(smtp_client_quit(client), SMTP_OK);
+    smtp_client_free(client);
+    peer_stop(&peer);
+}
+
+/* RFC 5321 4.1.1.1: no MAIL before EHLO or HELO was accepted */
+TEST(client_over_sockets, no_mail_is_begun_where_ehlo_and_helo_are_refused)
+{
+    static struct peer peer;
+    peer_start(&peer,
+               "S: 220 mx\nC: EHLO [127.0.0.1]\nS: 550 no\nC: HELO [127.0.0.1]\nS: 550 no\n" BYE);
+    struct smtp_client *client = connected(&peer, NULL);
+    expect_int(smtp_client_mail(client, "ann@x", NULL), SMTP_REFUSED_PERMANENT);
+    expect_contains(smtp_client_error(client)->message, "HELO [127.0.0.1] refused: 550 no");
+    expect_int(smtp_client_quit(client), SMTP_OK);
+    smtp_client_free(client);
+    peer_stop(&peer);
+}
+
+TEST(client_over_sockets, helo_does_not_follow_421)
+{
+    static struct peer peer;
+    peer_start(&peer, "S: 220 mx\nC: EHLO [127.0.0.1]\nS: 421 bye\n[eof]\n");
+    struct smtp_client *client = connected(&peer, NULL);
+    expect_int(smtp_client_hello(client), SMTP_REFUSED_TRANSIENT);
+    expect_true(!smtp_client_is_connected(client));
+    expect_int(smtp_client_noop(client), SMTP_BAD_STATE);
+    smtp_client_free(client);
+    peer_stop(&peer);
+}
+
+TEST(client_over_sockets, nothing_listening_is_said_with_host_port_and_reason)
+{
+    struct smtp_address address;
+    int listener;
+    expect_int(smtp_address_parse("127.0.0.1:0", 0, &address, NULL), SMTP_OK);
+    expect_int(smtp_net_listen(&address, &listener, NULL), SMTP_OK);
+    smtp_address_of_socket(listener, false, &address);
+    close(listener);
+    struct smtp_client *client = new_client(NULL);
+    char wanted[100];
+    expect_int(smtp_client_connect(client, "127.0.0.1", address.port), SMTP_CONNECT_FAILED);
+    snprintf(wanted, sizeof(wanted), "cannot connect to 127.0.0.1 port %u: connection refused",
+             (unsigned)address.port);
+    expect_contains(smtp_client_error(client)->message, wanted);
+    expect_int(smtp_client_error(client)->status, SMTP_CONNECT_FAILED);
+    smtp_client_free(client);
+}
+
+/* RFC 5321 3.1, 4.1.1.10: QUIT also after a greeting that refuses */
+TEST(client_over_sockets, a_refusing_greeting_is_answered_with_quit)
+{
+    static struct peer peer;
+    peer_start(&peer, "S: 554 5.3.2 closed today\n" BYE);
+    struct smtp_client *client = new_client(NULL);
+    expect_int(smtp_client_connect(client, "127.0.0.1", peer.address.port), SMTP_REFUSED_PERMANENT);
+    expect_int(smtp_client_reply(client)->code, 554);
+    expect_str(smtp_client_reply(client)->text, "closed today");
+    expect_contains(smtp_client_error(client)->message, "554 5.3.2 closed today");
+    smtp_client_free(client);
+    peer_stop(&peer);
+}
+
+TEST(client_over_sockets, a_connection_lost_after_the_dot_is_delivery_unknown)
+{
+    static struct peer peer;
+    const struct smtp_send_result *result;
+    peer_start(&peer, UP_TO_DATA "[content]\n");
+    struct smtp_client *client = connected(&peer, NULL);
+    expect_int(smtp_client_send(client, &to_bob, smtp_content_text("x\n"), &result),
+               SMTP_DELIVERY_UNKNOWN);
+    expect_int(result->recipients[0].status, SMTP_DELIVERY_UNKNOWN);
+    expect_int(result->recipients[0].reply.code, 0);
+    expect_true(!smtp_client_is_connected(client));
+    smtp_client_free(client);
+    peer_stop(&peer);
+}
+
+/* A reply that comes while content is on its way, and then nobody reads on. */
+TEST(client_over_sockets, a_refusal_in_the_middle_of_content_is_reported_and_not_a_broken_pipe)
+{
+    static struct peer peer;
+    size_t size = (size_t)32 << 20;
+    char *large = malloc(size);
+    expect_true(large != NULL);
+    memset(large, 'a', size);
+    memcpy(large + size - 2, "\r\n", 2);
+    for (int copied = 0; copied < 2; copied++) { /* borrowed whole, and encoded in blocks */
+        large[0] = copied ? '.' : 'a';
+        peer_start(&peer, UP_TO_DATA "[some]\nS: 552 5.3.4 too big\n[reset]\n");
+        struct smtp_client *client = connected(&peer, NULL);
+        expect_int(smtp_client_send(client, &to_bob, smtp_content_memory(large, size), NULL),
+                   SMTP_REFUSED_PERMANENT);
+        expect_int(smtp_client_reply(client)->code, 552);
+        expect_true(!smtp_client_is_connected(client));
+        smtp_client_free(client);
+        pthread_join(peer.thread, NULL);
+        close(peer.listener);
+    }
+    free(large);
+}
+
+TEST(client_over_sockets, a_server_that_stopped_reading_is_given_up)
+{
+    static struct peer peer;
+    struct smtp_client_options options;
+    smtp_client_options_init(&options);
+    options.timeouts.content_ms = 50;
+    size_t size = (size_t)64 << 20;
+    char *large = calloc(1, size);
+    expect_true(large != NULL);
+    peer_start(&peer, UP_TO_DATA "[accept]\n"); /* waits for another connection and reads nothing */
+    int held = -1;
+    struct smtp_client *client = connected(&peer, &options);
+    expect_int(smtp_client_send(client, &to_bob, smtp_content_memory(large, size), NULL),
+               SMTP_TIMED_OUT);
+    expect_int(smtp_net_connect(&peer.address, NULL, peer_deadline(), &held, NULL), SMTP_OK);
+    smtp_client_free(client);
+    peer_stop(&peer);
+    close(held);
+    free(large);
+}
+
+TEST(client_over_sockets, a_silent_server_is_given_up_in_time)
+{
+    static struct peer peer;
+    struct smtp_client_options options;
+    smtp_client_options_init(&options);
+    options.timeouts.greeting_ms = 20;
+    peer_start(&peer, "[eof]\n");
+    struct smtp_client *client = new_client(&options);
+    expect_int(smtp_client_connect(client, "127.0.0.1", peer.address.port), SMTP_TIMED_OUT);
+    expect_contains(smtp_client_error(client)->message, "greeting");
+    smtp_client_free(client);
+    peer_stop(&peer);
+}
+
+/* RFC 5321 4.5.3.2 says a timeout per command; the overall one is on top. */
+TEST(client_over_sockets, the_overall_deadline_ends_a_server_that_drags_on)
+{
+    static struct peer peer;
+    struct smtp_client_options options;
+    smtp_client_options_init(&options);
+    options.timeouts.overall_ms = 50;
+    peer_start(&peer, EHLO "[ignore]\n");
+    struct smtp_client *client = connected(&peer, &options);
+    enum smtp_status status = smtp_client_hello(client);
+    while (status == SMTP_OK) {
+        status = smtp_client_noop(client);
+    }
+    expect_int(status, SMTP_TIMED_OUT);
+    expect_contains(smtp_client_error(client)->message, "overall");
+    smtp_client_free(client);
+    peer_stop(&peer);
+}
+
+TEST(client_over_sockets, octets_said_unasked_end_the_connection_at_the_next_command)
+{
+    static struct peer peer;
+    peer_start(&peer, "S: 220 mx\nC: EHLO [127.0.0.1]\nS: 250 mx\nS: 250 and more\n[eof]\n");
+    struct smtp_client *client = connected(&peer, NULL);
+    expect_int(smtp_client_ehlo(client), SMTP_OK);
+    enum smtp_status status = smtp_client_noop(client);
+    expect_int(status, SMTP_PROTOCOL_VIOLATION);
+    expect_true(!smtp_client_is_connected(client));
+    smtp_client_free(client);
+    peer_stop(&peer);
+}
+
+TEST(client_over_sockets, a_reconnected_client_remembers_nothing)
+{
+    static struct peer peer;
+    peer_start(
+        &peer,
+        "S: 220 mx\nC: EHLO [127.0.0.1]\nS: 250-mx\nS: 250 PIPELINING\n[eof]\n[accept]\n" UP_TO_DATA
+        "[content]\nS: 250 ok\n" BYE);
+    struct smtp_client *client = connected(&peer, NULL);
+    expect_int(smtp_client_ehlo(client), SMTP_OK);
+    expect_true(smtp_client_has_extension(client, "pipelining"));
+    expect_int(smtp_client_connect(client, "127.0.0.1", peer.address.port), SMTP_OK);
+    expect_true(!smtp_client_has_extension(client, "PIPELINING"));
+    expect_int(smtp_client_send(client, &to_bob, smtp_content_text("x\n"), NULL), SMTP_OK);
+    expect_int(smtp_client_quit(client), SMTP_OK);
+    smtp_client_free(client);
+    peer_stop(&peer);
+}
+
+/* Every way out leaves the session ready for the next message. */
+TEST(client_over_sockets, a_second_message_follows_a_refused_one)
+{
+    static struct peer peer;
+    peer_start(&peer, EHLO
+               "C: MAIL FROM:<ann@x>\nS: 250 ok\nC: RCPT TO:<bob@x>\nS: 550 5.1.1 No such user\n"
+               "C: RSET\nS: 250 ok\nC: MAIL FROM:<ann@x>\nS: 250 ok\nC: RCPT TO:<bob@x>\n"
+               "S: 250 ok\nC: DATA\nS: 354 go\n[content]\nS: 250 ok\n" BYE);
+    struct smtp_client *client = connected(&peer, NULL);
+    expect_int(smtp_client_send(client, &to_bob, smtp_content_text("x\n"), NULL),
+               SMTP_REFUSED_PERMANENT);
+    expect_str(smtp_client_error(client)->message,
+               "RCPT TO:<bob@x> refused: 550 5.1.1 No such user");
+    expect_int(smtp_client_send(client, &to_bob, smtp_content_text("x\n"), NULL), SMTP_OK);
+    expect_int(smtp_client_quit(client), SMTP_OK);
+    smtp_client_free(client);
+    peer_stop(&peer);
+}
+
+TEST(client_over_sockets, each_command_has_its_call)
+{
+    static struct peer peer;
+    peer_start(&peer,
+               EHLO "C: NOOP\nS: 250 ok\nC: VRFY bob\nS: 252 perhaps\nC: EXPN list\nS: 502 no\n"
+                    "C: HELP\nS: 214 help\nC: XTRA a  b\nS: 334 more\nC: MAIL FROM:<> RET=HDRS\n"
+                    "S: 250 ok\nC: RCPT TO:<bob@x> NOTIFY=NEVER\nS: 250 ok\nC: RSET\nS: 250 ok\n"
+                    "C: MAIL FROM:<ann@x>\nS: 250 ok\nC: RCPT TO:<bob@x>\nS: 250 ok\nC: DATA\n"
+                    "S: 354 go\n[content]\nS: 250 kept\n" BYE);
+    struct smtp_client *client = connected(&peer, NULL);
+    expect_int(smtp_client_ehlo(client), SMTP_OK);
+    expect_int(smtp_client_noop(client), SMTP_OK);
+    expect_int(smtp_client_vrfy(client, "bob"), SMTP_OK);
+    expect_int(smtp_client_expn(client, "list"), SMTP_REFUSED_PERMANENT);
+    expect_int(smtp_client_help(client, NULL), SMTP_OK);
+    expect_int(smtp_client_command(client, "XTRA a  b"), SMTP_OK);
+    expect_int(smtp_client_command(client, "NOOP\r\nDATA"), SMTP_UNSAFE_ARGUMENT);
+    expect_int(smtp_client_mail(client, NULL, "RET=HDRS"), SMTP_OK);
+    expect_int(smtp_client_rcpt(client, "x>y@z", NULL), SMTP_UNSAFE_ARGUMENT);
+    expect_int(smtp_client_rcpt(client, "bob@x", "NOTIFY=NEVER"), SMTP_OK);
+    expect_int(smtp_client_rset(client), SMTP_OK);
+    expect_int(smtp_client_mail(client, "ann@x", NULL), SMTP_OK);
+    expect_int(smtp_client_rcpt(client, "bob@x", NULL), SMTP_OK);
+    expect_int(smtp_client_data(client, smtp_content_text("x")), SMTP_OK);
+    expect_str(smtp_client_reply(client)->text, "kept");
+    expect_int(smtp_client_quit(client), SMTP_OK);
+    smtp_client_free(client);
+    peer_stop(&peer);
+    expect_bytes(peer.content, peer.content_len, "x\r\n.\r\n", 6);
+}
+
+TEST(client_over_sockets, a_message_of_its_own_header_goes_to_bcc_and_does_not_show_it)
+{
+    static struct peer peer;
+    peer_start(&peer,
+               EHLO "C: MAIL FROM:<ann@x>\nS: 250 ok\nC: RCPT TO:<bob@x>\nS: 250 ok\n"
+                    "C: RCPT TO:<s@x>\nS: 250 ok\nC: DATA\nS: 354 go\n[content]\nS: 250 ok\n" BYE);
+    struct smtp_client *client = connected(&peer, NULL);
+    const struct smtp_send_result *result;
+    expect_int(
+        smtp_client_send_message(
+            client, smtp_content_text("From: Ann <ann@x>\nBcc: s@x\nTo: bob@x\n\nhi\n"), &result),
+        SMTP_OK);
+    expect_str(result->recipients[1].forward_path, "s@x");
+    expect_int(smtp_client_quit(client), SMTP_OK);
+    smtp_client_free(client);
+    peer_stop(&peer);
+    const char expected[] = "From: Ann <ann@x>\r\nTo: bob@x\r\n\r\nhi\r\n.\r\n";
+    expect_bytes(peer.content, peer.content_len, expected, sizeof(expected) - 1);
+}
+
+static ssize_t fails(void *user, char *bytes, size_t capacity)
+{
+    bool *begun = user;
+    if (*begun || capacity == 0) {
+        return -1;
+    }
+    *begun = true;
+    bytes[0] = 'x';
+    return 1;
+}
+
+TEST(client_over_sockets, a_source_that_fails_leaves_no_half_message)
+{
+    static struct peer peer;
+    bool begun = false;
+    peer_start(&peer, UP_TO_DATA "[ignore]\n");
+    struct smtp_client *client = connected(&peer, NULL);
+    expect_int(smtp_client_send(client, &to_bob, smtp_content_callback(fails, &begun), NULL),
+               SMTP_SOURCE_FAILED);
+    expect_true(!smtp_client_is_connected(client));
+    smtp_client_free(client);
+    peer_stop(&peer);
+    expect_true(memmem(peer.in, sizeof(peer.in), ".\r\n", 3) == NULL);
+}
+
+TEST(client_over_sockets, a_unix_socket_is_an_address_too)
+{
+    static struct peer peer;
+    char path[100], where[110];
+    snprintf(path, sizeof(path), "/tmp/smtp-client-test-%ld.sock", (long)getpid());
+    snprintf(where, sizeof(where), "unix:%s", path);
+    peer_start_at(&peer, where, EHLO BYE);
+    struct smtp_client *client = new_client(NULL);
+    expect_int(smtp_client_connect(client, where, 0), SMTP_OK);
+    expect_int(smtp_client_hello(client), SMTP_OK);
+    expect_int(smtp_client_quit(client), SMTP_OK);
+    smtp_client_free(client);
+    peer_stop(&peer);
+    unlink(path);
+}
+
+TEST(client_over_sockets, a_bad_helo_name_makes_no_client)
+{
+    struct smtp_client_options options;
+    struct smtp_client *client;
+    smtp_client_options_init(&options);
+    options.helo_name = "x\r\nMAIL FROM:<a@b>";
+    expect_int(smtp_client_new(&client, &options), SMTP_UNSAFE_ARGUMENT);
+    expect_true(client == NULL);
+    options.helo_name = "not a name";
+    expect_int(smtp_client_new(&client, &options), SMTP_UNSAFE_ARGUMENT);
+    options.helo_name = "-";
+    expect_int(smtp_client_new(&client, &options), SMTP_BAD_ARGUMENT);
+}
