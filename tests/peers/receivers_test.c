@@ -211,6 +211,14 @@ static char *start_postfix(struct program *program, uint16_t *port)
     return NULL;
 }
 
+/* It tidies up after itself when its input ends. */
+static void stop_postfix(struct program *program)
+{
+    program_end_input(program);
+    expect_int(program_wait(program), 0);
+    program_free(program);
+}
+
 static void wait_for_deliveries(struct program *program, size_t count)
 {
     size_t at = 0;
@@ -291,8 +299,7 @@ TEST_WITHIN(peers, postfix_delivers_every_octet_into_a_maildir, SECONDS)
     expect_ok(client, smtp_client_quit(client));
     wait_for_deliveries(&program, 2 * LETTER_COUNT);
     expect_maildir(maildir, letters);
-    program_stop(&program);
-    program_free(&program);
+    stop_postfix(&program);
     free(maildir);
     smtp_client_free(client);
     letters_free(letters);
@@ -319,8 +326,7 @@ TEST_WITHIN(peers, postfix_refuses_to_relay_and_takes_the_rest, SECONDS)
     expect_contains(result->recipients[1].reply.text, "Relay access denied");
     expect_ok(client, smtp_client_quit(client));
     wait_for_deliveries(&program, 1);
-    program_stop(&program);
-    program_free(&program);
+    stop_postfix(&program);
     free(maildir);
     smtp_client_free(client);
 }
