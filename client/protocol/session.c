@@ -418,9 +418,11 @@ int smtp_client_session_pending(const struct smtp_client_session *session,
 void smtp_client_session_sent(struct smtp_client_session *session, size_t len, uint64_t now_ns)
 {
     size_t of_whole = len < session->whole.len ? len : session->whole.len;
-    session->whole.bytes += of_whole;
-    session->whole.len -= of_whole;
-    len -= of_whole;
+    if (of_whole > 0) {
+        session->whole.bytes += of_whole;
+        session->whole.len -= of_whole;
+        len -= of_whole;
+    }
     smtp_buffer_take(&session->out, len);
     session->released -= len;
     session->answerable = true;
