@@ -1,24 +1,36 @@
 /* reply.c - see reply.h. Knows the grammar of a reply; does not know when to give which. */
 #include "server/protocol/reply.h"
 
-#include <stdio.h>
 #include <string.h>
 
-/* "250-2.1.5 " into line; '-' on all lines but the last (RFC 5321 4.2.1). */
+/* "250-2.1.5 " into line; '-' on all lines but the last (RFC 5321 4.2.1). Without snprintf, which
+ * took half of what a reply costs. */
 static size_t put_prefix(char *line, int code, bool last, const char *enhanced)
 {
-    int len = snprintf(line, SMTP_REPLY_LINE_MAX, "%03d%c%s%s", code, last ? ' ' : '-',
-                       enhanced != NULL ? enhanced : "", enhanced != NULL ? " " : "");
-    return (size_t)len;
+    line[0] = (char)('0' + code / 100 % 10);
+    line[1] = (char)('0' + code / 10 % 10);
+    line[2] = (char)('0' + code % 10);
+    line[3] = last ? ' ' : '-';
+    if (enhanced == NULL) {
+        return 4;
+    }
+    size_t len = strlen(enhanced);
+    memcpy(line + 4, enhanced, len);
+    line[4 + len] = ' ';
+    return len + 5;
 }
 
+/* Copied first and looked at after: loops so plain that the compiler makes vector code of them. */
 static size_t put_text(char *line, size_t at, const char *text, size_t len)
 {
-    for (size_t i = 0; i < len && at < SMTP_REPLY_LINE_MAX - 2; i++) {
-        unsigned char c = (unsigned char)text[i];
-        line[at++] = smtp_is_control(c) || c > 126 ? '?' : (char)c;
+    size_t room = SMTP_REPLY_LINE_MAX - 2 - at;
+    size_t taken = len < room ? len : room;
+    memcpy(line + at, text, taken);
+    for (size_t i = at; i < at + taken; i++) {
+        unsigned char c = (unsigned char)line[i];
+        line[i] = (char)(c < ' ' || c > '~' ? '?' : c);
     }
-    return at;
+    return at + taken;
 }
 
 enum smtp_status smtp_reply_append(struct smtp_buffer *out, int code, const char *enhanced,
@@ -26,7 +38,7 @@ enum smtp_status smtp_reply_append(struct smtp_buffer *out, int code, const char
 {
     for (;;) {
         char line[SMTP_REPLY_LINE_MAX];
-        size_t len = strcspn(text, "\n");
+        size_t len = (size_t)(strchrnul(text, '\n') - text);
         bool last = text[len] == '\0';
         size_t at = put_text(line, put_prefix(line, code, last, enhanced), text, len);
         memcpy(line + at, "\r\n", 2);
