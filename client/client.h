@@ -23,6 +23,8 @@ struct smtp_client {
     uint64_t overall_deadline_ns;
     struct smtp_reply reply;
     struct smtp_error error;
+    enum smtp_client_stage stage;      /* of the last command */
+    struct smtp_send_result unbegun;   /* of a message whose transaction did not come to be */
     char helo_name[SMTP_HOST_MAX + 1]; /* the one in use on this connection */
     char in[SMTP_CLIENT_READ_SIZE];    /* read and not yet taken by the session */
     size_t in_at;

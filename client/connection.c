@@ -39,6 +39,15 @@ static void choose_helo_name(struct smtp_client *client)
              strchr(own.host, ':') != NULL ? "[IPv6:%.240s]" : "[%.240s]", own.host);
 }
 
+static void note_connected(const struct smtp_client *client)
+{
+    char text[SMTP_ADDRESS_TEXT_SIZE + 16] = "connected to ";
+    if (client->options.log != NULL) {
+        smtp_address_format(&client->address, text + strlen(text));
+        client->options.log(client->options.log_user, SMTP_CLIENT_LOG_NOTE, text, strlen(text));
+    }
+}
+
 /* The commonest failure of all gets the plainest words. */
 static enum smtp_status explain(struct smtp_client *client, enum smtp_status status)
 {
@@ -66,6 +75,7 @@ enum smtp_status smtp_client_connection_open(struct smtp_client *client)
         return explain(client, status);
     }
     choose_helo_name(client);
+    note_connected(client);
     smtp_client_session_open(client->session, smtp_clock_now_ns(), client->overall_deadline_ns);
     return SMTP_OK;
 }

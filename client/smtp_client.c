@@ -123,6 +123,7 @@ static enum smtp_status run_command(struct smtp_client *client, enum smtp_client
     char what[300];
     describe(command, what, sizeof(what));
     smtp_client_connection_run(client, source, &event);
+    client->stage = event.stage;
     bool of_content = event.stage == SMTP_STAGE_DOT || event.stage == SMTP_STAGE_CONTENT;
     return smtp_client_report_event(client, &event, of_content ? "the message" : what);
 }
@@ -247,7 +248,7 @@ enum smtp_status smtp_client_quit(struct smtp_client *client)
 {
     enum smtp_status status = run_text(client, SMTP_STAGE_QUIT, "QUIT", NULL);
     smtp_client_close(client);
-    return status;
+    return status == SMTP_CLOSED ? SMTP_OK : status; /* closed is what was asked for */
 }
 
 /* QUIT after a refusal: the refusal stays what the caller is told. */
@@ -296,32 +297,45 @@ enum smtp_status smtp_client_connect(struct smtp_client *client, const char *hos
 
 /* ---- whole messages ---- */
 
+/* Nothing was sent of this message: there is a result all the same. */
+static enum smtp_status not_begun(struct smtp_client *client, enum smtp_status status,
+                                  const struct smtp_send_result **result)
+{
+    client->unbegun = (struct smtp_send_result){
+        .status = status, .stage = client->stage, .final_reply = client->reply};
+    *result = &client->unbegun;
+    return status;
+}
+
+/* What must hold before a transaction begins. */
+static enum smtp_status prepare(struct smtp_client *client, struct smtp_client_source *source)
+{
+    enum smtp_status status = smtp_client_hello(client);
+    client->stage = status == SMTP_OK ? SMTP_STAGE_NONE : client->stage;
+    if (status == SMTP_OK) {
+        status = smtp_client_connection_check(client);
+    }
+    return status == SMTP_OK ? measure(client, source) : status;
+}
+
 static enum smtp_status send_source(struct smtp_client *client,
                                     const struct smtp_envelope *envelope,
                                     struct smtp_client_source *source,
                                     const struct smtp_send_result **result)
 {
-    enum smtp_status status = smtp_client_hello(client);
-    if (status == SMTP_OK) {
-        status = smtp_client_connection_check(client);
-    }
-    if (status == SMTP_OK) {
-        status = measure(client, source);
-    }
+    enum smtp_status status = prepare(client, source);
     if (status != SMTP_OK) {
-        return status;
+        return not_begun(client, status, result);
     }
     status =
         smtp_client_session_send(client->session, envelope, &source->facts, smtp_clock_now_ns());
     if (status != SMTP_OK) {
         client->error = *smtp_client_session_error(client->session);
-        return status;
+        return not_begun(client, status, result);
     }
     struct smtp_client_event event;
     smtp_client_connection_run(client, source, &event);
-    if (result != NULL) {
-        *result = smtp_client_session_result(client->session);
-    }
+    *result = smtp_client_session_result(client->session);
     return smtp_client_report_result(client, envelope);
 }
 
@@ -330,11 +344,10 @@ enum smtp_status smtp_client_send(struct smtp_client *client, const struct smtp_
                                   const struct smtp_send_result **result)
 {
     struct smtp_client_source source;
-    if (result != NULL) {
-        *result = NULL;
-    }
+    const struct smtp_send_result *unasked;
+    client->stage = SMTP_STAGE_NONE;
     smtp_client_source_init(&source, &content);
-    return send_source(client, envelope, &source, result);
+    return send_source(client, envelope, &source, result != NULL ? result : &unasked);
 }
 
 /* The result points to the forward-paths, so the envelope lives as long: until the next call. */
@@ -342,9 +355,9 @@ enum smtp_status smtp_client_send_message(struct smtp_client *client, struct smt
                                           const struct smtp_send_result **result)
 {
     struct smtp_client_source source;
-    if (result != NULL) {
-        *result = NULL;
-    }
+    const struct smtp_send_result *unasked;
+    result = result != NULL ? result : &unasked;
+    client->stage = SMTP_STAGE_NONE;
     smtp_client_source_init(&source, &message);
     smtp_client_envelope_clear(&client->envelope);
     enum smtp_status status = smtp_client_source_check(&source, &client->error);
@@ -353,7 +366,7 @@ enum smtp_status smtp_client_send_message(struct smtp_client *client, struct smt
             smtp_client_envelope_read(&client->envelope, &source, &client->header, &client->error);
     }
     return status == SMTP_OK ? send_source(client, &client->envelope.envelope, &source, result)
-                             : status;
+                             : not_begun(client, status, result);
 }
 
 /* ---- what it knows ---- */

@@ -182,7 +182,7 @@ void smtp_client_session_open(struct smtp_client_session *session, uint64_t now_
     session->owed = 0;
     session->released = 0;
     session->content_open = session->content_unsent = session->sending = false;
-    session->greeted = session->ended = session->event_waits = false;
+    session->greeted = session->extended = session->ended = session->event_waits = false;
     session->error = (struct smtp_error){0};
     session->overall_deadline_ns = overall_deadline_ns;
     if (push_stage(session, SMTP_STAGE_GREETING) != SMTP_OK) {
@@ -314,6 +314,7 @@ static enum smtp_status learn(struct smtp_client_session *session, enum smtp_cli
         return SMTP_OK;
     }
     session->greeted = true;
+    session->extended = stage == SMTP_STAGE_EHLO;
     if (stage == SMTP_STAGE_EHLO) {
         return smtp_client_extensions_read(&session->extensions, reply->text);
     }

@@ -33,6 +33,30 @@ static bool holds_own_parameter(const char *parameters)
            smtp_client_parameters_have(parameters, "BODY");
 }
 
+/* RFC 5321 4.1.1.3: no parameter whose extension was not offered. Keywords not listed here are the
+ * caller's own affair. */
+static enum smtp_status check_offered(struct smtp_client_session *session, const char *parameters)
+{
+    static const struct {
+        const char *keyword, *extension;
+    } needs[] = {{"RET", "DSN"},   {"ENVID", "DSN"}, {"NOTIFY", "DSN"},
+                 {"ORCPT", "DSN"}, {"AUTH", "AUTH"}, {"SMTPUTF8", "SMTPUTF8"}};
+    for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]) && session->extended; i++) {
+        if (smtp_client_parameters_have(parameters, needs[i].keyword) &&
+            smtp_client_extensions_find(&session->extensions, needs[i].extension) == NULL) {
+            return smtp_error_set(&session->error, SMTP_UNSUPPORTED, 0,
+                                  "the parameter %s needs %s, which the server does not offer",
+                                  needs[i].keyword, needs[i].extension);
+        }
+    }
+    return SMTP_OK;
+}
+
+static const char *rcpt_parameters(const struct smtp_envelope *envelope, size_t i)
+{
+    return envelope->rcpt_parameters != NULL ? envelope->rcpt_parameters[i] : NULL;
+}
+
 static enum smtp_status check_envelope(struct smtp_client_session *session,
                                        const struct smtp_envelope *envelope)
 {
@@ -45,12 +69,16 @@ static enum smtp_status check_envelope(struct smtp_client_session *session,
             return smtp_error_set(&session->error, SMTP_BAD_ARGUMENT, 0, "forward-path %zu is NULL",
                                   i);
         }
+        enum smtp_status status = check_offered(session, rcpt_parameters(envelope, i));
+        if (status != SMTP_OK) {
+            return status;
+        }
     }
     if (holds_own_parameter(envelope->mail_parameters)) {
         return smtp_error_set(&session->error, SMTP_BAD_ARGUMENT, 0,
                               "SIZE and BODY are declared by the client itself");
     }
-    return SMTP_OK;
+    return check_offered(session, envelope->mail_parameters);
 }
 
 static enum smtp_status queue_mail(struct smtp_client_session *session,
@@ -61,7 +89,7 @@ static enum smtp_status queue_mail(struct smtp_client_session *session,
         .verb = "MAIL FROM:",
         .kind = SMTP_CLIENT_REVERSE_PATH,
         .argument = envelope->reverse_path,
-        .parameters = envelope->mail_parameters,
+        .parameters = session->extended ? envelope->mail_parameters : NULL,
         .declare_size = facts->size_known && session->extensions.size,
         .size_bytes = facts->size_bytes,
         .eight_bit = facts->bits != SMTP_CLIENT_SEVEN_BIT && session->extensions.eight_bit_mime,
@@ -79,7 +107,7 @@ static enum smtp_status queue_all(struct smtp_client_session *session,
             .verb = "RCPT TO:",
             .kind = SMTP_CLIENT_FORWARD_PATH,
             .argument = envelope->forward_paths[i],
-            .parameters = envelope->rcpt_parameters != NULL ? envelope->rcpt_parameters[i] : NULL,
+            .parameters = session->extended ? rcpt_parameters(envelope, i) : NULL,
         };
         status = smtp_client_session_queue(session, SMTP_STAGE_RCPT, &rcpt);
     }

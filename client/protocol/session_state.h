@@ -24,7 +24,8 @@ struct smtp_client_session {
     bool content_unsent;       /* 354 came, and the final dot is not wholly sent */
     bool high_octets_refused;  /* content of unknown kind, and no 8BITMIME */
     bool sending;              /* a whole transaction is the open operation */
-    bool greeted;
+    bool greeted;              /* EHLO or HELO was accepted */
+    bool extended;             /* and it was EHLO: parameters may be sent */
     bool ended;
     bool event_waits;
     struct smtp_client_event event;

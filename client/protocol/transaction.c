@@ -7,7 +7,8 @@
 #include <string.h>
 
 #define TEXTS_MAX                                                                                  \
-    (256u << 20) /* refusals of a very long recipient list; bounds a hostile server                \
+    (256u                                                                                          \
+     << 20) /* refusals of a very long recipient list; bounds a hostile server                \
                   */
 #define TEXTS_KEPT 65536
 

@@ -162,6 +162,24 @@ static void peer_accept(struct peer *peer)
     }
 }
 
+/* Takes RCPT after RCPT, and answers each with a long line before it reads the next. */
+static void peer_rcpts(struct peer *peer, const char *step)
+{
+    static const char answer[] = "250 a long and friendly answer to every single recipient\r\n";
+    while (peer->failure[0] == '\0') {
+        const char *lf = memchr(peer->in, '\n', peer->in_len);
+        if (lf != NULL && memcmp(peer->in, "DATA", 4) == 0) {
+            return;
+        }
+        if (lf != NULL) {
+            peer_drop(peer, (size_t)(lf - peer->in) + 1);
+            peer_write(peer, answer, sizeof(answer) - 1);
+        } else if (!peer_read(peer)) {
+            peer_fail(peer, step, "no RCPT came");
+        }
+    }
+}
+
 static void peer_step(struct peer *peer, const char *step)
 {
     struct linger reset = {1, 0};
@@ -171,6 +189,8 @@ static void peer_step(struct peer *peer, const char *step)
         peer_expect(peer, step + 3);
     } else if (strncmp(step, "[content]", 9) == 0) {
         peer_content(peer, step);
+    } else if (strncmp(step, "[rcpts]", 7) == 0) {
+        peer_rcpts(peer, step);
     } else if (strncmp(step, "[eof]", 5) == 0) {
         peer_eof(peer, step, true);
     } else if (strncmp(step, "[ignore]", 8) == 0) {
@@ -279,12 +299,14 @@ TEST(client_over_sockets, replies_in_single_octets_are_understood)
 TEST(client_over_sockets, helo_follows_a_refused_ehlo)
 {
     static struct peer peer;
+    static const char *const notify[] = {"NOTIFY=NEVER"};
+    struct smtp_envelope with_parameters = {"ann@x", bob, 1, "RET=HDRS", notify};
     peer_start(&peer,
                "S: 220 mx\nC: EHLO [127.0.0.1]\nS: 502 what\nC: HELO [127.0.0.1]\nS: 250 mx\n"
                "C: MAIL FROM:<ann@x>\nS: 250 ok\nC: RCPT TO:<bob@x>\nS: 250 ok\nC: DATA\n"
                "S: 354 go\n[content]\nS: 250 ok\n" BYE);
     struct smtp_client *client = connected(&peer, NULL);
-    expect_int(smtp_client_send(client, &to_bob, smtp_content_text("x\n"), NULL), SMTP_OK);
+    expect_int(smtp_client_send(client, &with_parameters, smtp_content_text("x\n"), NULL), SMTP_OK);
     expect_int(smtp_client_quit(client), SMTP_OK);
     smtp_client_free(client);
     peer_stop(&peer);
@@ -565,6 +587,28 @@ TEST(client_over_sockets, a_source_that_fails_leaves_no_half_message)
     smtp_client_free(client);
     peer_stop(&peer);
     expect_true(memmem(peer.in, sizeof(peer.in), ".\r\n", 3) == NULL);
+}
+
+/* RFC 2920 3.1 warns of both ends waiting for the other to read: they do not. */
+TEST(client_over_sockets, a_group_larger_than_every_buffer_does_not_lock_up)
+{
+    enum { COUNT = 100000 };
+    static const char *paths[COUNT];
+    static struct peer peer;
+    for (size_t i = 0; i < COUNT; i++) {
+        paths[i] = "a-rather-long-local-part@a-rather-long-domain.example.com";
+    }
+    struct smtp_envelope envelope = {"ann@x", paths, COUNT, NULL, NULL};
+    const struct smtp_send_result *result;
+    peer_start(&peer, "S: 220 mx\nC: EHLO [127.0.0.1]\nS: 250-mx\nS: 250 PIPELINING\n"
+                      "C: MAIL FROM:<ann@x>\nS: 250 ok\n[rcpts]\nC: DATA\nS: 354 go\n[content]\n"
+                      "S: 250 ok\n" BYE);
+    struct smtp_client *client = connected(&peer, NULL);
+    expect_int(smtp_client_send(client, &envelope, smtp_content_text("x\n"), &result), SMTP_OK);
+    expect_int(result->accepted_count, COUNT);
+    expect_int(smtp_client_quit(client), SMTP_OK);
+    smtp_client_free(client);
+    peer_stop(&peer);
 }
 
 TEST(client_over_sockets, a_unix_socket_is_an_address_too)

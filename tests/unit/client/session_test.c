@@ -517,6 +517,17 @@ TEST(client_session, size_and_body_are_declared_only_where_offered_and_needed)
     expect_mail("250 x\r\n", unknown, "MAIL FROM:<ann@x>\r\n");
 }
 
+/* RFC 5321 4.1.1.3 */
+TEST(client_session, parameters_whose_extension_is_not_offered_are_not_sent)
+{
+    static const char *const notify[] = {"NOTIFY=NEVER"};
+    struct smtp_client_content_facts none = {0};
+    struct smtp_envelope rcpt = {"ann@x", bob, 1, NULL, notify};
+    struct smtp_envelope mail = {"ann@x", bob, 1, "ret=full", NULL};
+    expect_refused_unsent("250-x\r\n250 SIZE\r\n", &rcpt, none, SMTP_UNSUPPORTED);
+    expect_refused_unsent("250-x\r\n250 SIZE\r\n", &mail, none, SMTP_UNSUPPORTED);
+}
+
 /* RFC 6152 3: a high octet that turns up in a stream goes nowhere */
 TEST(client_session, high_octets_in_a_stream_end_the_session_where_8bitmime_is_not_offered)
 {
