@@ -33,6 +33,7 @@ SOCKET_CALLS = "send recv sendto recvfrom sendmsg recvmsg".split()  # outside co
 
 FUNCTION_LINES = 60
 FILE_LINES = 500
+TEST_FILE_LINES = 700  # cases side by side, not logic
 # Functions that may be longer, each with its reason.
 EXCUSED_FUNCTIONS = {}
 EXCUSED_FILES = {}
@@ -123,8 +124,9 @@ def check_file(path):
     text = path.read_text()
     code = without_comments(text)
     lines = text.count("\n")
-    if lines > FILE_LINES and str(path.relative_to(root)) not in EXCUSED_FILES:
-        breach(path, lines, f"{lines} lines, more than {FILE_LINES}")
+    most = TEST_FILE_LINES if folder == "tests" else FILE_LINES
+    if lines > most and str(path.relative_to(root)) not in EXCUSED_FILES:
+        breach(path, lines, f"{lines} lines, more than {most}")
     if not text.lstrip().startswith("/*"):
         breach(path, 1, "opens without a comment on what it knows")
     for match in re.finditer(r"\b(TODO|FIXME|HACK)\b", text):
