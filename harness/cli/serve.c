@@ -151,8 +151,10 @@ static int serve_until_signal(struct serve *serve)
 static int run(struct serve *serve)
 {
     struct smtp_error error = {.status = SMTP_OK};
-    serve->options.listen = serve->listen.items;
-    serve->options.listen_count = serve->listen.count;
+    if (serve->listen.count > 0) {
+        serve->options.listen = serve->listen.items;
+        serve->options.listen_count = serve->listen.count;
+    }
     serve->options.limits.message_octets = serve->size_limit;
     serve->options.limits.recipients = (size_t)serve->recipient_limit;
     serve->options.limits.text_line_octets = (size_t)serve->line_limit;

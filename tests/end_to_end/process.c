@@ -1,0 +1,108 @@
+/* process.c - starts programs with output into files (whole runs) or a pipe (in the background). */
+#include "tests/end_to_end/process.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/support/test.h"
+
+/** Starts it with these descriptors as standard output and error (-1: as they are). It ends with the
+ *  test, should the test end first: nothing is left behind. */
+static pid_t spawn(const char *const argv[], int out, int err)
+{
+    pid_t pid = fork();
+    if (pid != 0) {
+        expect_true(pid > 0);
+        return pid;
+    }
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    dup2(open("/dev/null", O_RDONLY | O_CLOEXEC), STDIN_FILENO);
+    dup2(out, STDOUT_FILENO);
+    if (err >= 0) {
+        dup2(err, STDERR_FILENO);
+    }
+    execv(argv[0], (char *const *)(uintptr_t)argv);
+    _exit(127);
+}
+
+static int wait_for(pid_t pid)
+{
+    int status = 0;
+    while (waitpid(pid, &status, 0) < 0) {
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static char *read_all(FILE *file)
+{
+    fseek(file, 0, SEEK_END);
+    size_t size = (size_t)ftell(file);
+    rewind(file);
+    char *text = calloc(1, size + 1);
+    if (text == NULL || fread(text, 1, size, file) != size) {
+        SMTP_TEST_FAIL("output of %zu octets cannot be read", size);
+    }
+    fclose(file);
+    return text;
+}
+
+struct ended run_to_end(const char *const argv[])
+{
+    FILE *out = tmpfile(), *err = tmpfile();
+    expect_true(out != NULL && err != NULL);
+    struct ended ended = {.exit_status = wait_for(spawn(argv, fileno(out), fileno(err)))};
+    ended.out = read_all(out);
+    ended.err = read_all(err);
+    return ended;
+}
+
+void ended_clear(struct ended *ended)
+{
+    free(ended->out);
+    free(ended->err);
+}
+
+const char *last_line(char *text)
+{
+    size_t len = strlen(text);
+    if (len > 0 && text[len - 1] == '\n') {
+        text[len - 1] = '\0';
+    }
+    char *line = strrchr(text, '\n');
+    return line != NULL ? line + 1 : text;
+}
+
+struct background start_process(const char *const argv[])
+{
+    int ends[2];
+    expect_int(pipe2(ends, O_CLOEXEC), 0);
+    struct background background = {.pid = spawn(argv, ends[1], -1)};
+    close(ends[1]);
+    background.out = fdopen(ends[0], "r");
+    expect_true(background.out != NULL);
+    return background;
+}
+
+const char *next_line(struct background *background, char *line, int capacity)
+{
+    if (fgets(line, capacity, background->out) == NULL) {
+        return NULL;
+    }
+    line[strcspn(line, "\n")] = '\0';
+    return line;
+}
+
+int end_process(struct background *background, int signal_number)
+{
+    if (signal_number != 0) {
+        kill(background->pid, signal_number);
+    }
+    int status = wait_for(background->pid);
+    fclose(background->out);
+    return status;
+}

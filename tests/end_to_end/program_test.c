@@ -1,0 +1,278 @@
+/* program_test.c - the program smtp-harness as a shell sees it: exit status, output, files,
+ * signals. */
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "harness/smtp_harness.h"
+#include "tests/end_to_end/process.h"
+#include "tests/support/test.h"
+
+#define ARGV(...) ((const char *const[]){SMTP_HARNESS, __VA_ARGS__, NULL})
+
+/** A wrong command line: exit status 2, nothing on standard output, this on standard error. */
+static void expect_wrong(const char *const argv[], const char *complaint)
+{
+    struct ended ended = run_to_end(argv);
+    expect_int(ended.exit_status, 2);
+    expect_str(ended.out, "");
+    expect_contains(ended.err, complaint);
+    expect_contains(ended.err, "--help'");
+    ended_clear(&ended);
+}
+
+TEST_WITHIN(program, without_a_verb_every_scenario_passes_and_the_last_line_is_the_sum, 60)
+{
+    struct ended ended = run_to_end((const char *const[]){SMTP_HARNESS, NULL});
+    unsigned passed = 0, failed = 1;
+    int end = 0;
+    if (ended.exit_status != 0) {
+        SMTP_TEST_FAIL("exit status %d:\n%s%s", ended.exit_status, ended.out, ended.err);
+    }
+    const char *sum = last_line(ended.out);
+    expect_int(sscanf(sum, "%u passed, %u failed%n", &passed, &failed, &end), 2);
+    expect_int(failed, 0);
+    expect_true(passed >= 20);
+    expect_true(sum[end] == '\0' || strncmp(sum + end, ", ", 2) == 0); /* ", N skipped" */
+    expect_true(strchr(ended.out, '\033') == NULL);                    /* no colour in a pipe */
+    ended_clear(&ended);
+}
+
+TEST(program, only_runs_the_named_scenarios)
+{
+    struct ended ended =
+        run_to_end(ARGV("selftest", "--only", "plain-text", "--only=empty-message"));
+    expect_int(ended.exit_status, 0);
+    expect_contains(ended.out, "plain-text");
+    expect_contains(ended.out, "empty-message");
+    expect_str(last_line(ended.out), "2 passed, 0 failed");
+    ended_clear(&ended);
+}
+
+TEST(program, list_names_each_scenario_once_with_its_description)
+{
+    struct ended ended = run_to_end(ARGV("--list"));
+    expect_int(ended.exit_status, 0);
+    expect_contains(ended.out, "plain-text ");
+    expect_contains(ended.out, "server-gone-after-dot ");
+    unsigned lines = 0;
+    for (const char *at = ended.out; (at = strchr(at, '\n')) != NULL; at++) {
+        lines++;
+    }
+    expect_true(lines >= 20);
+    ended_clear(&ended);
+}
+
+TEST(program, tap_has_a_plan_and_numbered_lines)
+{
+    struct ended ended =
+        run_to_end(ARGV("--tap", "--only", "plain-text", "--only", "empty-message"));
+    expect_int(ended.exit_status, 0);
+    expect_str(ended.out, "TAP version 13\n1..2\nok 1 - plain-text\nok 2 - empty-message\n"
+                          "# 2 passed, 0 failed\n");
+    ended_clear(&ended);
+}
+
+/** The line's object; moves *at behind the line. */
+static json_t *next_object(char **at)
+{
+    size_t len = strcspn(*at, "\n");
+    json_error_t error;
+    json_t *object = json_loadb(*at, len, 0, &error);
+    if (object == NULL) {
+        SMTP_TEST_FAIL("no JSON: %s in %.*s", error.text, (int)len, *at);
+    }
+    *at += len + 1;
+    return object;
+}
+
+TEST(program, json_is_one_object_a_line_and_the_sum_at_the_end)
+{
+    struct ended ended = run_to_end(ARGV("--json", "--only", "eight-bit", "-v"));
+    expect_int(ended.exit_status, 0);
+    char *at = ended.out;
+    json_t *result = next_object(&at), *sum = next_object(&at);
+    expect_str(json_string_value(json_object_get(result, "name")), "eight-bit");
+    expect_str(json_string_value(json_object_get(result, "result")), "passed");
+    expect_str(json_string_value(json_object_get(result, "detail")), "");
+    expect_true(json_is_real(json_object_get(result, "ms")));
+    expect_contains(json_string_value(json_object_get(result, "dialogue")), "BODY=8BITMIME");
+    expect_int(json_integer_value(json_object_get(sum, "passed")), 1);
+    expect_int(json_integer_value(json_object_get(sum, "failed")), 0);
+    expect_str(at, "");
+    json_decref(result);
+    json_decref(sum);
+    ended_clear(&ended);
+}
+
+/** Columns of a line of UTF-8. */
+static size_t columns_of(const char *line, size_t len)
+{
+    size_t columns = 0;
+    for (size_t i = 0; i < len; i++) {
+        columns += ((unsigned char)line[i] & 0xC0) != 0x80;
+    }
+    return columns;
+}
+
+TEST(program, verbose_draws_the_dialogue_within_80_columns)
+{
+    struct ended ended = run_to_end(ARGV("-v", "--only", "longest-lines", "--only", "eight-bit"));
+    expect_int(ended.exit_status, 0);
+    expect_contains(ended.out, "MAIL FROM:<ann@example.com>");
+    expect_contains(ended.out, "│ 354");
+    expect_contains(ended.out, "…");
+    for (const char *line = ended.out; *line != '\0';) {
+        size_t len = strcspn(line, "\n");
+        if (columns_of(line, len) > 80) {
+            SMTP_TEST_FAIL("%zu columns: %.*s", columns_of(line, len), (int)len, line);
+        }
+        line += len + (line[len] == '\n');
+    }
+    ended_clear(&ended);
+}
+
+TEST(program, help_and_version_end_with_0)
+{
+    const char *const *const calls[] = {ARGV("--help"), ARGV("selftest", "--help"),
+                                        ARGV("serve", "--help")};
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        struct ended ended = run_to_end(calls[i]);
+        unsigned lines = 0;
+        for (const char *at = ended.out; (at = strchr(at, '\n')) != NULL; at++) {
+            lines++;
+        }
+        expect_int(ended.exit_status, 0);
+        expect_contains(ended.out, "Usage: smtp-harness");
+        expect_contains(ended.out, "Examples:");
+        expect_true(lines <= 24); /* a screen */
+        ended_clear(&ended);
+    }
+    struct ended ended = run_to_end(ARGV("--version"));
+    expect_int(ended.exit_status, 0);
+    expect_contains(ended.out, "smtp-harness 0.");
+    ended_clear(&ended);
+}
+
+TEST(program, wrong_words_are_named_and_the_near_one_suggested)
+{
+    expect_wrong(ARGV("serv"), "there is no verb 'serv'; did you mean 'serve'?");
+    expect_wrong(ARGV("xyzzy"), "there is no verb 'xyzzy'\n");
+    expect_wrong(ARGV("--lst"), "there is no option '--lst'; did you mean '--list'?");
+    expect_wrong(ARGV("--only", "plain-txt"),
+                 "there is no scenario 'plain-txt'; did you mean 'plain-text'?");
+    expect_wrong(ARGV("--only"), "--only needs a value: NAME");
+    expect_wrong(ARGV("--list=yes"), "--list takes no value");
+    expect_wrong(ARGV("--tap", "--json"), "exclude each other");
+    expect_wrong(ARGV("selftest", "plain-text"), "'plain-text' is not an option");
+    expect_wrong(ARGV("serve", "--lisen", "x"), "did you mean '--listen'?");
+    expect_wrong(ARGV("serve", "--workers", "65"), "a number from 1 to 64, not '65'");
+    expect_wrong(ARGV("serve", "--size-limit", "10k"), "not '10k'");
+    expect_wrong(ARGV("serve", "--bare-lf", "keep"), "refuse|close|accept, not 'keep'");
+}
+
+TEST(program, serve_says_why_it_cannot_listen)
+{
+    struct smtp_harness *taken = smtp_harness_start(NULL, NULL);
+    expect_true(taken != NULL);
+    char address[32], port[8];
+    snprintf(port, sizeof port, "%u", smtp_harness_port(taken));
+    snprintf(address, sizeof address, "127.0.0.1:%s", port);
+    struct ended ended = run_to_end(ARGV("serve", "--listen", address));
+    expect_int(ended.exit_status, 2);
+    expect_str(ended.out, "");
+    expect_contains(ended.err, address);
+    ended_clear(&ended);
+    smtp_harness_stop(taken);
+}
+
+/** Sends one message to the address and returns what came of it. */
+static enum smtp_status send_one(const char *address, const char *text)
+{
+    struct smtp_client *client = NULL;
+    const char *to[] = {"bob@example.com", "carol@example.com"};
+    struct smtp_envelope envelope = {
+        .reverse_path = "ann@example.com", .forward_paths = to, .forward_path_count = 2};
+    enum smtp_status status = smtp_client_new(&client, NULL);
+    if (status == SMTP_OK) {
+        status = smtp_client_connect(client, address, 0);
+    }
+    if (status == SMTP_OK) {
+        status = smtp_client_send(client, &envelope, smtp_content_text(text), NULL);
+    }
+    if (status == SMTP_OK) {
+        status = smtp_client_quit(client);
+    }
+    smtp_client_free(client);
+    return status;
+}
+
+/** What stands behind "listening on " in its next line. */
+static void hear_url(struct background *serve, char *url, size_t capacity)
+{
+    char line[256];
+    expect_true(next_line(serve, line, sizeof line) != NULL);
+    expect_true(strncmp(line, "listening on ", 13) == 0);
+    snprintf(url, capacity, "%s", line + 13);
+}
+
+TEST(program, serve_tells_every_address_in_output_and_ready_file_and_takes_the_file_away)
+{
+    char folder[] = "/tmp/smtp-test-XXXXXX";
+    expect_true(mkdtemp(folder) != NULL);
+    char ready[64], socket_path[64], listen_unix[80], urls[2][200], line[256];
+    snprintf(ready, sizeof ready, "%s/ready", folder);
+    snprintf(socket_path, sizeof socket_path, "%s/socket", folder);
+    snprintf(listen_unix, sizeof listen_unix, "unix:%s", socket_path);
+    struct background serve = start_process(
+        ARGV("serve", "--listen", "127.0.0.1:0", "--listen", listen_unix, "--ready-file", ready));
+    hear_url(&serve, urls[0], sizeof urls[0]);
+    hear_url(&serve, urls[1], sizeof urls[1]);
+    expect_true(strncmp(urls[0], "smtp://127.0.0.1:", 17) == 0 && strlen(urls[0]) > 17);
+    expect_str(urls[1], listen_unix);
+    expect_int(send_one(urls[0] + strlen("smtp://"), "over TCP\n"), SMTP_OK);
+    expect_int(send_one(urls[1], "over a Unix socket\n"), SMTP_OK);
+    FILE *file = fopen(ready, "r"); /* there: it is written before the first message is answered */
+    expect_true(file != NULL);
+    for (size_t i = 0; i < 2; i++) {
+        expect_true(fgets(line, sizeof line, file) != NULL);
+        line[strcspn(line, "\n")] = '\0';
+        expect_str(line, urls[i]);
+    }
+    expect_true(fgets(line, sizeof line, file) == NULL);
+    fclose(file);
+    expect_int(end_process(&serve, SIGTERM), 0);
+    expect_true(access(ready, F_OK) != 0);
+    unlink(socket_path);
+    expect_int(rmdir(folder), 0); /* nothing else was left in it */
+}
+
+TEST(program, serve_prints_envelope_and_content)
+{
+    char url[200], line[256];
+    struct background serve =
+        start_process(ARGV("serve", "--print", "--listen", "127.0.0.1:0", "--hostname", "mx.test"));
+    hear_url(&serve, url, sizeof url);
+    expect_int(send_one(url + strlen("smtp://"), "Subject: Hi\n\n.\n"), SMTP_OK);
+    expect_contains(next_line(&serve, line, sizeof line), "MAIL FROM:<ann@example.com>");
+    expect_str(next_line(&serve, line, sizeof line), "RCPT TO:<bob@example.com>");
+    expect_str(next_line(&serve, line, sizeof line), "RCPT TO:<carol@example.com>");
+    expect_str(next_line(&serve, line, sizeof line), "DATA 18");
+    expect_str(next_line(&serve, line, sizeof line), "Subject: Hi\r");
+    expect_str(next_line(&serve, line, sizeof line), "\r");
+    expect_str(next_line(&serve, line, sizeof line), ".\r");
+    expect_int(end_process(&serve, SIGINT), 0);
+}
+
+TEST(program, serve_keeps_to_its_limits)
+{
+    char url[200];
+    struct background serve = start_process(
+        ARGV("serve", "--size-limit", "10", "--recipient-limit", "1", "--workers", "2"));
+    hear_url(&serve, url, sizeof url);
+    expect_int(send_one(url + strlen("smtp://"), "far more than ten octets\n"),
+               SMTP_UNSUPPORTED); /* SIZE 10 is offered, and the client keeps to it */
+    expect_int(send_one(url + strlen("smtp://"), "short\n"), SMTP_PARTLY_REFUSED);
+    expect_int(end_process(&serve, SIGTERM), 0);
+}
