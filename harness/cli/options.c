@@ -106,8 +106,13 @@ static bool set_choice(const struct smtp_cli_usage *usage, const struct smtp_cli
             return true;
         }
     }
-    smtp_cli_wrong(usage->program, "--%s takes %s, not '%s'", option->name, option->value_name,
-                   value);
+    char choices[80] = "";
+    size_t len = 0;
+    for (size_t i = 0; option->choices[i] != NULL && len < sizeof choices; i++) {
+        len += (size_t)snprintf(choices + len, sizeof choices - len, "%s%s", i > 0 ? "|" : "",
+                                option->choices[i]);
+    }
+    smtp_cli_wrong(usage->program, "--%s takes %s, not '%s'", option->name, choices, value);
     return false;
 }
 

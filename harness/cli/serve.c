@@ -113,13 +113,16 @@ static bool write_ready_file(const struct serve *serve)
     return written;
 }
 
+/** The file first: whoever reads the lines finds it there. */
 static bool tell_addresses(const struct serve *serve)
 {
+    if (serve->ready_file != NULL && !write_ready_file(serve)) {
+        return false;
+    }
     for (size_t i = 0; smtp_server_address(serve->server, i) != NULL; i++) {
         write_url(serve, i, "listening on ", stdout);
     }
-    fflush(stdout);
-    return serve->ready_file == NULL || write_ready_file(serve);
+    return fflush(stdout) == 0;
 }
 
 /* ---- life ---- */
@@ -218,11 +221,11 @@ static enum smtp_cli_parsed parse(struct serve *serve, int argc, char **argv)
          .max = 64,
          .help = "loops, each on a thread of its own (1)"},
         {.name = "bare-lf",
-         .value_name = "refuse|close|accept",
+         .value_name = "HOW",
          .kind = SMTP_CLI_CHOICE,
          .target = &serve->bare_lf,
          .choices = bare_lf_choices,
-         .help = "CR or LF alone in content (refuse)"},
+         .help = "CR or LF alone in content: refuse, close, accept (refuse)"},
     };
     const struct smtp_cli_usage usage = {
         .program = PROGRAM,

@@ -233,7 +233,7 @@ TEST(program, serve_tells_every_address_in_output_and_ready_file_and_takes_the_f
     expect_str(urls[1], listen_unix);
     expect_int(send_one(urls[0] + strlen("smtp://"), "over TCP\n"), SMTP_OK);
     expect_int(send_one(urls[1], "over a Unix socket\n"), SMTP_OK);
-    FILE *file = fopen(ready, "r"); /* there: it is written before the first message is answered */
+    FILE *file = fopen(ready, "r"); /* there: it is written before the lines are */
     expect_true(file != NULL);
     for (size_t i = 0; i < 2; i++) {
         expect_true(fgets(line, sizeof line, file) != NULL);
