@@ -9,7 +9,8 @@
 /** The envelope of an open transaction, in the form in which it goes into the message. Kept by the
  *  session from transaction to transaction, so that its storage is allocated once. */
 struct smtp_message_envelope {
-    struct smtp_buffer texts; /* "reverse-path\0parameters\0" then "forward-path\0parameters\0" each */
+    struct smtp_buffer
+        texts; /* "reverse-path\0parameters\0" then "forward-path\0parameters\0" each */
     struct smtp_buffer places; /* uint32_t a recipient: where its forward-path starts in texts */
     size_t recipient_count;
 };
