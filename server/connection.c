@@ -214,14 +214,13 @@ static size_t take_in(struct smtp_server_connection *connection, const char *byt
     uint64_t now_ns = smtp_clock_now_ns();
     size_t taken = 0;
     while (taken < len && may_take(connection)) {
-        size_t used = 0;
-        enum smtp_status status = smtp_server_session_receive(connection->session, bytes + taken,
-                                                              len - taken, &used, now_ns);
+        size_t used =
+            smtp_server_session_receive(connection->session, bytes + taken, len - taken, now_ns);
         taken += used;
         bool asked = smtp_server_answer_events(connection, now_ns);
         if (!may_take(connection)) {
             flush(connection);
-        } else if ((used == 0 && !asked) || status != SMTP_OK) {
+        } else if (used == 0 && !asked) {
             break;
         }
     }

@@ -319,8 +319,8 @@ bool smtp_server_session_wants_input(const struct smtp_server_session *session)
            !session->event_waits && session->out.len < BACKLOG_MAX;
 }
 
-enum smtp_status smtp_server_session_receive(struct smtp_server_session *session, const char *bytes,
-                                             size_t len, size_t *used, uint64_t now_ns)
+size_t smtp_server_session_receive(struct smtp_server_session *session, const char *bytes,
+                                   size_t len, uint64_t now_ns)
 {
     size_t at = 0;
     bool stepped = false;
@@ -336,8 +336,7 @@ enum smtp_status smtp_server_session_receive(struct smtp_server_session *session
     if (stepped) {
         set_step_deadline(session, now_ns);
     }
-    *used = session->state == SMTP_SERVER_ENDED ? len : at;
-    return SMTP_OK;
+    return session->state == SMTP_SERVER_ENDED ? len : at;
 }
 
 struct smtp_span smtp_server_session_pending(const struct smtp_server_session *session)

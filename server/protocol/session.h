@@ -3,7 +3,7 @@
  * options.
  *
  * The driver's loop:
- *     smtp_server_session_receive(s, bytes, len, &used, now);
+ *     used = smtp_server_session_receive(s, bytes, len, now);
  *     while (smtp_server_session_next_event(s, &event)) {
  *         ... decide, then smtp_server_session_answer(s, verdict, reply, now) where the event asks
  *     }
@@ -69,10 +69,10 @@ void smtp_server_session_free(struct smtp_server_session *session);
 /** The connection is there: asks for CONNECT or greets. */
 void smtp_server_session_open(struct smtp_server_session *session, uint64_t now_ns);
 
-/** Takes octets in. *used < len: handle events, write what is pending, then call again with the
- * rest. SMTP_OK, or SMTP_NO_MEMORY (the session then ends with 421). */
-enum smtp_status smtp_server_session_receive(struct smtp_server_session *session, const char *bytes,
-                                             size_t len, size_t *used, uint64_t now_ns);
+/** Takes octets in; returns how many it took. Fewer than len: handle events, write what is pending,
+ *  then call again with the rest. Once the session has ended it takes, and drops, everything. */
+size_t smtp_server_session_receive(struct smtp_server_session *session, const char *bytes,
+                                   size_t len, uint64_t now_ns);
 
 /** What is owed to the peer; borrowed until the next call. */
 struct smtp_span smtp_server_session_pending(const struct smtp_server_session *session);

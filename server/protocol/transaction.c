@@ -5,7 +5,8 @@
 #define TEXTS_MAX UINT32_MAX /* a message finds its recipients by 32-bit places */
 #define STORAGE_KEPT 1024    /* an idle session stays small */
 #define DECLARED_TRUSTED                                                                           \
-    (1u << 26) /* 64 MiB: a declared size is room set aside only up to here                        \
+    (1u                                                                                            \
+     << 26) /* 64 MiB: a declared size is room set aside only up to here                        \
                 */
 
 void smtp_transaction_init(struct smtp_transaction *transaction)

@@ -297,7 +297,8 @@ static const struct verb *each_verb(size_t i)
 static const struct verb *find_verb(struct smtp_span name)
 {
     for (size_t i = 0; i < VERB_COUNT; i++) {
-        if (smtp_span_equal_nocase(name, verbs[i].name)) {
+        if (name.len == verbs[i].name.len && (name.bytes[0] & ~32) == verbs[i].name.bytes[0] &&
+            smtp_span_equal_nocase(name, verbs[i].name)) {
             return &verbs[i];
         }
     }

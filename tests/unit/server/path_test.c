@@ -71,7 +71,6 @@ TEST(path, refuses_what_the_grammar_does_not_have)
         "<a@[]>",
         "<a@[tag:]>",
         "<a@[tag:a b]>",
-        "<a@b>>x" + 6,
         "<<a@b>>",
         "<postmaster",
         "<\"a\\",
