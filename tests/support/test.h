@@ -1,5 +1,5 @@
 /* test.h - the few words every test is written in, so that one source runs under two runners:
- * Criterion, and the plain runner (plain_runner.c) where the thread sanitizer is on.
+ * Criterion, and the plain runner (plain_runner.c) where a sanitizer is on.
  * Each check prints both values and ends its test. Knows nothing of SMTP. */
 #ifndef SMTP_TESTS_SUPPORT_TEST_H
 #define SMTP_TESTS_SUPPORT_TEST_H
