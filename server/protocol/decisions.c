@@ -1,6 +1,7 @@
 /* decisions.c - going on once a step is accepted or refused: one row a question of session.h.
  * Knows: what the session becomes and what the peer is told, either way. Does not know: who decided
  * (a hook, or nobody was asked), syntax, octets. */
+#include "server/protocol/reply.h"
 #include "server/protocol/state.h"
 
 #include <stdio.h>
@@ -21,10 +22,12 @@ struct decision {
 
 /* ---- connect ---- */
 
-static void greet(struct smtp_server_session *session, int code, const char *text)
+/* "harness.test text": a greeting, and what HELO gets, begin with the server's name (RFC 5321 4.2). */
+static void say_named(struct smtp_server_session *session, int code, const char *text)
 {
-    char line[400];
-    snprintf(line, sizeof line, "%s %s", session->config->hostname, text);
+    char line[SMTP_REPLY_LINE_MAX];
+    snprintf(line, sizeof line, "%.255s%s%.250s", session->config->hostname,
+             text[0] != '\0' ? " " : "", text);
     smtp_server_session_say(session, code, NULL, line);
 }
 
@@ -33,15 +36,15 @@ static void accept_connect(struct smtp_server_session *session,
                            const struct smtp_server_reply *reply)
 {
     (void)event;
-    greet(session, 220, reply->code != 0 ? reply->text : session->config->greeting_text);
+    say_named(session, 220, reply->code != 0 ? reply->text : session->config->greeting_text);
 }
 
 /* RFC 5321 3.1: the connection stays until QUIT, unless the code itself says that it closes. */
 static void turn_away(struct smtp_server_session *session, const struct smtp_server_reply *reply)
 {
     session->turned_away_with = reply->code != 0 ? reply->code : 554;
-    greet(session, session->turned_away_with,
-          reply->code != 0 ? reply->text : "No SMTP service here");
+    say_named(session, session->turned_away_with,
+              reply->code != 0 ? reply->text : "No SMTP service here");
     smtp_server_session_enter(session, session->turned_away_with == 421 ? SMTP_SERVER_ENDED
                                                                         : SMTP_SERVER_TURNED_AWAY);
 }
@@ -100,10 +103,7 @@ static void accept_helo(struct smtp_server_session *session, const struct smtp_s
     if (event->extended) {
         say_extensions(session, reply->code != 0 ? reply->text : "");
     } else {
-        char text[400];
-        snprintf(text, sizeof text, "%s%s%s", session->config->hostname,
-                 reply->code != 0 ? " " : "", reply->code != 0 ? reply->text : "");
-        smtp_server_session_say(session, 250, NULL, text);
+        say_named(session, 250, reply->code != 0 ? reply->text : "");
     }
     smtp_server_session_enter(session, SMTP_SERVER_READY);
 }
@@ -226,8 +226,8 @@ void smtp_server_decide(struct smtp_server_session *session, const struct smtp_s
         break;
     }
     if (event->kind == SMTP_SERVER_ASK_CONNECT) { /* a greeting has no enhanced code */
-        greet(session, reply->code != 0 ? reply->code : 421,
-              reply->code != 0 ? reply->text : "Closing");
+        say_named(session, reply->code != 0 ? reply->code : 421,
+                  reply->code != 0 ? reply->text : "Closing");
     } else {
         smtp_server_session_say_or(session, reply, 421, "4.3.2", "Closing");
     }
