@@ -11,7 +11,7 @@
  * mailbox may hold is not checked here (protocol/path.h does). SMTP_BAD_ARGUMENT,
  * SMTP_UNSAFE_ARGUMENT, SMTP_NO_MEMORY. */
 enum smtp_status smtp_client_address_list_read(struct smtp_span body, struct smtp_buffer *texts,
-                                               size_t *count,
-                                               struct smtp_error *error) SMTP_MUST_CHECK;
+                                               size_t *count, struct smtp_error *error)
+    SMTP_MUST_CHECK;
 
 #endif

@@ -57,8 +57,8 @@ enum smtp_status smtp_client_report_result(struct smtp_client *client,
  * without Bcc. header: takes the header section; both live until the source is of no more use. */
 enum smtp_status smtp_client_envelope_read(struct smtp_client_header_envelope *out,
                                            struct smtp_client_source *source,
-                                           struct smtp_buffer *header,
-                                           struct smtp_error *error) SMTP_MUST_CHECK;
+                                           struct smtp_buffer *header, struct smtp_error *error)
+    SMTP_MUST_CHECK;
 void smtp_client_envelope_clear(struct smtp_client_header_envelope *envelope);
 
 #endif

@@ -2,15 +2,15 @@
  * deadlines. Knows: the descriptor, the clock, when to read and when to write. Reading goes first,
  * so that a server that answers in the middle of content is heard. Does not know: commands and
  * replies (client/protocol/). */
-#include <errno.h>
-#include <poll.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "client/client.h"
 #include "common/clock.h"
 #include "common/error.h"
 #include "common/net.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
 
 void smtp_client_connection_close(struct smtp_client *client)
 {

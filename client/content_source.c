@@ -3,13 +3,13 @@
  * the session. */
 #include "client/content_source.h"
 
+#include "client/protocol/content.h"
+#include "common/error.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "client/protocol/content.h"
-#include "common/error.h"
 
 #define MEASURE_BLOCK 16384
 

@@ -29,7 +29,7 @@ enum smtp_status smtp_client_source_measure(struct smtp_client_source *source,
 
 /** At most `capacity` octets; *len 0 is the end. SMTP_SOURCE_FAILED. */
 enum smtp_status smtp_client_source_read(struct smtp_client_source *source, char *bytes,
-                                         size_t capacity, size_t *len,
-                                         struct smtp_error *error) SMTP_MUST_CHECK;
+                                         size_t capacity, size_t *len, struct smtp_error *error)
+    SMTP_MUST_CHECK;
 
 #endif

@@ -1,16 +1,16 @@
 /* envelope.c - makes an envelope from a message's header (RFC 5321 7.2 and B, RFC
  * 5322 3.6.2, 3.6.3, 3.6.6), and takes Bcc out of what is sent. Knows: which fields name whom. Does
  * not know: how addresses are written (address_list.c). */
-#include <stdlib.h>
-#include <string.h>
-
 #include "client/address_list.h"
 #include "client/client.h"
 #include "client/header.h"
 #include "common/error.h"
 
-#define HEADER_MAX                                                                                 \
-    ((size_t)1 << 20) /* of a header section: bounds what a streamed message holds in memory */
+#include <stdlib.h>
+#include <string.h>
+
+/* Of a header section: bounds what a streamed message holds in memory. */
+#define HEADER_MAX ((size_t)1 << 20)
 #define READ_BLOCK 16384
 
 enum field_kind { SENDER, FROM, TO, CC, BCC, DATE, MESSAGE_ID, FIELD_KINDS };

@@ -1,8 +1,8 @@
 /* report.c - the client's error messages: which stage, what came, what to do. */
-#include <string.h>
-
 #include "client/client.h"
 #include "common/error.h"
+
+#include <string.h>
 
 const char *smtp_client_stage_name(enum smtp_client_stage stage)
 {

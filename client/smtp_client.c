@@ -3,12 +3,12 @@
  * sockets (connection.c). */
 #include "client/smtp_client.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "client/client.h"
 #include "common/clock.h"
 #include "common/error.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 static void free_strings(struct smtp_client *client)
 {

@@ -29,13 +29,13 @@
 #ifndef SMTP_CLIENT_H
 #define SMTP_CLIENT_H
 
+#include "smtp_status.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/types.h>
-
-#include "smtp_status.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -120,12 +120,7 @@ typedef ssize_t smtp_content_read(void *user, char *bytes, size_t capacity);
  *  borrowed for the call. Bare CR and bare LF become CRLF on the way, dots are stuffed, a missing last
  *  CRLF is added (RFC 5321 4.5.2); nothing else is changed. */
 struct smtp_content {
-    enum {
-        SMTP_CONTENT_MEMORY,
-        SMTP_CONTENT_FILE,
-        SMTP_CONTENT_FD,
-        SMTP_CONTENT_CALLBACK
-    } kind;
+    enum { SMTP_CONTENT_MEMORY, SMTP_CONTENT_FILE, SMTP_CONTENT_FD, SMTP_CONTENT_CALLBACK } kind;
     union {
         struct {
             const char *bytes;
@@ -166,13 +161,14 @@ enum smtp_client_log_kind {
     SMTP_CLIENT_LOG_NOTE,    /* connected, closed and the like */
 };
 /** Called on the client's thread for everything said; text is not NUL-terminated. */
-typedef void smtp_client_log(void *user, enum smtp_client_log_kind kind, const char *text, size_t len);
+typedef void smtp_client_log(void *user, enum smtp_client_log_kind kind, const char *text,
+                             size_t len);
 
 struct smtp_client_options {
     /** The name for EHLO: a domain or an address literal. NULL: the literal of the socket's own address,
      *  "[127.0.0.1]" (RFC 5321 4.1.4); nothing is looked up. */
     const char *helo_name;
-    const char *source_address; /* numeric local address to connect from; NULL: the system's choice */
+    const char *source_address; /* numeric local address to connect from; NULL: any */
     bool pipelining;            /* true: use PIPELINING where it is offered (RFC 2920) */
     struct smtp_client_timeouts timeouts;
     smtp_client_log *log; /* NULL: none */
@@ -185,8 +181,8 @@ void smtp_client_options_init(struct smtp_client_options *options);
 
 /** Makes a client that is not connected. options NULL: the defaults; they are copied.
  *  @return SMTP_OK, SMTP_BAD_ARGUMENT, SMTP_UNSAFE_ARGUMENT (helo_name), SMTP_NO_MEMORY. */
-enum smtp_status smtp_client_new(struct smtp_client **out, const struct smtp_client_options *options)
-    SMTP_MUST_CHECK;
+enum smtp_status smtp_client_new(struct smtp_client **out,
+                                 const struct smtp_client_options *options) SMTP_MUST_CHECK;
 
 /** Connects and reads the greeting. host: a name, an address, "host:port", "[IPv6]:port", or
  *  "unix:PATH"; port 0: the one in host, else SMTP_PORT. Each address the name has is tried in turn.

@@ -2,11 +2,11 @@
 #ifndef SMTP_COMMON_ADDRESS_H
 #define SMTP_COMMON_ADDRESS_H
 
+#include "common/smtp_status.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
-
-#include "common/smtp_status.h"
 
 #define SMTP_HOST_MAX 255 /* a domain name's length, RFC 1035 2.3.4 */
 #define SMTP_ADDRESS_TEXT_SIZE 320

@@ -3,12 +3,12 @@
 #ifndef SMTP_COMMON_BYTES_H
 #define SMTP_COMMON_BYTES_H
 
+#include "common/smtp_status.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-
-#include "common/smtp_status.h"
 
 /** Octets that belong to somebody else; not NUL-terminated. */
 struct smtp_span {
@@ -76,8 +76,8 @@ static inline struct smtp_span smtp_buffer_span(const struct smtp_buffer *buffer
 char *smtp_buffer_reserve(struct smtp_buffer *buffer, size_t extra);
 void smtp_buffer_added(struct smtp_buffer *buffer, size_t len);
 /** SMTP_OK, SMTP_LIMIT_EXCEEDED or SMTP_NO_MEMORY; on failure nothing is added. */
-enum smtp_status smtp_buffer_append(struct smtp_buffer *buffer, const void *bytes,
-                                    size_t len) SMTP_MUST_CHECK;
+enum smtp_status smtp_buffer_append(struct smtp_buffer *buffer, const void *bytes, size_t len)
+    SMTP_MUST_CHECK;
 /** Takes `len` octets off the front. */
 void smtp_buffer_take(struct smtp_buffer *buffer, size_t len);
 /** Forgets all that waits; the storage stays unless it is larger than `keep` octets. */

@@ -2,9 +2,9 @@
 #ifndef SMTP_COMMON_CLOCK_H
 #define SMTP_COMMON_CLOCK_H
 
-#include <stdint.h>
-
 #include "common/deadline.h"
+
+#include <stdint.h>
 
 /** Nanoseconds of the monotonic clock. */
 uint64_t smtp_clock_now_ns(void);

@@ -3,12 +3,12 @@
 #ifndef SMTP_COMMON_NET_H
 #define SMTP_COMMON_NET_H
 
+#include "common/address.h"
+
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <sys/uio.h>
-
-#include "common/address.h"
 
 /** A listening, non-blocking socket in *fd. SO_REUSEADDR, never SO_REUSEPORT. A Unix socket's path that
  *  nobody listens on any more is taken over. SMTP_LISTEN_FAILED says address and reason. */

@@ -4,9 +4,9 @@
  * do not. Does not know: the notation (expect_parse.c), where values come from (expect_field.c). */
 #include "harness/expect.h"
 
-#include <string.h>
-
 #include "harness/expect_term.h"
+
+#include <string.h>
 
 /* Lets a pattern see past NUL octets and saves a copy; where a C library has it not, it sees up to
  * them. */
@@ -14,8 +14,8 @@
 #define REG_STARTEND 0
 #endif
 
-#define VALUE_SHOWN_MAX                                                                            \
-    200 /* octets of a value in a failure: a long subject fits, a body does not */
+/* Octets of a value in a failure: a long subject fits, a body does not. */
+#define VALUE_SHOWN_MAX 200
 #define VALUES_SHOWN_MAX 5
 
 /* ---- comparing ---- */

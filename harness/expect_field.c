@@ -1,8 +1,8 @@
 /* expect_field.c - the fields of the expectation notation: one row each, and where its values come
  * from. Knows the captured message's readers. Does not know operators. */
-#include <string.h>
-
 #include "harness/expect_term.h"
+
+#include <string.h>
 
 static bool one(const char *text, size_t i, struct smtp_span *out)
 {

@@ -7,12 +7,12 @@
  * any other backslash for itself (so that regular expressions need no second one). Every mistake is
  * told with a caret under its place. Does not know messages.
  */
+#include "harness/expect_term.h"
+#include "harness/nearest.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "harness/expect_term.h"
-#include "harness/nearest.h"
 
 #define NAME_SHOWN_MAX 40 /* octets of a mistyped word in an error line */
 

@@ -3,9 +3,9 @@
 #ifndef SMTP_HARNESS_EXPECT_TERM_H
 #define SMTP_HARNESS_EXPECT_TERM_H
 
-#include <regex.h>
-
 #include "harness/expect.h"
+
+#include <regex.h>
 
 enum smtp_harness_op {
     SMTP_HARNESS_EQUAL,
@@ -51,8 +51,8 @@ struct smtp_harness_term {
     struct smtp_span source; /* as written, in the expectation's own text */
 };
 
-#define SMTP_HARNESS_TERMS_MAX                                                                     \
-    64 /* far beyond what a person writes; keeps the parser without growth */
+/* Far beyond what a person writes; keeps the parser without growth. */
+#define SMTP_HARNESS_TERMS_MAX 64
 
 struct smtp_harness_expectation {
     char *text; /* as written */

@@ -3,14 +3,14 @@
  * (failure.c). */
 #include "harness/harness.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "common/address.h"
 #include "common/error.h"
 #include "harness/failure.h"
 #include "harness/message.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* ---- lists of pointers ---- */
 

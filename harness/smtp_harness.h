@@ -86,14 +86,14 @@ struct smtp_client *smtp_harness_connect(struct smtp_harness *harness);
 const struct smtp_harness_message *smtp_harness_wait(struct smtp_harness *harness,
                                                      const char *expectation);
 /** Waits until the mailbox holds `count` messages. SMTP_OK or SMTP_TIMED_OUT. */
-enum smtp_status smtp_harness_wait_count(struct smtp_harness *harness,
-                                         size_t count) SMTP_MUST_CHECK;
+enum smtp_status smtp_harness_wait_count(struct smtp_harness *harness, size_t count)
+    SMTP_MUST_CHECK;
 /** Asserts on all messages the mailbox holds and, until wait_ms is over, those to come: at least
  * one (or as many as `count` says) must match. Returns as soon as that is so, or can no longer be;
  *  smtp_harness_expect_none is the way to say that nothing more comes.
  *  SMTP_OK, SMTP_NOT_AS_EXPECTED, SMTP_BAD_ARGUMENT. */
-enum smtp_status smtp_harness_expect(struct smtp_harness *harness,
-                                     const char *expectation) SMTP_MUST_CHECK;
+enum smtp_status smtp_harness_expect(struct smtp_harness *harness, const char *expectation)
+    SMTP_MUST_CHECK;
 /** Asserts that no (further, since the last wait) message that it holds of comes in `within_ms`. */
 enum smtp_status smtp_harness_expect_none(struct smtp_harness *harness, const char *expectation,
                                           uint64_t within_ms) SMTP_MUST_CHECK;

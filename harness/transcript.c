@@ -3,10 +3,10 @@
  * server, expectations, how a dialogue is drawn. */
 #include "harness/transcript.h"
 
+#include "harness/lines.h"
+
 #include <pthread.h>
 #include <stdlib.h>
-
-#include "harness/lines.h"
 
 /* Kept of one session: enough for any dialogue that a person reads, and for the whole of most mail.
  */

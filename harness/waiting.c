@@ -1,10 +1,10 @@
 /* waiting.c - the calls that wait for mail and assert on it. They look at views on the caller's
  * thread and block in one place, the mailbox. Does not know: how a failure is worded beyond its
  * first lines. */
-#include <stdlib.h>
-
 #include "common/clock.h"
 #include "harness/failure.h"
+
+#include <stdlib.h>
 
 #define WAIT_MS_MAX UINT64_C(1000000000) /* eleven days: for ever, without overflow */
 #define SHOWN_MAX 5                      /* messages too many, one line each */

@@ -1,10 +1,9 @@
 /* life.c - starting, running and stopping a server, from any thread.
  * Knows: who starts, who joins, who only asks. The state and its lock are never held while waiting
  * for a thread, so that a hook can always ask, too. Does not know: what the loops do. */
-#include "server/server.h"
-
 #include "common/clock.h"
 #include "common/error.h"
+#include "server/server.h"
 
 #include <errno.h>
 #include <signal.h>

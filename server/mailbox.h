@@ -10,7 +10,7 @@ void smtp_mailbox_free(struct smtp_mailbox *mailbox);
 
 /** Takes over the caller's reference, numbers the message, wakes the waiters. On SMTP_NO_MEMORY the
  *  reference stays the caller's. */
-enum smtp_status smtp_mailbox_put(struct smtp_mailbox *mailbox,
-                                  struct smtp_message *message) SMTP_MUST_CHECK;
+enum smtp_status smtp_mailbox_put(struct smtp_mailbox *mailbox, struct smtp_message *message)
+    SMTP_MUST_CHECK;
 
 #endif

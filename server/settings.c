@@ -11,8 +11,8 @@
 #define WORKERS_MAX 64
 #define LISTEN_MAX 64
 #define HOSTNAME_MAX 255 /* a domain name, RFC 1035 2.3.4 */
-#define GREETING_MAX                                                                               \
-    200 /* the greeting must stay one reply line of 512 octets, RFC 5321 4.5.3.1.5 */
+/* The greeting must stay one reply line of 512 octets, RFC 5321 4.5.3.1.5. */
+#define GREETING_MAX 200
 #define ADDRESS_OCTETS_MAX 65535
 #define COMMAND_LINE_MIN 64      /* "MAIL FROM:<...>" of a short address fits */
 #define COMMAND_LINE_MAX 1048576 /* a session keeps one line in memory */

@@ -20,11 +20,11 @@
 #ifndef SMTP_MAILBOX_H
 #define SMTP_MAILBOX_H
 
+#include "smtp_status.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include "smtp_status.h"
 
 #ifdef __cplusplus
 extern "C" {

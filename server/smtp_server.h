@@ -26,12 +26,12 @@
 #ifndef SMTP_SERVER_H
 #define SMTP_SERVER_H
 
+#include "smtp_mailbox.h"
+#include "smtp_status.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include "smtp_mailbox.h"
-#include "smtp_status.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -69,7 +69,7 @@ struct smtp_server_session_info {
     const char *peer;     /* "127.0.0.1:40112", "unix:" */
     const char *helo;     /* "" before HELO or EHLO */
     const char *protocol; /* "SMTP", "ESMTP"; "" before HELO or EHLO */
-    void **user;          /* yours, one a session, NULL at first; the close hook is the place to free it */
+    void **user;          /* yours, one a session, NULL at first; freed best in the close hook */
 };
 
 /** A line of a session's log, for the log hook. Secrets are masked before it is made. */
@@ -140,24 +140,24 @@ struct smtp_server_hooks {
 /** What to do with content that holds a CR or LF outside a CRLF pair (RFC 5321 2.3.8). None of them
  *  ever ends the content, which only CRLF.CRLF does. */
 enum smtp_server_bare_line_end {
-    SMTP_BARE_REFUSE,          /* default: take the content to its true end, then refuse it (554) */
+    SMTP_BARE_REFUSE,           /* default: take the content to its end, then refuse it (554) */
     SMTP_BARE_REFUSE_AND_CLOSE, /* refuse at once (554) and close */
-    SMTP_BARE_ACCEPT,          /* keep the octets as they are */
+    SMTP_BARE_ACCEPT,           /* keep the octets as they are */
 };
 
 /** Limits. 0 means "no limit" but for the four of the addresses. */
 struct smtp_server_limits {
-    size_t local_part_octets;   /* 64, RFC 5321 4.5.3.1.1 */
-    size_t domain_octets;       /* 255, 4.5.3.1.2 */
-    size_t path_octets;         /* 256 with its brackets, 4.5.3.1.3 */
-    size_t command_line_octets; /* 512 with CRLF, 4.5.3.1.4; extensions add theirs (RFC 1870: 26, ...) */
-    size_t text_line_octets;    /* 1000 with CRLF, without the stuffed dot, 4.5.3.1.6 */
-    size_t recipients;          /* 100 a transaction, 4.5.3.1.8; beyond it 452 */
-    uint64_t message_octets;    /* 33554432 (32 MiB); offered with SIZE, RFC 1870 */
-    size_t errors;              /* 100 refused commands a session, then 421 */
-    size_t commands;            /* 0: none; commands a session, then 421 */
-    size_t messages;            /* 0: none; messages a session, then 421 */
-    size_t sessions;            /* 20000 at once; beyond it 421 as the greeting */
+    size_t local_part_octets;    /* 64, RFC 5321 4.5.3.1.1 */
+    size_t domain_octets;        /* 255, 4.5.3.1.2 */
+    size_t path_octets;          /* 256 with its brackets, 4.5.3.1.3 */
+    size_t command_line_octets;  /* 512 with CRLF, 4.5.3.1.4; extensions add theirs */
+    size_t text_line_octets;     /* 1000 with CRLF, without the stuffed dot, 4.5.3.1.6 */
+    size_t recipients;           /* 100 a transaction, 4.5.3.1.8; beyond it 452 */
+    uint64_t message_octets;     /* 33554432 (32 MiB); offered with SIZE, RFC 1870 */
+    size_t errors;               /* 100 refused commands a session, then 421 */
+    size_t commands;             /* 0: none; commands a session, then 421 */
+    size_t messages;             /* 0: none; messages a session, then 421 */
+    size_t sessions;             /* 20000 at once; beyond it 421 as the greeting */
     uint64_t command_timeout_ms; /* 300000 for one whole command, 4.5.3.2.7; then 421 */
     uint64_t content_timeout_ms; /* 300000 without any octet of content; then 421 */
     uint64_t session_timeout_ms; /* 3600000 for the whole session; then 421 */
@@ -196,7 +196,8 @@ void smtp_server_options_init(struct smtp_server_options *options);
 
 /** Makes a server that does not listen yet. options NULL: the defaults.
  *  @return SMTP_OK, SMTP_BAD_ARGUMENT (which option, and its range), SMTP_NO_MEMORY. */
-enum smtp_status smtp_server_new(struct smtp_server **out, const struct smtp_server_options *options,
+enum smtp_status smtp_server_new(struct smtp_server **out,
+                                 const struct smtp_server_options *options,
                                  struct smtp_error *error) SMTP_MUST_CHECK;
 
 /** Binds, listens, starts the threads, and returns when connections are accepted: from here on

@@ -1,9 +1,9 @@
 /* basic.c - the article's basic client: sends one message to a server, or says clearly why not.
  *     client_basic [HOST [PORT]]        default: localhost 1025 */
+#include "smtp_client.h"
+
 #include <stdio.h>
 #include <stdlib.h>
-
-#include "smtp_client.h"
 
 static const char text[] = "From: Ann <ann@example.com>\n"
                            "To: Bob <bob@example.com>\n"

@@ -5,12 +5,12 @@
  * command may come when. */
 #include "client/protocol/command.h"
 
+#include "client/protocol/path.h"
+#include "common/error.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-#include "client/protocol/path.h"
-#include "common/error.h"
 
 static enum smtp_status no_room(struct smtp_error *error)
 {

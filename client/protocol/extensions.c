@@ -99,8 +99,8 @@ static bool has_word(struct smtp_span text, struct smtp_span wanted)
     return false;
 }
 
-#define AUTH_MAX                                                                                   \
-    6400 /* some 300 mechanisms; what is beyond is passed over: bounds the work of merging */
+/* Some 300 mechanisms; what is beyond is passed over: bounds the work of merging. */
+#define AUTH_MAX 6400
 
 /* Adds what `mechanisms` does not have yet. */
 static enum smtp_status merge_auth(struct smtp_buffer *mechanisms, struct smtp_span parameters)

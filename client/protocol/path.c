@@ -4,9 +4,9 @@
  * commands, parameters; domains are in domain.c. */
 #include "client/protocol/path.h"
 
-#include <string.h>
-
 #include "common/error.h"
+
+#include <string.h>
 
 static bool is_atext(unsigned char c)
 {

@@ -4,9 +4,9 @@
  * its code means. */
 #include "client/protocol/reply_reader.h"
 
-#include <string.h>
-
 #include "common/error.h"
+
+#include <string.h>
 
 void smtp_client_reply_reader_init(struct smtp_client_reply_reader *reader)
 {

@@ -3,15 +3,15 @@
  * Does not know: sockets, clocks, where content comes from; transactions are in session_send.c. */
 #include "client/protocol/session.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "client/protocol/session_state.h"
 #include "common/deadline.h"
 #include "common/error.h"
 
-#define OUT_MAX                                                                                    \
-    ((size_t)64 << 20) /* the commands of about a million recipients in one transaction */
+#include <stdlib.h>
+#include <string.h>
+
+/* The commands of about a million recipients in one transaction. */
+#define OUT_MAX ((size_t)64 << 20)
 #define STAGES_MAX ((size_t)4 << 20)
 #define KEPT_OCTETS 131072 /* storage an idle session keeps */
 

@@ -65,9 +65,9 @@ enum smtp_status smtp_client_session_send(struct smtp_client_session *session,
                                           const struct smtp_client_content_facts *facts,
                                           uint64_t now_ns) SMTP_MUST_CHECK;
 /** SMTP_UNSUPPORTED where the content does not fit what the server offers. */
-enum smtp_status
-smtp_client_session_check_content(struct smtp_client_session *session,
-                                  const struct smtp_client_content_facts *facts) SMTP_MUST_CHECK;
+enum smtp_status smtp_client_session_check_content(struct smtp_client_session *session,
+                                                   const struct smtp_client_content_facts *facts)
+    SMTP_MUST_CHECK;
 /** The last transaction's; lives until the next. */
 const struct smtp_send_result *
 smtp_client_session_result(const struct smtp_client_session *session);

@@ -2,12 +2,12 @@
  * 2920 3.1). Knows: which commands a message takes, what the server must offer for it, how each way
  * out leaves the session ready for the next message. Does not know: where content comes from; who
  * gets what result (transaction.c). */
-#include <inttypes.h>
-#include <string.h>
-
 #include "client/protocol/session_state.h"
 #include "common/deadline.h"
 #include "common/error.h"
+
+#include <inttypes.h>
+#include <string.h>
 
 enum smtp_status smtp_client_session_check_content(struct smtp_client_session *session,
                                                    const struct smtp_client_content_facts *facts)

@@ -36,9 +36,10 @@ struct smtp_client_session {
 
 /* ---- session.c ---- */
 /** Queues one command behind the others, unreleased. */
-enum smtp_status
-smtp_client_session_queue(struct smtp_client_session *session, enum smtp_client_stage stage,
-                          const struct smtp_client_command *command) SMTP_MUST_CHECK;
+enum smtp_status smtp_client_session_queue(struct smtp_client_session *session,
+                                           enum smtp_client_stage stage,
+                                           const struct smtp_client_command *command)
+    SMTP_MUST_CHECK;
 /** Forgets what was queued and not released. */
 void smtp_client_session_unqueue(struct smtp_client_session *session);
 /** Lets go what may go now: one command, or with PIPELINING all. Sets the deadline. */
@@ -53,8 +54,8 @@ void smtp_client_session_end(struct smtp_client_session *session, enum smtp_stat
                              const char *why);
 bool smtp_client_session_idle(const struct smtp_client_session *session);
 /** The dot's reply is owed from now on. */
-enum smtp_status
-smtp_client_session_expect_dot(struct smtp_client_session *session) SMTP_MUST_CHECK;
+enum smtp_status smtp_client_session_expect_dot(struct smtp_client_session *session)
+    SMTP_MUST_CHECK;
 
 /* ---- session_send.c ---- */
 /** 354 came: content is wanted. */

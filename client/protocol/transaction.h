@@ -24,9 +24,9 @@ void smtp_client_transaction_init(struct smtp_client_transaction *transaction);
 void smtp_client_transaction_clear(struct smtp_client_transaction *transaction); /* frees */
 
 /** Opens one; the storage of the last is used again. SMTP_NO_MEMORY. */
-enum smtp_status
-smtp_client_transaction_begin(struct smtp_client_transaction *transaction,
-                              const struct smtp_envelope *envelope) SMTP_MUST_CHECK;
+enum smtp_status smtp_client_transaction_begin(struct smtp_client_transaction *transaction,
+                                               const struct smtp_envelope *envelope)
+    SMTP_MUST_CHECK;
 
 /** The reply to MAIL, the next RCPT, DATA or the final dot. judged: what it means (reply_status).
  */

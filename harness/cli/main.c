@@ -1,11 +1,11 @@
 /* main.c - the program smtp-harness: finds the verb and hands over to it. Knows no verb's options.
  */
-#include <stdio.h>
-#include <string.h>
-
 #include "harness/cli/options.h"
 #include "harness/cli/verbs.h"
 #include "harness/nearest.h"
+
+#include <stdio.h>
+#include <string.h>
 
 struct verb {
     const char *name;

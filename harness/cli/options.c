@@ -2,13 +2,13 @@
  * table. Names the wrong word in every complaint, and the near one where there is one. */
 #include "harness/cli/options.h"
 
+#include "common/bytes.h"
+#include "harness/nearest.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-#include "common/bytes.h"
-#include "harness/nearest.h"
 
 #define HELP_COLUMN 26 /* where the explanations begin */
 

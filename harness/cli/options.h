@@ -15,8 +15,8 @@ enum smtp_cli_kind {
     SMTP_CLI_CHOICE, /* target: unsigned, the index in choices */
 };
 
-#define SMTP_CLI_TEXTS_MAX 64 /* as many as a person gives; a bound, so that nothing is allocated  \
-                               */
+/* As many as a person gives; a bound, so that nothing is allocated. */
+#define SMTP_CLI_TEXTS_MAX 64
 
 /** The values of an option that may be given more than once. */
 struct smtp_cli_texts {

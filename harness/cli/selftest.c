@@ -1,14 +1,14 @@
 /* selftest.c - the main job: runs the scenarios one after the other and reports what held. Does not
  * know what a scenario does. */
-#include <stdio.h>
-#include <string.h>
-
 #include "common/clock.h"
 #include "harness/cli/options.h"
 #include "harness/cli/verbs.h"
 #include "harness/nearest.h"
 #include "harness/report/report.h"
 #include "harness/selftest/scenarios.h"
+
+#include <stdio.h>
+#include <string.h>
 
 struct selftest {
     struct smtp_cli_texts only;

@@ -1,5 +1,9 @@
 /* serve.c - the server in the foreground, for clients in other processes, until SIGINT or SIGTERM.
  * Knows how the addresses are told (standard output, ready file) and how messages are printed. */
+#include "harness/cli/options.h"
+#include "harness/cli/verbs.h"
+#include "server/smtp_server.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -9,10 +13,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "harness/cli/options.h"
-#include "harness/cli/verbs.h"
-#include "server/smtp_server.h"
 
 #define STOP_MS 1000 /* for open transactions, when a signal came */
 #define PROGRAM "smtp-harness serve"

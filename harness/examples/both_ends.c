@@ -1,8 +1,8 @@
 /* both_ends.c - both halves of the article in one process: a server on its own thread, a client
  * that sends to it, and a look at what was captured. */
-#include <stdio.h>
-
 #include "smtp_harness.h"
+
+#include <stdio.h>
 
 int main(void)
 {

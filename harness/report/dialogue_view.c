@@ -3,11 +3,11 @@
  * reply and a lone dot. Does not know: colours, terminals, what is right or wrong in a dialogue. */
 #include "harness/report/dialogue_view.h"
 
-#include <stdbool.h>
-#include <string.h>
-
 #include "common/bytes.h"
 #include "harness/report/text.h"
+
+#include <stdbool.h>
+#include <string.h>
 
 #define CONTENT_LINES_SHOWN 6
 #define CELL_MAX SMTP_DIALOGUE_COLUMNS
@@ -82,8 +82,8 @@ static void end_content(struct view *view)
     flush_waiting(view);
     if (view->content_lines > CONTENT_LINES_SHOWN) {
         char rest[40];
-        int len = snprintf(rest, sizeof rest, "(%zu more)",
-                           view->content_lines - CONTENT_LINES_SHOWN);
+        int len =
+            snprintf(rest, sizeof rest, "(%zu more)", view->content_lines - CONTENT_LINES_SHOWN);
         draw_row(view, (struct smtp_span){rest, (size_t)len}, SMTP_SPAN(""));
     }
     view->in_content = false;

@@ -1,11 +1,10 @@
 /* json.c - the form for programs: one JSON object a line, the sum as the last one. */
 #include "harness/report/report.h"
+#include "harness/report/text.h"
 
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "harness/report/text.h"
 
 /** The text as a JSON string; where it is not UTF-8, escaped first. */
 static json_t *string_of(const char *text)

@@ -1,10 +1,9 @@
 /* lines.c - the form for a person: one aligned line a check, what went wrong below it, and at the
  * end the sum. Plain words as marks, so that it reads the same in a pipe. */
+#include "harness/report/dialogue_view.h"
 #include "harness/report/report.h"
 
 #include <string.h>
-
-#include "harness/report/dialogue_view.h"
 
 static const char *mark(const struct smtp_report *report, enum smtp_report_outcome outcome)
 {

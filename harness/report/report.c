@@ -1,10 +1,10 @@
 /* report.c - counts, and hands over to the form. Does not know how a form looks. */
 #include "harness/report/report.h"
 
+#include "common/bytes.h"
+
 #include <stdlib.h>
 #include <unistd.h>
-
-#include "common/bytes.h"
 
 const char *smtp_report_outcome_name(enum smtp_report_outcome outcome)
 {

@@ -1,11 +1,10 @@
 /* tap.c - the form for test runners: the Test Anything Protocol, version 13. Details and dialogues
  * are diagnostics ("# " lines). */
+#include "harness/report/dialogue_view.h"
 #include "harness/report/report.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#include "harness/report/dialogue_view.h"
 
 static void print_diagnostics(FILE *out, const char *text)
 {

@@ -1,13 +1,12 @@
 /* checks.c - the comparisons of a scenario: what was expected, what came, and where the two part.
  * Does not know how the ends are made. */
+#include "harness/report/text.h"
 #include "harness/selftest/trial.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "harness/report/text.h"
 
 #define EXCERPT_OCTETS 48 /* enough to recognise a place by */
 

@@ -2,17 +2,17 @@
  */
 #include "harness/selftest/peer.h"
 
-#include <errno.h>
-#include <pthread.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "common/address.h"
 #include "common/clock.h"
 #include "common/error.h"
 #include "common/net.h"
 #include "harness/selftest/wire.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 struct smtp_peer {
     const struct smtp_peer_step *steps;

@@ -1,5 +1,6 @@
 /* scenarios_peers.c - the client against scripted servers that no real one would want to be: gone
  * at the worst moment, slow, wordy, absent. */
+#include "common/address.h"
 #include "harness/selftest/scenarios.h"
 
 #include <arpa/inet.h>
@@ -8,8 +9,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include "common/address.h"
 
 #define ANN "ann@example.com"
 #define BOB "bob@example.com"

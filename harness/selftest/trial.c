@@ -2,14 +2,14 @@
  * Does not know how things are compared (checks.c). */
 #include "harness/selftest/trial.h"
 
+#include "common/address.h"
+#include "common/clock.h"
+#include "harness/report/text.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "common/address.h"
-#include "common/clock.h"
-#include "harness/report/text.h"
 
 #define OWNED_MAX 32         /* ends and blocks of one scenario */
 #define HARNESSES_MAX 4      /* servers of one scenario */

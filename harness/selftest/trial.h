@@ -8,8 +8,8 @@
 #include "harness/selftest/wire.h"
 #include "harness/smtp_harness.h"
 
-#define SMTP_TRIAL_LIMIT_MS                                                                        \
-    10000 /* no wait of a scenario is longer: a lost one fails, never hangs */
+/* No wait of a scenario is longer: a lost one fails, never hangs. */
+#define SMTP_TRIAL_LIMIT_MS 10000
 
 struct smtp_trial;
 

@@ -1,11 +1,11 @@
 /* wire.c - raw octets over a socket of common/net.h. */
 #include "harness/selftest/wire.h"
 
-#include <string.h>
-#include <unistd.h>
-
 #include "common/address.h"
 #include "common/net.h"
+
+#include <string.h>
+#include <unistd.h>
 
 #define HEARD_MAX ((size_t)64 << 20) /* more than any scenario sends */
 #define READ_OCTETS ((size_t)65536)

@@ -23,15 +23,15 @@ void smtp_wire_close(struct smtp_wire *wire);
 void smtp_wire_clear(struct smtp_wire *wire);
 
 /** Writes all the octets. */
-enum smtp_status smtp_wire_say(struct smtp_wire *wire, const char *bytes,
-                               size_t len) SMTP_MUST_CHECK;
+enum smtp_status smtp_wire_say(struct smtp_wire *wire, const char *bytes, size_t len)
+    SMTP_MUST_CHECK;
 /** Reads until what was heard since the last call holds `end`; *part is everything up to and with
  * it, borrowed until the next call. */
-enum smtp_status smtp_wire_hear(struct smtp_wire *wire, const char *end,
-                                struct smtp_span *part) SMTP_MUST_CHECK;
+enum smtp_status smtp_wire_hear(struct smtp_wire *wire, const char *end, struct smtp_span *part)
+    SMTP_MUST_CHECK;
 /** Reads one whole reply, of one line or many. */
-enum smtp_status smtp_wire_hear_reply(struct smtp_wire *wire,
-                                      struct smtp_span *reply) SMTP_MUST_CHECK;
+enum smtp_status smtp_wire_hear_reply(struct smtp_wire *wire, struct smtp_span *reply)
+    SMTP_MUST_CHECK;
 /** SMTP_OK when the other end closes and says nothing more before. */
 enum smtp_status smtp_wire_hear_close(struct smtp_wire *wire) SMTP_MUST_CHECK;
 

@@ -2,11 +2,11 @@
  * message it is sent and delivers none. Arguments: HOST PORT, by default 127.0.0.1 1025 (port 0: a
  * free one). SIGINT or SIGTERM ends it. The caller's thread is the server's loop: a program of its
  * own. */
+#include "smtp_server.h"
+
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-
-#include "smtp_server.h"
 
 static struct smtp_server *running; /* for the signal handler; set once, before it is installed */
 

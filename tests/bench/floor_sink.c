@@ -2,9 +2,8 @@
  * replies by the first letter of a line, content forgotten as it comes.
  * Knows: line ends, and CRLF.CRLF under any split. Does not know: SMTP's order, limits, addresses;
  * it checks nothing and keeps nothing, which is why no server can be expected to pass it. */
-#include "tests/bench/floor.h"
-
 #include "common/net.h"
+#include "tests/bench/floor.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,9 +1,8 @@
 /* floor_source.c - a source that only moves octets: every write is made before the clock starts,
  * and of what comes back only the lines are counted and their first digit is looked at. Knows: how
  * many replies each write is owed. Does not know: what they say. */
-#include "tests/bench/floor.h"
-
 #include "common/clock.h"
+#include "tests/bench/floor.h"
 #include "tests/bench/raw_client.h"
 
 #include <inttypes.h>

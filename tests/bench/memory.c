@@ -13,8 +13,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define MESSAGE_COUNT                                                                              \
-    20000 /* no power of two: an array that doubles has room to spare, and it counts */
+/* No power of two: an array that doubles has room to spare, and it counts. */
+#define MESSAGE_COUNT 20000
 #define SESSION_COUNT 2000
 #define CONTENT_OCTETS 1024
 

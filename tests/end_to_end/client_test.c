@@ -1,15 +1,15 @@
 /* client_test.c - the client over real loopback sockets, against a scripted peer on a thread: what
  * a server of one's own choosing cannot be made to do. The script is the dialogue from the server's
  * side. */
-#include <pthread.h>
-#include <stdio.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include "client/smtp_client.h"
 #include "common/clock.h"
 #include "common/net.h"
 #include "tests/support/test.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define PEER_WAIT_MS 10000
 #define EHLO "S: 220 mx\nC: EHLO [127.0.0.1]\nS: 250 mx\n"

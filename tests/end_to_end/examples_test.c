@@ -1,10 +1,10 @@
 /* examples_test.c - the article's own programs, each run as a process of its own. */
-#include <signal.h>
-#include <stdio.h>
-
 #include "harness/smtp_harness.h"
 #include "tests/end_to_end/process.h"
 #include "tests/support/test.h"
+
+#include <signal.h>
+#include <stdio.h>
 
 #define CLIENT SMTP_EXAMPLES "/client_basic"
 #define SERVER SMTP_EXAMPLES "/server_debugging_server"

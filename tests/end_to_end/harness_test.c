@@ -1,13 +1,13 @@
 /* harness_test.c - the harness as its header promises it: both ends running, captured mail looked
  * at, assertions that hold and that fail. */
 #undef NDEBUG /* the example asserts in every build */
+#include "harness/smtp_harness.h"
+#include "tests/support/test.h"
+
 #include <assert.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <unistd.h>
-
-#include "harness/smtp_harness.h"
-#include "tests/support/test.h"
 
 static struct smtp_harness *start(uint64_t wait_ms)
 {

@@ -1,6 +1,8 @@
 /* process.c - starts programs with output into files (whole runs) or a pipe (in the background). */
 #include "tests/end_to_end/process.h"
 
+#include "tests/support/test.h"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -8,8 +10,6 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include "tests/support/test.h"
 
 /** Starts it with these descriptors as standard output and error (-1: as they are). It ends with the
  *  test, should the test end first: nothing is left behind. */

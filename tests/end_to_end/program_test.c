@@ -1,13 +1,13 @@
 /* program_test.c - the program smtp-harness as a shell sees it: exit status, output, files,
  * signals. */
+#include "harness/smtp_harness.h"
+#include "tests/end_to_end/process.h"
+#include "tests/support/test.h"
+
 #include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
-
-#include "harness/smtp_harness.h"
-#include "tests/end_to_end/process.h"
-#include "tests/support/test.h"
 
 #define ARGV(...) ((const char *const[]){SMTP_HARNESS, __VA_ARGS__, NULL})
 

@@ -1,9 +1,9 @@
 /* letters.c - see letters.h. Every letter has the header fields that senders like to add. */
 #include "tests/peers/letters.h"
 
-#include <stdio.h>
-
 #include "tests/support/test.h"
+
+#include <stdio.h>
 
 #define LARGE_OCTETS ((size_t)1 << 20)
 #define LINE_OCTETS 997 /* the large letter's longest line: below the 998 of RFC 5322 2.1.1 */

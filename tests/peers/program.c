@@ -2,6 +2,8 @@
  * end. */
 #include "tests/peers/program.h"
 
+#include "tests/support/test.h"
+
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -15,8 +17,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "tests/support/test.h"
 
 #define MOST_ARGUMENTS 30
 #define END_MS 10000 /* for a program to end by itself, or when asked to */

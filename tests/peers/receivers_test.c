@@ -1,14 +1,14 @@
 /* receivers_test.c - servers that others wrote, against this client: the envelope and every octet
  * of the content must arrive as they were given. */
-#include <dirent.h>
-#include <poll.h>
-#include <stdio.h>
-#include <unistd.h>
-
 #include "client/smtp_client.h"
 #include "tests/peers/letters.h"
 #include "tests/peers/program.h"
 #include "tests/support/test.h"
+
+#include <dirent.h>
+#include <poll.h>
+#include <stdio.h>
+#include <unistd.h>
 
 #define SECONDS 60 /* a bound for a test of several programs; the usual time is below one */
 #define READY_MS 10000

@@ -1,11 +1,11 @@
 /* senders_test.c - programs that send mail every day, against this server: the envelope and every
  * octet of the content must come as they sent it. */
-#include <stdio.h>
-
 #include "harness/smtp_harness.h"
 #include "tests/peers/letters.h"
 #include "tests/peers/program.h"
 #include "tests/support/test.h"
+
+#include <stdio.h>
 
 #define PYTHON "/usr/bin/python3" /* the system's, which has the system's modules */
 #define REVERSE_PATH "ann@example.org"

@@ -83,15 +83,17 @@ _Noreturn void smtp_plain_fail(const char *file, int line, const char *format, .
 /** Octets, with their lengths: prints where the two part. */
 #define expect_bytes(actual, actual_len, expected, expected_len)                                   \
     do {                                                                                           \
-        const unsigned char *actual_ = (const void *)(actual), *expected_ = (const void *)(expected); \
+        const unsigned char *actual_ = (const void *)(actual),                                     \
+                            *expected_ = (const void *)(expected);                                 \
         size_t alen_ = (actual_len), elen_ = (expected_len), at_ = 0;                              \
         while (at_ < alen_ && at_ < elen_ && actual_[at_] == expected_[at_]) {                     \
             at_++;                                                                                 \
         }                                                                                          \
         if (at_ != alen_ || at_ != elen_) {                                                        \
-            SMTP_TEST_FAIL("%s: %zu octets where %zu were expected; they part at octet %zu, near \"%.*s\"", \
-                           #actual, alen_, elen_, at_, (int)(alen_ - at_ > 40 ? 40 : alen_ - at_), \
-                           alen_ > at_ ? (const char *)actual_ + at_ : "");                        \
+            SMTP_TEST_FAIL(                                                                        \
+                "%s: %zu octets where %zu were expected; they part at octet %zu, near \"%.*s\"",   \
+                #actual, alen_, elen_, at_, (int)(alen_ - at_ > 40 ? 40 : alen_ - at_),            \
+                alen_ > at_ ? (const char *)actual_ + at_ : "");                                   \
         }                                                                                          \
     } while (0)
 

@@ -1,8 +1,8 @@
 /* command_test.c - every command line the client makes, and those it must not make. */
-#include <stdio.h>
-
 #include "client/protocol/command.h"
 #include "tests/support/test.h"
+
+#include <stdio.h>
 
 static char line[SMTP_CLIENT_COMMAND_MAX + 1];
 static struct smtp_error error;

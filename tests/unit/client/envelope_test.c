@@ -1,11 +1,11 @@
 /* envelope_test.c - address lists, header sections, and the envelope made of them. RFC
  * 5322 3.4, 3.6. */
-#include <stdio.h>
-
 #include "client/address_list.h"
 #include "client/client.h"
 #include "client/header.h"
 #include "tests/support/test.h"
+
+#include <stdio.h>
 
 struct list_row {
     const char *body;

@@ -1,8 +1,8 @@
 /* reply_reader_test.c - replies, whole, byte by byte and cut at each octet. */
-#include <stdio.h>
-
 #include "client/protocol/reply_reader.h"
 #include "tests/support/test.h"
+
+#include <stdio.h>
 
 struct reply_row {
     const char *octets;

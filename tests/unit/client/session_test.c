@@ -1,11 +1,11 @@
 /* session_test.c - dialogues as data, run against the client's core without a socket: S: lines go
  * in, C: lines must come out, and nothing else may be on its way when the server speaks. Each runs
  * with the server's octets whole, line by line and byte by byte. */
-#include <stdio.h>
-
 #include "client/protocol/session.h"
 #include "common/deadline.h"
 #include "tests/support/test.h"
+
+#include <stdio.h>
 
 #define EHLO "S: 220 mx.test\nC: EHLO [127.0.0.1]\nS: 250 mx.test\n"
 #define EHLO_ALL                                                                                   \

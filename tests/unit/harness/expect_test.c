@@ -1,8 +1,7 @@
 /* expect_test.c - the expectation notation: what holds, what does not, and how mistakes are told.
  */
-#include "harness/expect.h"
-
 #include "captured.h"
+#include "harness/expect.h"
 #include "harness/message.h"
 #include "tests/support/test.h"
 

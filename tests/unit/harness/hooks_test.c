@@ -1,6 +1,5 @@
 /* hooks_test.c - the harness between a server and the caller's hooks. */
 #include "harness/hooks.h"
-
 #include "tests/support/test.h"
 
 /* What the caller's hooks were given, one after another. */

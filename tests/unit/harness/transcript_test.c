@@ -1,10 +1,9 @@
 /* transcript_test.c - what is kept of a session, how it is told, and what is never kept. */
 #include "harness/transcript.h"
+#include "tests/support/test.h"
 
 #include <pthread.h>
 #include <stdio.h>
-
-#include "tests/support/test.h"
 
 static void say(struct smtp_harness_transcripts *all, uint64_t session,
                 enum smtp_server_log_kind kind, const char *text, size_t len)
