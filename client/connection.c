@@ -142,7 +142,7 @@ static void move_octets(struct smtp_client *client)
     uint64_t deadline_ns = smtp_client_session_deadline_ns(session);
     int ready = poll(&wanted, 1, smtp_clock_poll_ms(smtp_clock_now_ns(), deadline_ns));
     if (ready < 0 && errno != EINTR) {
-        smtp_client_session_abandon(session, SMTP_SYSTEM_FAILED, strerror(errno));
+        smtp_client_session_abandon(session, SMTP_SYSTEM_FAILED, smtp_errno_text(errno));
     } else if (ready > 0 && (wanted.revents & ~POLLOUT) != 0) {
         read_some(client);
         take_input(client);

@@ -104,7 +104,7 @@ enum smtp_status smtp_client_source_read(struct smtp_client_source *source, char
         int reason = errno;
         return smtp_error_set(error, SMTP_SOURCE_FAILED, reason,
                               "the content could not be read: %s",
-                              reason != 0 ? strerror(reason) : "its callback failed");
+                              reason != 0 ? smtp_errno_text(reason) : "its callback failed");
     }
     return SMTP_OK;
 }
@@ -164,8 +164,9 @@ static enum smtp_status measure_file(struct smtp_client_source *source, off_t po
     } while (status == SMTP_OK && len > 0);
     source->prefix_at = prefix_at;
     if (status == SMTP_OK && !go_back(&source->content, position)) {
-        status = smtp_error_set(error, SMTP_SOURCE_FAILED, errno,
-                                "the content's file could not be rewound: %s", strerror(errno));
+        status =
+            smtp_error_set(error, SMTP_SOURCE_FAILED, errno,
+                           "the content's file could not be rewound: %s", smtp_errno_text(errno));
     }
     if (status == SMTP_OK) {
         (void)smtp_client_encoder_finish(&encoder, NULL);

@@ -113,7 +113,7 @@ enum smtp_status smtp_net_listen(const struct smtp_address *address, int *fd,
     char text[SMTP_ADDRESS_TEXT_SIZE];
     smtp_address_format(address, text);
     return smtp_error_set(error, SMTP_LISTEN_FAILED, reason, "cannot listen on %s: %s", text,
-                          strerror(reason));
+                          smtp_errno_text(reason));
 }
 
 int smtp_net_accept(int listener)
@@ -328,7 +328,7 @@ static enum smtp_status tell_failure(const struct attempt *attempt, struct smtp_
                               "no connection to %s before the deadline", text);
     }
     return smtp_error_set(error, SMTP_CONNECT_FAILED, attempt->reason, "cannot connect to %s: %s",
-                          text, strerror(attempt->reason));
+                          text, smtp_errno_text(attempt->reason));
 }
 
 enum smtp_status smtp_net_connect(const struct smtp_address *address, const char *source,

@@ -1,10 +1,11 @@
-/* smtp_status.c - names and texts of the statuses, and the one way an error is filled in. */
+/* smtp_status.c - names and texts of the statuses, and how an error is filled in. */
 #include "common/smtp_status.h"
 
 #include "common/error.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 static const struct {
     const char *name;
@@ -39,4 +40,10 @@ enum smtp_status smtp_error_set(struct smtp_error *error, enum smtp_status statu
         va_end(arguments);
     }
     return status;
+}
+
+const char *smtp_errno_text(int sys_errno)
+{
+    const char *text = strerrordesc_np(sys_errno);
+    return text != NULL ? text : "an unknown error of the system";
 }

@@ -94,7 +94,7 @@ static enum smtp_status start_loops(struct smtp_server *server, unsigned first,
     }
     join_loops(server, first, i);
     return smtp_error_set(error, SMTP_SYSTEM_FAILED, failure, "cannot start a thread: %s",
-                          strerror(failure));
+                          smtp_errno_text(failure));
 }
 
 /* ---- starting ---- */

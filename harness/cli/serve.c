@@ -1,5 +1,6 @@
 /* serve.c - the server in the foreground, for clients in other processes, until SIGINT or SIGTERM.
  * Knows how the addresses are told (standard output, ready file) and how messages are printed. */
+#include "common/error.h"
 #include "harness/cli/options.h"
 #include "harness/cli/verbs.h"
 #include "server/smtp_server.h"
@@ -104,7 +105,8 @@ static bool write_ready_file(const struct serve *serve)
     int fd = mkstemp(temporary);
     bool written = fd >= 0 && write_urls(serve, fd) && rename(temporary, serve->ready_file) == 0;
     if (!written) {
-        fprintf(stderr, PROGRAM ": cannot write %s: %s\n", serve->ready_file, strerror(errno));
+        fprintf(stderr, PROGRAM ": cannot write %s: %s\n", serve->ready_file,
+                smtp_errno_text(errno));
         if (fd >= 0) {
             unlink(temporary);
         }

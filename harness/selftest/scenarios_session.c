@@ -1,5 +1,6 @@
 /* scenarios_session.c - the order of things inside a session, and the addresses a server listens
  * on. */
+#include "common/error.h"
 #include "harness/selftest/scenarios.h"
 
 #include <errno.h>
@@ -224,7 +225,7 @@ static bool unix_socket(struct smtp_trial *trial)
 {
     char folder[] = "/tmp/smtp-harness-XXXXXX", address[64];
     if (mkdtemp(folder) == NULL) {
-        return smtp_trial_fail(trial, "no folder in /tmp: %s", strerror(errno));
+        return smtp_trial_fail(trial, "no folder in /tmp: %s", smtp_errno_text(errno));
     }
     snprintf(address, sizeof address, "unix:%s/socket", folder);
     struct smtp_harness_options options;
