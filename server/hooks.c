@@ -6,7 +6,7 @@
 #include "common/clock.h"
 #include "server/server.h"
 
-#include <inttypes.h>
+#include <string.h>
 
 typedef enum smtp_server_verdict ask_function(struct smtp_server_connection *connection,
                                               const struct smtp_server_event *event,
@@ -73,6 +73,26 @@ static enum smtp_server_verdict ask_data(struct smtp_server_connection *connecti
     return hooks_of(connection)->data(hooks_of(connection)->user, &info, reply);
 }
 
+/* "OK: message 12", by hand: said for every message, and printf took a tenth of its time. */
+static void say_number(struct smtp_server_reply *reply, uint64_t number)
+{
+    static const char words[] = "OK: message ";
+    char digits[20]; /* of the largest number */
+    size_t len = 0;
+    do {
+        digits[len++] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    reply->code = 250;
+    memcpy(reply->enhanced, "2.0.0", sizeof "2.0.0");
+    memcpy(reply->text, words, sizeof words - 1);
+    char *at = reply->text + sizeof words - 1;
+    while (len > 0) {
+        *at++ = digits[--len];
+    }
+    *at = '\0';
+}
+
 /* Takes over the event's reference. */
 static enum smtp_server_verdict capture(struct smtp_server_connection *connection,
                                         struct smtp_message *message,
@@ -85,9 +105,11 @@ static enum smtp_server_verdict capture(struct smtp_server_connection *connectio
         smtp_message_release(message);
         verdict = smtp_server_reply(reply, 452, "4.3.0", "Insufficient system storage");
     } else if (reply->code == 0) {
-        verdict = smtp_server_reply(reply, 250, "2.0.0", "OK: message %" PRIu64,
-                                    smtp_message_number(kept));
+        say_number(reply, smtp_message_number(kept));
     }
+    size_t size_octets = 0;
+    (void)smtp_message_content(kept, &size_octets);
+    smtp_server_heap_filled(&connection->loop->heap, size_octets);
     smtp_message_release(kept);
     return verdict;
 }

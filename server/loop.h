@@ -4,6 +4,7 @@
 #define SMTP_SERVER_LOOP_H
 
 #include "common/smtp_status.h"
+#include "server/heap.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -22,6 +23,7 @@ struct smtp_server_loop {
     struct smtp_server_connection *connections; /* a list */
     size_t open_count;                          /* connections and listeners not closed yet */
     bool stopping;
+    struct smtp_server_heap heap;
     /* any thread may send to it; async-signal-safe */
     uv_async_t wake;
     /* of whoever starts and joins */
