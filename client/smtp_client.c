@@ -344,7 +344,7 @@ enum smtp_status smtp_client_send(struct smtp_client *client, const struct smtp_
                                   const struct smtp_send_result **result)
 {
     struct smtp_client_source source;
-    const struct smtp_send_result *unasked;
+    const struct smtp_send_result *unasked = NULL;
     client->stage = SMTP_STAGE_NONE;
     smtp_client_source_init(&source, &content);
     return send_source(client, envelope, &source, result != NULL ? result : &unasked);
@@ -355,7 +355,7 @@ enum smtp_status smtp_client_send_message(struct smtp_client *client, struct smt
                                           const struct smtp_send_result **result)
 {
     struct smtp_client_source source;
-    const struct smtp_send_result *unasked;
+    const struct smtp_send_result *unasked = NULL;
     result = result != NULL ? result : &unasked;
     client->stage = SMTP_STAGE_NONE;
     smtp_client_source_init(&source, &message);

@@ -28,7 +28,8 @@ static json_t *string_of(const char *text)
 
 static double ms_of(uint64_t elapsed_ns)
 {
-    return (double)(elapsed_ns / 1000) / 1000.0; /* whole microseconds are precise enough */
+    uint64_t elapsed_us = elapsed_ns / 1000; /* precise enough */
+    return (double)elapsed_us / 1000.0;
 }
 
 static void print_line(FILE *out, json_t *object)

@@ -20,6 +20,7 @@ void smtp_text_escape(FILE *out, const char *bytes, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
         char text[5];
-        fwrite(text, 1, smtp_text_escape_octet((unsigned char)bytes[i], text), out);
+        size_t text_len = smtp_text_escape_octet((unsigned char)bytes[i], text);
+        fwrite(text, 1, text_len, out);
     }
 }

@@ -93,16 +93,17 @@ static bool each_captured_once(struct smtp_trial *trial, struct smtp_harness *ha
 {
     unsigned found[CROWD_MAX] = {0};
     for (unsigned i = 0; i < count; i++) {
-        unsigned number = CROWD_MAX;
+        uint64_t number = 0;
         char text[64];
         const char *subject = smtp_harness_header(smtp_harness_message(harness, i), "Subject");
-        if (subject == NULL || sscanf(subject, "number %u", &number) != 1 || number >= count) {
+        if (subject == NULL || strncmp(subject, "number ", 7) != 0 ||
+            !smtp_span_to_u64(smtp_span_of(subject + 7), count - 1, &number)) {
             return smtp_trial_fail(trial, "a message with the subject \"%s\"",
                                    subject != NULL ? subject : "");
         }
         found[number]++;
         if (!smtp_check_captured(trial, harness, i, ANN, BOB,
-                                 content_of(number, text, sizeof text))) {
+                                 content_of((unsigned)number, text, sizeof text))) {
             return false;
         }
     }

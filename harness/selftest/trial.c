@@ -73,19 +73,20 @@ bool smtp_trial_run(struct smtp_trial *trial, const struct smtp_scenario *scenar
     return held && !trial->failed;
 }
 
-/** Keeps the thing (NULL: nothing) until the end; false when there is no room, and it is released.
- */
-static bool own(struct smtp_trial *trial, void *thing, void (*release)(void *thing))
+/** Keeps the thing (NULL: nothing) until the end and returns it; NULL when there is no room, and it
+ *  is released. */
+static void *own(struct smtp_trial *trial, void *thing, void (*release)(void *thing))
 {
     if (thing == NULL) {
-        return false;
+        return NULL;
     }
     if (trial->owned_count == OWNED_MAX) {
         release(thing);
-        return smtp_trial_fail(trial, "the scenario starts more than %d things", OWNED_MAX);
+        smtp_trial_fail(trial, "the scenario starts more than %d things", OWNED_MAX);
+        return NULL;
     }
     trial->owned[trial->owned_count++] = (struct owned){release, thing};
-    return true;
+    return thing;
 }
 
 /* ---- what did not hold ---- */
@@ -169,10 +170,8 @@ struct smtp_harness *smtp_trial_harness(struct smtp_trial *trial,
         smtp_trial_fail(trial, "the server does not start: %s", error.message);
         return NULL;
     }
-    if (!own(trial, harness, release_harness)) {
-        return NULL;
-    }
-    if (trial->harness_count < HARNESSES_MAX) {
+    harness = own(trial, harness, release_harness);
+    if (harness != NULL && trial->harness_count < HARNESSES_MAX) {
         trial->harnesses[trial->harness_count++] = harness;
     }
     return harness;
@@ -206,7 +205,7 @@ struct smtp_peer *smtp_trial_peer(struct smtp_trial *trial, const struct smtp_pe
     if (peer == NULL) {
         smtp_trial_fail(trial, "the scripted peer does not start: %s", error.message);
     }
-    return own(trial, peer, release_peer) ? peer : NULL;
+    return own(trial, peer, release_peer);
 }
 
 /** Content comes in pieces of any size; a dialogue has lines. */
@@ -266,7 +265,7 @@ struct smtp_client *smtp_trial_client(struct smtp_trial *trial,
         smtp_trial_fail(trial, "no client: %s", smtp_status_text(status));
         return NULL;
     }
-    return own(trial, client, release_client) ? client : NULL;
+    return own(trial, client, release_client);
 }
 
 static void release_wire(void *thing)
@@ -286,7 +285,8 @@ struct smtp_wire *smtp_trial_wire(struct smtp_trial *trial, struct smtp_harness 
     uint64_t deadline_ns = smtp_deadline_after(smtp_clock_now_ns(), SMTP_TRIAL_LIMIT_MS);
     const char *address = smtp_server_address(smtp_harness_server(harness), 0);
     enum smtp_status status = smtp_wire_connect(wire, address, deadline_ns, &error);
-    if (!own(trial, wire, release_wire)) {
+    wire = own(trial, wire, release_wire);
+    if (wire == NULL) {
         return NULL;
     }
     if (status != SMTP_OK) {
@@ -302,7 +302,7 @@ char *smtp_trial_alloc(struct smtp_trial *trial, size_t size)
     if (block == NULL) {
         smtp_trial_fail(trial, "no memory for %zu octets", size);
     }
-    return own(trial, block, free) ? block : NULL;
+    return own(trial, block, free);
 }
 
 /* ---- what was said ---- */

@@ -60,7 +60,7 @@ static void advance(struct smtp_content_decoder *decoder, struct run *run, const
  */
 static void take_line(struct smtp_content_decoder *decoder, struct run *run)
 {
-    if (run->next_lf < run->at) {
+    if (run->next_lf == NULL || run->next_lf < run->at) {
         const char *lf = memchr(run->at, '\n', (size_t)(run->end - run->at));
         run->next_lf = lf != NULL ? lf : run->end;
     }

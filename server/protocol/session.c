@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BACKLOG_MAX (64u * 1024)           /* owed octets beyond which no more commands are taken */
-#define OUT_MAX (BACKLOG_MAX + 64u * 1024) /* and the longest reply of one command on top */
-#define STORAGE_KEPT 512u                  /* of each buffer, when it is empty */
+#define BACKLOG_MAX ((size_t)64 * 1024) /* owed octets beyond which no more commands are taken */
+#define OUT_MAX (2 * BACKLOG_MAX)       /* and the longest reply of one command on top */
+#define STORAGE_KEPT 512u               /* of each buffer, when it is empty */
 #define TEXTS_MAX (1u << 20)
 
 /* ---- life ---- */
