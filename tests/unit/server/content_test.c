@@ -88,6 +88,31 @@ TEST(content, names_the_first_bare_line_ends_by_octet_rfc5321_2_3_8)
     }
 }
 
+/* The longest line of the input, in pieces of every size. */
+static void expect_longest(const char *in, uint64_t octets, uint64_t number)
+{
+    for (size_t piece = 1, len = strlen(in); piece <= len; piece++) {
+        struct smtp_content_decoder decoder;
+        smtp_content_decoder_init(&decoder);
+        for (size_t at = 0; at < len;) {
+            size_t now = len - at < piece ? len - at : piece;
+            at += smtp_content_decode(&decoder, in + at, now).used;
+        }
+        expect_int(decoder.longest_line, octets);
+        expect_int(decoder.longest_line_number, number);
+    }
+}
+
+TEST(content, measures_lines_with_their_crlf_and_without_the_stuffed_dot_rfc5321_4_5_3_1_6)
+{
+    expect_longest("a\r\nbcd\r\nefg\r\n", 5, 2); /* the first of those of one length */
+    expect_longest("a\r\n..bc\r\n", 5, 2);
+    expect_longest("a\r\n.\rbc\r\n", 5, 2); /* a CR that looked like the end mark's counts */
+    expect_longest("a\r\nbc\rd\r\n", 6, 2);
+    expect_longest("a\r\nb\nc\r\n", 5, 2);
+    expect_longest("a\r\nbcde", 4, 2); /* and the line that has not ended yet */
+}
+
 TEST(content, takes_a_whole_message_in_one_run)
 {
     static const char in[] = "Subject: x\r\n\r\nline\r\nline\r\n.\r\n";

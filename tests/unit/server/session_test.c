@@ -397,6 +397,15 @@ TEST(session, too_many_errors_end_it)
                 "220 500/5.5.1 500/5.5.1 250/2.0.0 500/5.5.1 421/4.7.0");
 }
 
+TEST(session, temporary_refusals_are_no_errors_of_the_peer)
+{
+    struct core core = defaults();
+    core.config.limits.errors = 1;
+    core.config.limits.recipients = 1;
+    CORE_EXPECT(&core, OPENING "RCPT TO:<c@y.test>\r\nNOOP\r\nX\r\n",
+                OPENED "452/4.5.3 250/2.0.0 500/5.5.1 421/4.7.0");
+}
+
 TEST(session, too_many_commands_or_messages_end_it)
 {
     struct core core = defaults();
@@ -461,6 +470,35 @@ TEST(session, bare_line_ends_can_close_the_session_at_once)
     struct core core = defaults();
     core.config.bare_line_end = SMTP_BARE_REFUSE_AND_CLOSE;
     CORE_EXPECT(&core, OPENING "DATA\r\na\nb" SMUGGLED, OPENED "354 554/5.6.0");
+}
+
+TEST(session, a_bare_line_end_that_closes_does_not_wait_for_the_end_of_the_content)
+{
+    struct core core = defaults();
+    core.config.bare_line_end = SMTP_BARE_REFUSE_AND_CLOSE;
+    CORE_EXPECT(&core, OPENING "DATA\r\na\nb\r\n.\r\nNOOP\r\n", OPENED "354 554/5.6.0");
+    core_open(&core);
+    core_feed_text(&core, OPENING "DATA\r\na\nb");
+    expect_true(smtp_server_session_ended(core.session));
+    core_clear(&core);
+}
+
+TEST(session, refused_content_is_an_error_of_the_peer)
+{
+    struct core core = defaults();
+    core.config.limits.errors = 1;
+    CORE_EXPECT(&core, OPENING "DATA\r\na\nb\r\n.\r\nNOOP\r\n", OPENED "354 554/5.6.0 421/4.7.0");
+}
+
+TEST(session, the_log_has_each_line_of_a_reply)
+{
+    struct core core = defaults();
+    core_log(&core);
+    core_open(&core);
+    core_feed_text(&core, "EHLO c.test\r\n");
+    expect_contains(core_log(&core), "C:EHLO c.test\nS:250-mx.test\nS:250-PIPELINING\n");
+    expect_contains(core_log(&core), "S:250 HELP\n");
+    core_clear(&core);
 }
 
 TEST(session, nul_octets_are_kept_and_make_no_end_of_data)
