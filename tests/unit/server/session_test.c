@@ -149,6 +149,21 @@ TEST(session, tells_of_a_dropped_transaction_once)
     core_clear(&core);
 }
 
+/* RFC 5321 4.1.4: the second EHLO drops the transaction and is answered with the extensions, though
+ * the question about it is answered from the same event that tells of the drop. */
+TEST(session, a_second_ehlo_that_is_asked_about_lists_the_extensions_again)
+{
+    struct core core = defaults();
+    core.config.asks = 1u << SMTP_SERVER_ASK_HELO | 1u << SMTP_SERVER_RESET;
+    core_open(&core);
+    core_feed_text(&core, OPENING);
+    core.output.len = 0;
+    core_feed_text(&core, "EHLO again.test\r\n");
+    expect_contains(core_output(&core), "250-mx.test\r\n250-PIPELINING\r\n");
+    expect_int(core.reset_count, 1);
+    core_clear(&core);
+}
+
 /* ---- syntax ---- */
 
 TEST(session, unknown_verbs_get_500_and_the_session_goes_on_rfc5321_4_2_4)
@@ -290,10 +305,10 @@ TEST(session, paths_of_the_allowed_length_are_taken_and_longer_ones_refused_rfc5
         const char *codes;
     } rows[] = {
         {64, 61, 3, "220 250 250/2.1.0"}, /* 64 + 1 + 3 * 62 - 1 + 2 = 252 */
-        {65, 10, 1, "220 250 501/5.1.3"},
-        {10, 63, 4, "220 250 501/5.1.3"}, /* 10 + 1 + 255 + 2 = 268 > 256 */
+        {65, 10, 1, "220 250 501/5.1.7"},
+        {10, 63, 4, "220 250 501/5.1.7"}, /* 10 + 1 + 255 + 2 = 268 > 256 */
         {10, 64, 1, "220 250 501/5.5.4"}, /* RFC 1035 2.3.4 */
-        {1, 50, 6, "220 250 501/5.1.3"},
+        {1, 50, 6, "220 250 501/5.1.7"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char input[1024];
@@ -357,6 +372,13 @@ TEST(session, content_over_the_limit_gets_552_at_its_end_rfc1870_4)
                 OPENING "DATA\r\n..........\r\n.\r\nMAIL FROM:<>\r\nRCPT TO:<b@y.test>\r\nDATA\r\n"
                         "123456789\r\n.\r\nNOOP\r\n",
                 OPENED "354 552/5.3.4 250/2.1.0 250/2.1.5 354 552/5.3.4 250/2.0.0");
+}
+
+TEST(session, content_that_is_refused_already_is_counted_on_rfc1870_4)
+{
+    struct core core = defaults();
+    core.config.limits.message_octets = 10;
+    CORE_EXPECT(&core, OPENING "DATA\r\na\nb\r\n12345678\r\n.\r\n", OPENED "354 552/5.3.4");
 }
 
 TEST(session, the_limit_does_not_count_dots_that_are_taken_out_rfc1870_5)
@@ -501,6 +523,20 @@ TEST(session, the_log_has_each_line_of_a_reply)
     core_clear(&core);
 }
 
+TEST(session, a_bare_line_end_in_content_that_is_refused_already_still_counts)
+{
+    struct core core = defaults();
+    core.config.limits.message_octets = 5;
+    core.config.bare_line_end = SMTP_BARE_REFUSE_AND_CLOSE;
+    CORE_EXPECT(&core, OPENING "DATA\r\ntoo large\r\nb" SMUGGLED, OPENED "354 552/5.3.4");
+    core_log(&core);
+    core_open(&core);
+    core_feed_text(&core, OPENING "DATA\r\ntoo large\r\n");
+    core_feed_text(&core, "b\nc\r\n");
+    expect_contains(core_log(&core), "N:bare LF at octet 13 of the content\n");
+    core_clear(&core);
+}
+
 TEST(session, nul_octets_are_kept_and_make_no_end_of_data)
 {
     struct core core = defaults();
@@ -591,6 +627,38 @@ TEST(session, each_stage_can_be_refused_and_leaves_the_session_in_step)
         core_expect(&core, refusals[i].input, strlen(refusals[i].input), refusals[i].codes,
                     (const char *const[]){NULL});
     }
+}
+
+TEST(session, what_a_hook_refuses_for_good_is_an_error_of_the_peer)
+{
+    struct core core = defaults();
+    core.config.asks = 1u << SMTP_SERVER_ASK_RCPT;
+    core.decide = refuse_all;
+    core.config.limits.errors = 2;
+    CORE_EXPECT(&core,
+                "EHLO c.test\r\nMAIL FROM:<>\r\nRCPT TO:<a@y.test>\r\nRCPT TO:<b@y.test>\r\n"
+                "NOOP\r\n",
+                "220 250 250/2.1.0 550/5.1.1 550/5.1.1 421/4.7.0");
+}
+
+/* RFC 7504 3: whatever comes after 521, but for QUIT, is answered 521 */
+static enum smtp_server_verdict never_mail(const struct smtp_server_event *event,
+                                           struct smtp_server_reply *reply)
+{
+    (void)event;
+    return smtp_server_reply(reply, 521, NULL, "takes no mail");
+}
+
+TEST(session, after_521_every_line_but_quit_gets_521_rfc7504_3)
+{
+    struct core core = defaults();
+    core.config.asks = 1u << SMTP_SERVER_ASK_CONNECT;
+    core.config.limits.command_line_octets = 64;
+    core.decide = never_mail;
+    CORE_EXPECT(&core,
+                "EHLO c.test\r\nXYZZY\r\nNOOP\n\r\nNOOP 0123456789012345678901234567890123456789"
+                "012345678901234567890123456789012345678901234567890123456789012345\r\nQUIT\r\n",
+                "521 521/5.3.2 521/5.3.2 521/5.3.2 521/5.3.2 221/2.0.0");
 }
 
 static enum smtp_server_verdict hang_up(const struct smtp_server_event *event,
@@ -695,6 +763,61 @@ TEST(session, an_octet_now_and_then_does_not_outlive_the_session_timeout)
     core_clear(&core);
 }
 
+/* A session whose first question, the connect hook's, stays open until the test answers it. */
+static void open_with_a_question(struct core *core, uint64_t session_timeout_ms)
+{
+    struct smtp_server_event event;
+    core_init(core);
+    core->config.asks = 1u << SMTP_SERVER_ASK_CONNECT;
+    core->config.limits.session_timeout_ms = session_timeout_ms;
+    core->session = smtp_server_session_new(&core->config, 1, "127.0.0.1:1", core);
+    expect_true(core->session != NULL);
+    smtp_server_session_open(core->session, core->now_ns);
+    expect_true(smtp_server_session_next_event(core->session, &event));
+}
+
+TEST(session, time_for_a_command_counts_from_the_answer_of_a_hook_that_took_long)
+{
+    struct core core;
+    open_with_a_question(&core, 0);
+    expect_true(smtp_server_session_deadline_ns(core.session) == UINT64_MAX);
+    core.now_ns += 1000000 * MS;
+    smtp_server_session_expire(core.session, core.now_ns);
+    smtp_server_session_answer(core.session, SMTP_ACCEPT, NULL, core.now_ns);
+    expect_true(smtp_server_session_deadline_ns(core.session) == core.now_ns + 300000 * MS);
+    core_settle(&core);
+    expect_str(core_codes(&core), "220");
+    core_clear(&core);
+}
+
+TEST(session, an_answer_that_comes_after_the_end_of_the_session_says_nothing)
+{
+    struct core core;
+    open_with_a_question(&core, 1000);
+    core.now_ns += 1000 * MS;
+    expect_true(smtp_server_session_deadline_ns(core.session) == core.now_ns);
+    smtp_server_session_expire(core.session, core.now_ns);
+    smtp_server_session_answer(core.session, SMTP_ACCEPT, NULL, core.now_ns);
+    core_settle(&core);
+    expect_str(core_codes(&core), "421/4.4.2");
+    expect_true(smtp_server_session_ended(core.session));
+    core_clear(&core);
+}
+
+TEST(session, shutting_down_waits_for_an_open_question)
+{
+    struct core core;
+    open_with_a_question(&core, 0);
+    smtp_server_session_shut_down(core.session, core.now_ns);
+    core_settle(&core);
+    expect_str(core_codes(&core), "");
+    smtp_server_session_answer(core.session, SMTP_ACCEPT, NULL, core.now_ns);
+    core_feed_text(&core, "EHLO c.test\r\n");
+    expect_contains(core_codes(&core), "421/4.3.2");
+    expect_true(smtp_server_session_ended(core.session));
+    core_clear(&core);
+}
+
 TEST(session, shutting_down_says_421_between_transactions_and_lets_an_open_one_end)
 {
     struct core core = defaults();
@@ -713,4 +836,28 @@ TEST(session, shutting_down_says_421_between_transactions_and_lets_an_open_one_e
     expect_str(core_codes(&core), OPENED "354 250/2.0.0 421/4.3.2");
     expect_int(core.message_count, 1);
     core_clear(&core);
+}
+
+/* The question was open when the server began to stop: 421 comes with the answer. */
+TEST(session, shutting_down_waits_for_an_answer_and_then_says_421_whatever_it_is)
+{
+    static const char *const codes[] = {"220 250 250/2.1.0", "220 250 550/5.7.1 421/4.3.2"};
+    for (int refused = 0; refused < 2; refused++) {
+        struct core core = defaults();
+        struct smtp_server_event event;
+        core.config.asks = 1u << SMTP_SERVER_ASK_MAIL;
+        core_open(&core);
+        core_feed_text(&core, "EHLO c.test\r\n");
+        const char mail[] = "MAIL FROM:<a@x.test>\r\n";
+        expect_int(smtp_server_session_receive(core.session, mail, sizeof mail - 1, core.now_ns),
+                   sizeof mail - 1);
+        expect_true(smtp_server_session_next_event(core.session, &event));
+        smtp_server_session_shut_down(core.session, core.now_ns);
+        smtp_server_session_answer(core.session, refused ? SMTP_REFUSE : SMTP_ACCEPT, NULL,
+                                   core.now_ns);
+        core_settle(&core);
+        expect_str(core_codes(&core), codes[refused]);
+        expect_int(smtp_server_session_ended(core.session), refused);
+        core_clear(&core);
+    }
 }
