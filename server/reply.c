@@ -12,14 +12,16 @@
 #define CODE_MAX 599
 #define CODE_LOCAL_ERROR 451 /* RFC 5321 4.2.3: what a hook's mistake is answered with */
 
-/* One to three digits; returns what follows them, NULL when there are none or more. */
+/* One to three digits without leading zeros (RFC 3463 2); returns what follows them, NULL when there
+ * are none or more. */
 static const char *after_number(const char *at)
 {
     size_t digits = 0;
     while (digits < 4 && smtp_is_digit((unsigned char)at[digits])) {
         digits++;
     }
-    return digits >= 1 && digits <= 3 ? at + digits : NULL;
+    bool zero_leads = at[0] == '0' && digits > 1;
+    return digits >= 1 && digits <= 3 && !zero_leads ? at + digits : NULL;
 }
 
 /* class "." subject "." detail, RFC 3463 2; the class must be the reply code's first digit. */

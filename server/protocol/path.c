@@ -56,7 +56,8 @@ static bool take_domain(struct smtp_span *text)
     return true;
 }
 
-/* Four numbers of 0..255, without leading zeros, parted by dots. */
+/* Four numbers of 0..255 parted by dots. Snum = 1*3DIGIT, a decimal number: leading zeros are
+ * allowed (RFC 5321 4.1.3). */
 static bool is_ipv4(struct smtp_span text)
 {
     for (int i = 0; i < 4; i++) {
@@ -65,8 +66,7 @@ static bool is_ipv4(struct smtp_span text)
             len++;
         }
         uint64_t number;
-        if (len > 3 || (len > 1 && text.bytes[0] == '0') ||
-            !smtp_span_to_u64((struct smtp_span){text.bytes, len}, 255, &number)) {
+        if (len > 3 || !smtp_span_to_u64((struct smtp_span){text.bytes, len}, 255, &number)) {
             return false;
         }
         skip(&text, len);

@@ -105,8 +105,13 @@ void smtp_server_session_answer(struct smtp_server_session *session,
     if (session->state == SMTP_SERVER_ENDED) {
         return; /* it timed out while the question was open */
     }
-    smtp_server_decide(session, &session->event, verdict, reply != NULL ? reply : &own_words);
+    /* a copy: what is decided may raise an event of its own */
+    const struct smtp_server_event asked = session->event;
+    smtp_server_decide(session, &asked, verdict, reply != NULL ? reply : &own_words);
     check_limits(session);
+    if (session->state != SMTP_SERVER_ENDED) {
+        smtp_server_session_enter(session, session->state); /* 421 where the server stops by now */
+    }
     set_step_deadline(session, now_ns);
 }
 
@@ -243,6 +248,29 @@ static void refuse_content(struct smtp_server_session *session)
     }
 }
 
+/* Told once, when the first one comes, whatever else is wrong with the content. */
+static void tell_bare(struct smtp_server_session *session)
+{
+    struct smtp_transaction *transaction = &session->transaction;
+    const struct smtp_content_decoder *decoder = &transaction->decoder;
+    if (transaction->bare_told) {
+        return;
+    }
+    transaction->bare_told = true;
+    if (decoder->bare_cr_at != 0) {
+        smtp_server_session_note(session, "bare CR at octet %llu of the content",
+                                 (unsigned long long)decoder->bare_cr_at);
+    }
+    if (decoder->bare_lf_at != 0) {
+        smtp_server_session_note(session, "bare LF at octet %llu of the content",
+                                 (unsigned long long)decoder->bare_lf_at);
+    }
+    if (session->config->bare_line_end == SMTP_BARE_REFUSE_AND_CLOSE) {
+        refuse_content(session);
+        smtp_server_session_enter(session, SMTP_SERVER_ENDED);
+    }
+}
+
 /* Looked at after each step: what will be refused is not kept, so that memory stays within limits.
  */
 static void judge_content(struct smtp_server_session *session)
@@ -256,21 +284,11 @@ static void judge_content(struct smtp_server_session *session)
         limits->message_octets != 0 && transaction->content_octets > limits->message_octets;
     bool long_line =
         limits->text_line_octets != 0 && decoder->longest_line > limits->text_line_octets;
-    if (transaction->unwanted || (!bare && !too_large && !long_line)) {
-        return;
+    if (!transaction->unwanted && (bare || too_large || long_line)) {
+        smtp_transaction_discard_content(transaction);
     }
-    smtp_transaction_discard_content(transaction);
-    if (bare && decoder->bare_cr_at != 0) {
-        smtp_server_session_note(session, "bare CR at octet %llu of the content",
-                                 (unsigned long long)decoder->bare_cr_at);
-    }
-    if (bare && decoder->bare_lf_at != 0) {
-        smtp_server_session_note(session, "bare LF at octet %llu of the content",
-                                 (unsigned long long)decoder->bare_lf_at);
-    }
-    if (bare && session->config->bare_line_end == SMTP_BARE_REFUSE_AND_CLOSE) {
-        refuse_content(session);
-        smtp_server_session_enter(session, SMTP_SERVER_ENDED);
+    if (bare) {
+        tell_bare(session);
     }
 }
 

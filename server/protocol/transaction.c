@@ -89,6 +89,7 @@ void smtp_transaction_begin_content(struct smtp_transaction *transaction)
     smtp_content_decoder_init(&transaction->decoder);
     transaction->content_octets = 0;
     transaction->unwanted = false;
+    transaction->bare_told = false;
 }
 
 /* Where the first octets are all there will be, or the size was declared, the message has exactly

@@ -14,6 +14,7 @@ struct smtp_transaction {
     uint64_t content_octets;      /* kept or not */
     struct smtp_message *message; /* NULL: no content yet, or it is not wanted any more */
     bool unwanted;                /* the content will be refused: take it in, keep nothing */
+    bool bare_told;               /* the log has heard of its first bare CR or LF */
 };
 
 void smtp_transaction_init(struct smtp_transaction *transaction);

@@ -83,19 +83,21 @@ static void act_ehlo(struct smtp_server_session *session, struct smtp_span argum
 static void refuse_path(struct smtp_server_session *session, enum smtp_path_fault fault,
                         enum smtp_path_kind kind, const char *syntax)
 {
+    /* RFC 3463 3.2: bad sender's, or bad destination, mailbox address syntax */
+    const char *enhanced = kind == SMTP_REVERSE_PATH ? "5.1.7" : "5.1.3";
     switch (fault) {
     case SMTP_PATH_EIGHT_BIT:
-        smtp_server_session_say(session, 501, kind == SMTP_REVERSE_PATH ? "5.1.7" : "5.1.3",
+        smtp_server_session_say(session, 501, enhanced,
                                 "Octets above 127 in an address need SMTPUTF8");
         break;
     case SMTP_PATH_LOCAL_PART_TOO_LONG:
-        smtp_server_session_say(session, 501, "5.1.3", "Local part too long");
+        smtp_server_session_say(session, 501, enhanced, "Local part too long");
         break;
     case SMTP_PATH_DOMAIN_TOO_LONG:
-        smtp_server_session_say(session, 501, "5.1.3", "Domain too long");
+        smtp_server_session_say(session, 501, enhanced, "Domain too long");
         break;
     case SMTP_PATH_TOO_LONG:
-        smtp_server_session_say(session, 501, "5.1.3", "Path too long");
+        smtp_server_session_say(session, 501, enhanced, "Path too long");
         break;
     default:
         refuse_syntax(session, syntax);
@@ -346,6 +348,10 @@ static void unknown_verb(struct smtp_server_session *session, const struct smtp_
 
 void smtp_server_refuse_overlong(struct smtp_server_session *session)
 {
+    if (session->state == SMTP_SERVER_TURNED_AWAY) {
+        refuse_order(session, NULL);
+        return;
+    }
     smtp_server_session_say(session, 500, "5.5.2", "Line too long");
 }
 
@@ -356,14 +362,14 @@ void smtp_server_execute(struct smtp_server_session *session, struct smtp_span l
     const struct verb *verb = find_verb(command.verb);
     size_t limit = session->config->limits.command_line_octets;
     size_t extra = verb != NULL ? verb->extra_octets : 0;
+    bool turned_away = session->state == SMTP_SERVER_TURNED_AWAY;
     if (limit != 0 && line.len + 2 > limit + extra) {
         smtp_server_refuse_overlong(session);
+    } else if (turned_away && (verb == NULL || (verb->legal_in & STATE(TURNED_AWAY)) == 0)) {
+        refuse_order(session, verb);
     } else if (command.has_bare_line_end) {
         smtp_server_session_note(session, "bare CR or LF in a command line");
         smtp_server_session_say(session, 500, "5.5.2", "A bare CR or LF ends no command");
-    } else if (session->state == SMTP_SERVER_TURNED_AWAY &&
-               (verb == NULL || (verb->legal_in & STATE(TURNED_AWAY)) == 0)) {
-        refuse_order(session, verb);
     } else if (verb == NULL) {
         unknown_verb(session, &command);
     } else if (command.has_control) {

@@ -25,9 +25,10 @@ TEST(hook_reply, control_octets_in_the_text_become_question_marks_but_line_ends_
 
 TEST(hook_reply, an_enhanced_code_that_is_none_or_of_another_class_is_dropped)
 {
-    static const char *const wrong[] = {"4.1.1",     "5.1",  "5.1.1.1", "5..1",
-                                        "5.1.",      "five", "5.1.1 x", "5.1.1\r",
-                                        "5.1000.10", "",     "5.1.1000"};
+    static const char
+        *const wrong[] = {"4.1.1",    "5.1",     "5.1.1.1", "5..1",      "5.1.",
+                          "five",     "5.1.1 x", "5.1.1\r", "5.1000.10", "",
+                          "5.1.1000", "5.01.1",  "5.1.00"}; /* RFC 3463 2: no leading zeros */
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct smtp_server_reply reply;
         expect_int(smtp_server_reply(&reply, 550, wrong[i], "x"), SMTP_REFUSE);
