@@ -14,8 +14,7 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-    {"selftest", smtp_verb_selftest,
-     "the main job: a server on a thread, clients against it, every message compared"},
+    {"selftest", smtp_verb_selftest, "the main job: a server, clients, every message compared"},
     {"serve", smtp_verb_serve, "an SMTP server in the foreground, until SIGINT or SIGTERM"},
 };
 static const size_t verb_count = sizeof verbs / sizeof *verbs;

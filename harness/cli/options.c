@@ -23,6 +23,59 @@ int smtp_cli_wrong(const char *program, const char *format, ...)
     return 2;
 }
 
+/* ---- the rows ---- */
+
+struct smtp_cli_option smtp_cli_flag(char letter, const char *name, bool *target, const char *help)
+{
+    return (struct smtp_cli_option){
+        .kind = SMTP_CLI_FLAG, .letter = letter, .name = name, .target = target, .help = help};
+}
+
+struct smtp_cli_option smtp_cli_text(const char *name, const char *value_name, const char **target,
+                                     const char *help)
+{
+    return (struct smtp_cli_option){.kind = SMTP_CLI_TEXT,
+                                    .name = name,
+                                    .value_name = value_name,
+                                    .target = target,
+                                    .help = help};
+}
+
+struct smtp_cli_option smtp_cli_texts(const char *name, const char *value_name,
+                                      struct smtp_cli_texts *target, const char *help)
+{
+    return (struct smtp_cli_option){.kind = SMTP_CLI_TEXTS,
+                                    .name = name,
+                                    .value_name = value_name,
+                                    .target = target,
+                                    .help = help};
+}
+
+struct smtp_cli_option smtp_cli_number(const char *name, uint64_t *target, uint64_t min,
+                                       uint64_t max, const char *help)
+{
+    return (struct smtp_cli_option){.kind = SMTP_CLI_NUMBER,
+                                    .name = name,
+                                    .value_name = "N",
+                                    .target = target,
+                                    .min = min,
+                                    .max = max,
+                                    .help = help};
+}
+
+struct smtp_cli_option smtp_cli_choice(const char *name, const char *value_name, unsigned *target,
+                                       const char *const *choices, const char *help)
+{
+    return (struct smtp_cli_option){.kind = SMTP_CLI_CHOICE,
+                                    .name = name,
+                                    .value_name = value_name,
+                                    .target = target,
+                                    .choices = choices,
+                                    .help = help};
+}
+
+/* ---- the help ---- */
+
 static void print_option(const struct smtp_cli_option *option)
 {
     char left[64];
@@ -45,6 +98,8 @@ static void print_help(const struct smtp_cli_usage *usage)
         printf("  %s\n", usage->examples[i]);
     }
 }
+
+/* ---- reading ---- */
 
 /** The row "--name" (of len octets) or "-x" speaks of; NULL: none. */
 static const struct smtp_cli_option *find(const struct smtp_cli_usage *usage, const char *word,

@@ -8,11 +8,11 @@
 #include <stdint.h>
 
 enum smtp_cli_kind {
-    SMTP_CLI_FLAG,   /* target: bool */
-    SMTP_CLI_TEXT,   /* target: const char *; borrowed from argv */
-    SMTP_CLI_TEXTS,  /* target: struct smtp_cli_texts; may be given again */
-    SMTP_CLI_NUMBER, /* target: uint64_t */
-    SMTP_CLI_CHOICE, /* target: unsigned, the index in choices */
+    SMTP_CLI_FLAG,
+    SMTP_CLI_TEXT,
+    SMTP_CLI_TEXTS,
+    SMTP_CLI_NUMBER,
+    SMTP_CLI_CHOICE,
 };
 
 /* As many as a person gives; a bound, so that nothing is allocated. */
@@ -24,17 +24,31 @@ struct smtp_cli_texts {
     size_t count;
 };
 
-/** One row: "--name VALUE" or "-letter VALUE". */
+/** One row: "--name VALUE" or "-letter VALUE". Made by the functions below. */
 struct smtp_cli_option {
+    enum smtp_cli_kind kind;
+    char letter; /* 0: none */
     const char *name;
-    char letter;            /* 0: none */
     const char *value_name; /* as the help shows it; NULL for a flag */
     const char *help;       /* one line */
-    enum smtp_cli_kind kind;
     void *target;
     uint64_t min, max;          /* of a number */
     const char *const *choices; /* of a choice; NULL ends them */
 };
+
+/** "-v" or "--verbose"; letter 0: none. */
+struct smtp_cli_option smtp_cli_flag(char letter, const char *name, bool *target, const char *help);
+/** The text is borrowed from argv. */
+struct smtp_cli_option smtp_cli_text(const char *name, const char *value_name, const char **target,
+                                     const char *help);
+/** The same, and may be given again. */
+struct smtp_cli_option smtp_cli_texts(const char *name, const char *value_name,
+                                      struct smtp_cli_texts *target, const char *help);
+struct smtp_cli_option smtp_cli_number(const char *name, uint64_t *target, uint64_t min,
+                                       uint64_t max, const char *help);
+/** The target becomes the index of what was chosen. */
+struct smtp_cli_option smtp_cli_choice(const char *name, const char *value_name, unsigned *target,
+                                       const char *const *choices, const char *help);
 
 /** A verb as its help shows it. */
 struct smtp_cli_usage {

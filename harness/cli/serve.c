@@ -124,7 +124,11 @@ static bool tell_addresses(const struct serve *serve)
     for (size_t i = 0; smtp_server_address(serve->server, i) != NULL; i++) {
         write_url(serve, i, "listening on ", stdout);
     }
-    return fflush(stdout) == 0;
+    if (fflush(stdout) != 0) {
+        fprintf(stderr, PROGRAM ": cannot write to standard output: %s\n", smtp_errno_text(errno));
+        return false;
+    }
+    return true;
 }
 
 /* ---- life ---- */
@@ -178,56 +182,23 @@ static int run(struct serve *serve)
 static enum smtp_cli_parsed parse(struct serve *serve, int argc, char **argv)
 {
     const struct smtp_cli_option options[] = {
-        {.name = "listen",
-         .value_name = "ADDR",
-         .kind = SMTP_CLI_TEXTS,
-         .target = &serve->listen,
-         .help = "127.0.0.1:2525, [::1]:0, unix:PATH; may be given again"},
-        {.name = "ready-file",
-         .value_name = "FILE",
-         .kind = SMTP_CLI_TEXT,
-         .target = &serve->ready_file,
-         .help = "written when it listens, one URL a line"},
-        {.name = "print",
-         .kind = SMTP_CLI_FLAG,
-         .target = &serve->print,
-         .help = "prints every message: envelope, then content"},
-        {.name = "hostname",
-         .value_name = "NAME",
-         .kind = SMTP_CLI_TEXT,
-         .target = &serve->options.hostname,
-         .help = "the name in the greeting"},
-        {.name = "size-limit",
-         .value_name = "N",
-         .kind = SMTP_CLI_NUMBER,
-         .target = &serve->size_limit,
-         .max = INT64_MAX,
-         .help = "octets of a message (33554432); 0: none"},
-        {.name = "recipient-limit",
-         .value_name = "N",
-         .kind = SMTP_CLI_NUMBER,
-         .target = &serve->recipient_limit,
-         .max = UINT32_MAX,
-         .help = "recipients of a message (100); 0: none"},
-        {.name = "line-limit",
-         .value_name = "N",
-         .kind = SMTP_CLI_NUMBER,
-         .target = &serve->line_limit,
-         .max = UINT32_MAX,
-         .help = "octets of a line with CRLF (1000); 0: none"},
-        {.name = "workers",
-         .value_name = "N",
-         .kind = SMTP_CLI_NUMBER,
-         .target = &serve->workers,
-         .min = 1,
-         .max = 64,
-         .help = "loops, each on a thread of its own (1)"},
-        {.name = "bare-lf",
-         .value_name = "HOW",
-         .kind = SMTP_CLI_CHOICE,
-         .target = &serve->bare_lf,
-         .choices = bare_lf_choices,
-         .help = "CR or LF alone in content: refuse, close, accept (refuse)"},
+        smtp_cli_texts("listen", "ADDR", &serve->listen,
+                       "[::1]:25, unix:PATH; more than once (127.0.0.1:0)"),
+        smtp_cli_text("ready-file", "FILE", &serve->ready_file,
+                      "the URLs, a line each, for as long as it listens"),
+        smtp_cli_flag(0, "print", &serve->print, "prints every message: envelope, then content"),
+        smtp_cli_text("hostname", "NAME", &serve->options.hostname,
+                      "the name in the greeting (harness.test)"),
+        smtp_cli_number("size-limit", &serve->size_limit, 0, INT64_MAX,
+                        "octets of a message (33554432); 0: none"),
+        smtp_cli_number("recipient-limit", &serve->recipient_limit, 0, UINT32_MAX,
+                        "recipients of a message (100); 0: none"),
+        smtp_cli_number("line-limit", &serve->line_limit, 0, UINT32_MAX,
+                        "octets of a line with CRLF (1000); 0: none"),
+        smtp_cli_number("workers", &serve->workers, 1, 64,
+                        "loops, each on a thread of its own (1)"),
+        smtp_cli_choice("bare-lf", "HOW", &serve->bare_lf, bare_lf_choices,
+                        "a CR or LF alone: refuse, close or accept (refuse)"),
     };
     const struct smtp_cli_usage usage = {
         .program = PROGRAM,

@@ -222,8 +222,7 @@ static bool peer_vanishes_in_content(struct smtp_trial *trial)
 
 static const struct smtp_scenario rows[] = {
     {"injection-refused", "CR, LF and control octets never leave the client", injection_refused},
-    {"smuggling-refused", "only CRLF.CRLF ends content; the log says at which octet",
-     smuggling_refused},
+    {"smuggling-refused", "only CRLF.CRLF ends content; the log says where", smuggling_refused},
     {"command-bare-lf", "LF or CR alone ends no command", command_bare_lf},
     {"control-octets-in-commands", "NUL, controls and 8-bit in a command: 501",
      control_octets_in_commands},

@@ -261,8 +261,7 @@ static bool ipv6(struct smtp_trial *trial)
 }
 
 static const struct smtp_scenario rows[] = {
-    {"rset-in-the-middle", "RSET drops the transaction; the next one is its own",
-     rset_in_the_middle},
+    {"rset-in-the-middle", "RSET drops one transaction; the next is its own", rset_in_the_middle},
     {"two-messages-one-session", "two messages over one connection", two_messages_one_session},
     {"commands-out-of-order", "503 for each, and the message is still right",
      commands_out_of_order},
@@ -271,7 +270,7 @@ static const struct smtp_scenario rows[] = {
     {"vrfy-expn-help-noop", "the commands that carry no mail", vrfy_expn_help_noop},
     {"helo-fallback", "EHLO refused, so HELO, and no extensions", helo_fallback},
     {"greeting-refused", "554 instead of 220", greeting_refused},
-    {"wait-none", "asserting that nothing comes, and noticing what did", wait_none},
+    {"wait-none", "that nothing comes, and noticing what did", wait_none},
     {"unix-socket", "the same over a Unix socket", unix_socket},
     {"ipv6", "the same over IPv6", ipv6},
 };

@@ -318,11 +318,11 @@ static const struct smtp_scenario rows[] = {
      transactions_interleaved},
     {"slow-peer-does-not-disturb", "half a command waits while another client sends",
      slow_peer_does_not_disturb},
-    {"two-servers", "two servers in one process, each with its own mail", two_servers},
+    {"two-servers", "two in one process, each with its own mail", two_servers},
     {"restart-same-port", "stopped, started, the same port, the mail kept", restart_same_port},
     {"stop-lets-transaction-end", "421 to the idle, time for the one that is sending",
      stop_lets_transaction_end},
-    {"stop-cuts-at-deadline", "an open transaction does not hold a stop up for ever",
+    {"stop-cuts-at-deadline", "no open transaction holds a stop up for ever",
      stop_cuts_at_deadline},
 };
 const struct smtp_scenario_table smtp_scenarios_threads = {rows, sizeof rows / sizeof *rows};

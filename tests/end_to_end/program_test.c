@@ -22,6 +22,23 @@ static void expect_wrong(const char *const argv[], const char *complaint)
     ended_clear(&ended);
 }
 
+/** No line of the text (UTF-8) has more than 80 columns; how many lines it has. */
+static unsigned expect_80_columns(const char *text)
+{
+    unsigned lines = 0;
+    for (const char *line = text; *line != '\0'; lines++) {
+        size_t len = strcspn(line, "\n"), columns = 0;
+        for (size_t i = 0; i < len; i++) {
+            columns += ((unsigned char)line[i] & 0xC0) != 0x80;
+        }
+        if (columns > 80) {
+            SMTP_TEST_FAIL("%zu columns: %.*s", columns, (int)len, line);
+        }
+        line += len + (line[len] == '\n');
+    }
+    return lines;
+}
+
 TEST_WITHIN(program, without_a_verb_every_scenario_passes_and_the_last_line_is_the_sum, 60)
 {
     struct ended ended = run_to_end((const char *const[]){SMTP_HARNESS, NULL});
@@ -56,11 +73,7 @@ TEST(program, list_names_each_scenario_once_with_its_description)
     expect_int(ended.exit_status, 0);
     expect_contains(ended.out, "plain-text ");
     expect_contains(ended.out, "server-gone-after-dot ");
-    unsigned lines = 0;
-    for (const char *at = ended.out; (at = strchr(at, '\n')) != NULL; at++) {
-        lines++;
-    }
-    expect_true(lines >= 20);
+    expect_true(expect_80_columns(ended.out) >= 20);
     ended_clear(&ended);
 }
 
@@ -106,16 +119,6 @@ TEST(program, json_is_one_object_a_line_and_the_sum_at_the_end)
     ended_clear(&ended);
 }
 
-/** Columns of a line of UTF-8. */
-static size_t columns_of(const char *line, size_t len)
-{
-    size_t columns = 0;
-    for (size_t i = 0; i < len; i++) {
-        columns += ((unsigned char)line[i] & 0xC0) != 0x80;
-    }
-    return columns;
-}
-
 TEST(program, verbose_draws_the_dialogue_within_80_columns)
 {
     struct ended ended = run_to_end(ARGV("-v", "--only", "longest-lines", "--only", "eight-bit"));
@@ -123,30 +126,20 @@ TEST(program, verbose_draws_the_dialogue_within_80_columns)
     expect_contains(ended.out, "MAIL FROM:<ann@example.com>");
     expect_contains(ended.out, "│ 354");
     expect_contains(ended.out, "…");
-    for (const char *line = ended.out; *line != '\0';) {
-        size_t len = strcspn(line, "\n");
-        if (columns_of(line, len) > 80) {
-            SMTP_TEST_FAIL("%zu columns: %.*s", columns_of(line, len), (int)len, line);
-        }
-        line += len + (line[len] == '\n');
-    }
+    expect_80_columns(ended.out);
     ended_clear(&ended);
 }
 
-TEST(program, help_and_version_end_with_0)
+TEST(program, help_and_version_end_with_0_and_fit_a_screen)
 {
     const char *const *const calls[] = {ARGV("--help"), ARGV("selftest", "--help"),
                                         ARGV("serve", "--help")};
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
         struct ended ended = run_to_end(calls[i]);
-        unsigned lines = 0;
-        for (const char *at = ended.out; (at = strchr(at, '\n')) != NULL; at++) {
-            lines++;
-        }
         expect_int(ended.exit_status, 0);
         expect_contains(ended.out, "Usage: smtp-harness");
         expect_contains(ended.out, "Examples:");
-        expect_true(lines <= 24); /* a screen */
+        expect_true(expect_80_columns(ended.out) <= 24); /* a screen */
         ended_clear(&ended);
     }
     struct ended ended = run_to_end(ARGV("--version"));
