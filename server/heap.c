@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 
 /* Below the 128 KiB from where malloc maps a block by itself, and free gives the heap's end back. */
-#define ROOM_OCTETS (100u * 1024)
+#define ROOM_OCTETS ((size_t)100 * 1024)
 #define PAGE_OCTETS 4096u   /* where pages are larger, madvise refuses and nothing is filled */
 #define MESSAGE_OCTETS 160u /* a message's header, envelope and place in the heap */
 
