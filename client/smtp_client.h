@@ -206,7 +206,8 @@ enum smtp_status smtp_client_ehlo(struct smtp_client *client) SMTP_MUST_CHECK;
 enum smtp_status smtp_client_helo(struct smtp_client *client) SMTP_MUST_CHECK;
 /** EHLO, and HELO where that is refused (RFC 5321 3.2), unless either was accepted before. */
 enum smtp_status smtp_client_hello(struct smtp_client *client) SMTP_MUST_CHECK;
-/** Says hello first where nobody did; parameters as in struct smtp_envelope, SIZE and BODY allowed. */
+/** Says hello first where nobody did; parameters as in struct smtp_envelope, SIZE and BODY allowed.
+ *  SMTP_UNSUPPORTED: one is of an extension that the server does not offer. */
 enum smtp_status smtp_client_mail(struct smtp_client *client, const char *reverse_path,
                                   const char *parameters) SMTP_MUST_CHECK;
 enum smtp_status smtp_client_rcpt(struct smtp_client *client, const char *forward_path,

@@ -203,7 +203,12 @@ enum smtp_status smtp_client_session_command(struct smtp_client_session *session
         return smtp_error_set(&session->error, SMTP_BAD_STATE, 0,
                               session->ended ? "not connected" : "another command is open");
     }
-    enum smtp_status status = smtp_client_session_queue(session, stage, command);
+    struct smtp_client_command allowed = *command;
+    allowed.parameters = session->extended ? command->parameters : NULL;
+    enum smtp_status status = smtp_client_session_check_offered(session, allowed.parameters);
+    if (status == SMTP_OK) {
+        status = smtp_client_session_queue(session, stage, &allowed);
+    }
     if (status == SMTP_OK) {
         session->high_octets_refused = !session->extensions.eight_bit_mime;
         smtp_client_session_release(session, now_ns);
@@ -348,7 +353,8 @@ static void take_reply(struct smtp_client_session *session, uint64_t now_ns)
                                 "the server answered before the content had ended");
         return;
     }
-    if (session->owed == 1 && session->released > 0 && stage != SMTP_STAGE_CONTENT) {
+    if (session->owed == 1 && session->released > 0 && stage != SMTP_STAGE_CONTENT &&
+        reply.code != 421) {
         smtp_client_session_end(session, SMTP_PROTOCOL_VIOLATION,
                                 "the server answered a command before it was sent");
         return;

@@ -35,12 +35,14 @@ static bool holds_own_parameter(const char *parameters)
 
 /* RFC 5321 4.1.1.3: no parameter whose extension was not offered. Keywords not listed here are the
  * caller's own affair. */
-static enum smtp_status check_offered(struct smtp_client_session *session, const char *parameters)
+enum smtp_status smtp_client_session_check_offered(struct smtp_client_session *session,
+                                                   const char *parameters)
 {
     static const struct {
         const char *keyword, *extension;
-    } needs[] = {{"RET", "DSN"},   {"ENVID", "DSN"}, {"NOTIFY", "DSN"},
-                 {"ORCPT", "DSN"}, {"AUTH", "AUTH"}, {"SMTPUTF8", "SMTPUTF8"}};
+    } needs[] = {{"RET", "DSN"},   {"ENVID", "DSN"},    {"NOTIFY", "DSN"},
+                 {"ORCPT", "DSN"}, {"AUTH", "AUTH"},    {"SMTPUTF8", "SMTPUTF8"},
+                 {"SIZE", "SIZE"}, {"BODY", "8BITMIME"}};
     for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]) && session->extended; i++) {
         if (smtp_client_parameters_have(parameters, needs[i].keyword) &&
             smtp_client_extensions_find(&session->extensions, needs[i].extension) == NULL) {
@@ -69,7 +71,8 @@ static enum smtp_status check_envelope(struct smtp_client_session *session,
             return smtp_error_set(&session->error, SMTP_BAD_ARGUMENT, 0, "forward-path %zu is NULL",
                                   i);
         }
-        enum smtp_status status = check_offered(session, rcpt_parameters(envelope, i));
+        enum smtp_status status =
+            smtp_client_session_check_offered(session, rcpt_parameters(envelope, i));
         if (status != SMTP_OK) {
             return status;
         }
@@ -78,7 +81,7 @@ static enum smtp_status check_envelope(struct smtp_client_session *session,
         return smtp_error_set(&session->error, SMTP_BAD_ARGUMENT, 0,
                               "SIZE and BODY are declared by the client itself");
     }
-    return check_offered(session, envelope->mail_parameters);
+    return smtp_client_session_check_offered(session, envelope->mail_parameters);
 }
 
 static enum smtp_status queue_mail(struct smtp_client_session *session,

@@ -58,6 +58,9 @@ enum smtp_status smtp_client_session_expect_dot(struct smtp_client_session *sess
     SMTP_MUST_CHECK;
 
 /* ---- session_send.c ---- */
+/** SMTP_UNSUPPORTED for a parameter of an extension that was not offered. parameters: NULL for none. */
+enum smtp_status smtp_client_session_check_offered(struct smtp_client_session *session,
+                                                   const char *parameters) SMTP_MUST_CHECK;
 /** 354 came: content is wanted. */
 void smtp_client_session_begin_content(struct smtp_client_session *session, uint64_t now_ns);
 /** A reply inside a transaction. */
