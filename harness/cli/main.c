@@ -29,7 +29,7 @@ static void print_help(void)
     }
     printf("  %-10s  this text; after a verb, the verb's own\n", "--help");
     printf("  %-10s  the version\n\n", "--version");
-    printf("Exit status: 0 all held, 1 something did not hold, 2 wrong usage or could not run.\n\n"
+    printf("Exit status: 0 all held, 1 something did not, 2 wrong usage or could not run.\n\n"
            "Examples:\n"
            "  smtp-harness\n"
            "  smtp-harness selftest --only plain-text -v\n"
