@@ -11,21 +11,26 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/** Starts it with these descriptors as standard output and error (-1: as they are). It ends with the
- *  test, should the test end first: nothing is left behind. */
+/** Starts it with these descriptors as standard output and error (-1: as it is). It ends with the
+ *  test, should the test end first, and holds no pipe of the test runner's, which would wait for
+ *  its other end: nothing is left behind. */
 static pid_t spawn(const char *const argv[], int out, int err)
 {
-    pid_t pid = fork();
+    pid_t test = getpid(), pid = fork();
     if (pid != 0) {
         expect_true(pid > 0);
         return pid;
     }
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != test) { /* it ended before that was asked for */
+        _exit(127);
+    }
     dup2(open("/dev/null", O_RDONLY | O_CLOEXEC), STDIN_FILENO);
     dup2(out, STDOUT_FILENO);
     if (err >= 0) {
         dup2(err, STDERR_FILENO);
     }
+    close_range(STDERR_FILENO + 1, ~0U, 0);
     execv(argv[0], (char *const *)(uintptr_t)argv);
     _exit(127);
 }

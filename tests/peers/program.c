@@ -48,6 +48,7 @@ static void spawn(struct program *program, const char *const *argv, int input)
     posix_spawn_file_actions_adddup2(&actions, input, 0);
     posix_spawn_file_actions_adddup2(&actions, output[1], 1);
     posix_spawn_file_actions_adddup2(&actions, output[1], 2);
+    posix_spawn_file_actions_addclosefrom_np(&actions, 3); /* no pipe of the test runner's */
     setenv("LD_LIBRARY_PATH", PEERS_POSTFIX "/usr/lib/postfix", 1);
     int failed = posix_spawnp(&program->pid, full[0], &actions, NULL, (char *const *)full, environ);
     posix_spawn_file_actions_destroy(&actions);

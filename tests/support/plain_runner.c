@@ -2,9 +2,11 @@
  * own, bounded by an alarm. Arguments select by "suite" or "suite/name". Knows no SMTP. */
 #include "test.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -47,7 +49,8 @@ static bool passes(const struct smtp_plain_test *test)
     fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
-        alarm(test->seconds * 4); /* the sanitizer slows everything */
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a runner that is killed leaves nothing behind */
+        alarm(test->seconds * 4);         /* the sanitizer slows everything */
         test->run();
         exit(0);
     }
