@@ -9,6 +9,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/time.h>
@@ -142,6 +144,61 @@ TEST(server_pressure, the_last_reply_is_not_lost_when_the_peer_has_sent_more)
     smtp_server_free(server);
 }
 
+/* A reset would tell the peer that its QUIT came to nothing (RFC 1122 4.2.2.13). */
+TEST(server_pressure, the_end_is_orderly_although_the_peer_has_sent_more)
+{
+    struct smtp_server *server = started(NULL);
+    static char octets[32768];
+    memset(octets, 'x', sizeof octets);
+    memcpy(octets, "QUIT\r\n", 6);
+    for (int i = 0; i < 20; i++) {
+        struct smtp_wire wire;
+        char rest[64];
+        greeted(&wire, server);
+        expect_true(smtp_wire_send(&wire, octets, sizeof octets));
+        expect_contains(smtp_wire_reply(&wire), "221 ");
+        expect_int(smtp_net_wait(wire.fd, false, smtp_deadline_after(smtp_clock_now_ns(), WAIT_MS)),
+                   SMTP_OK);
+        expect_int(recv(wire.fd, rest, sizeof rest, 0), 0);
+        smtp_wire_close(&wire);
+    }
+    smtp_server_free(server);
+}
+
+TEST(server_pressure, a_peer_that_stays_after_quit_is_let_go)
+{
+    struct smtp_server *server = started(NULL);
+    struct smtp_wire wire;
+    greeted(&wire, server);
+    expect_int(smtp_server_session_count(server), 1);
+    expect_contains(smtp_wire_ask(&wire, "QUIT"), "221 ");
+    uint64_t deadline_ns = smtp_deadline_after(smtp_clock_now_ns(), WAIT_MS);
+    while (smtp_server_session_count(server) > 0 && smtp_clock_now_ns() < deadline_ns) {
+        sched_yield();
+    }
+    expect_int(smtp_server_session_count(server), 0);
+    smtp_wire_close(&wire);
+    smtp_server_free(server);
+}
+
+TEST(server_pressure, a_peer_that_never_stops_sending_after_quit_is_cut)
+{
+    struct smtp_server *server = started(NULL);
+    static char octets[65536];
+    struct smtp_wire wire;
+    size_t total = 0, len = 0, max = (size_t)64 << 20; /* what both sockets may hold is less */
+    greeted(&wire, server);
+    expect_contains(smtp_wire_ask(&wire, "QUIT"), "221 ");
+    const struct iovec part = {octets, sizeof octets};
+    uint64_t deadline_ns = smtp_deadline_after(smtp_clock_now_ns(), WAIT_MS);
+    while (total < max && smtp_net_write(wire.fd, &part, 1, deadline_ns, &len) == SMTP_OK) {
+        total += len;
+    }
+    expect_true(total < max);
+    smtp_wire_close(&wire);
+    smtp_server_free(server);
+}
+
 /* ---- peers that are slow ---- */
 
 TEST(server_pressure, a_session_sent_an_octet_at_a_time_is_answered_in_the_same_way)
@@ -223,6 +280,69 @@ TEST(server_pressure, a_peer_that_reads_late_gets_every_reply)
         expect_contains(reply, i % 2 == 0 ? "214" : "250 ");
     }
     smtp_server_free(server);
+}
+
+/* What ends a flood: sent on a thread of its own, for the server takes it only when replies are read.
+ */
+struct tail {
+    const struct smtp_wire *wire;
+    const char *octets; /* the rest of the last command, and more */
+    bool sent;
+};
+
+static void *send_tail(void *user)
+{
+    struct tail *tail = user;
+    size_t len = strlen(tail->octets);
+    while (len > 0) {
+        size_t now = 0;
+        const struct iovec part = {(void *)(uintptr_t)tail->octets, len};
+        uint64_t deadline_ns = smtp_deadline_after(smtp_clock_now_ns(), WAIT_MS);
+        if (smtp_net_write(tail->wire->fd, &part, 1, deadline_ns, &now) != SMTP_OK) {
+            return NULL;
+        }
+        tail->octets += now;
+        len -= now;
+    }
+    tail->sent = shutdown(tail->wire->fd, SHUT_WR) == 0;
+    return NULL;
+}
+
+static void flood_and_end(const char *ending, size_t more_replies)
+{
+    struct smtp_server *server = started(NULL);
+    struct smtp_wire wire;
+    char octets[32];
+    pthread_t thread;
+    greeted(&wire, server);
+    size_t sent = flood(&wire, (size_t)256 << 20), whole = (sent + 5) / 6;
+    snprintf(octets, sizeof octets, "%s%s", "HELP\r\nNOOP\r\n" + sent % 12, ending);
+    whole += sent % 12 > 0 && sent % 12 <= 6; /* the NOOP after the HELP that was cut */
+    whole += sent % 12 == 0 ? 2 : 0;
+    struct tail tail = {&wire, octets, false};
+    expect_int(pthread_create(&thread, NULL, send_tail, &tail), 0);
+    for (size_t i = 0; i < whole; i++) {
+        expect_contains(smtp_wire_reply(&wire), i % 2 == 0 ? "214" : "250 ");
+    }
+    for (size_t i = 0; i < more_replies; i++) {
+        expect_contains(smtp_wire_reply(&wire), "221 ");
+    }
+    expect_true(smtp_wire_closed(&wire));
+    pthread_join(thread, NULL);
+    expect_true(tail.sent);
+    smtp_wire_close(&wire);
+    smtp_server_free(server);
+}
+
+/* RFC 5321 4.1.1.10: QUIT closes when its reply, and so each before it, has been sent. */
+TEST(server_pressure, a_quit_while_much_is_owed_loses_no_reply)
+{
+    flood_and_end("QUIT\r\n", 1);
+}
+
+TEST(server_pressure, the_end_of_what_a_peer_sends_loses_no_reply)
+{
+    flood_and_end("", 0);
 }
 
 TEST(server_pressure, a_peer_that_never_reads_is_cut_when_its_time_is_over)

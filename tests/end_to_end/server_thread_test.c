@@ -371,6 +371,47 @@ TEST(server_thread, stop_cuts_at_its_deadline_and_an_unfinished_message_is_not_c
     smtp_server_free(server);
 }
 
+TEST(server_thread, a_stop_with_all_the_patience_there_is_still_stops)
+{
+    struct smtp_server *server = started(NULL);
+    struct smtp_wire wire;
+    greeted(&wire, server);
+    smtp_server_stop(server, UINT64_MAX);
+    expect_contains(smtp_wire_reply(&wire), "421 ");
+    expect_int(smtp_server_session_count(server), 0);
+    smtp_wire_close(&wire);
+    smtp_server_free(server);
+}
+
+TEST(server_thread, stop_does_not_wait_for_a_peer_that_stays_after_quit)
+{
+    struct smtp_server *server = started(NULL);
+    struct smtp_wire wire;
+    struct timespec before, after;
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    greeted(&wire, server);
+    expect_contains(smtp_wire_ask(&wire, "QUIT"), "221 ");
+    smtp_server_stop(server, WAIT_MS);
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    int64_t elapsed_ms =
+        (int64_t)(after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000;
+    expect_true(elapsed_ms < 900); /* the peer alone would be given a second */
+    smtp_wire_close(&wire);
+    smtp_server_free(server);
+}
+
+/* The thread that was the loop once is a caller like any other afterwards. */
+TEST(server_thread, a_thread_that_ran_the_server_can_start_and_stop_it_later)
+{
+    struct smtp_server *server = make(NULL);
+    for (int round = 0; round < 20; round++) {
+        expect_int(smtp_server_run(server, stop_when_ready, server, NULL), SMTP_OK);
+        start(server);
+        smtp_server_stop(server, 1000);
+    }
+    smtp_server_free(server);
+}
+
 TEST(server_thread, a_less_patient_stop_brings_the_deadline_forward)
 {
     struct smtp_server *server = started(NULL);

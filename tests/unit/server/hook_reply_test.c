@@ -13,6 +13,8 @@ TEST(hook_reply, keeps_code_enhanced_code_and_text_and_tells_the_verdict)
     expect_str(reply.enhanced, "");
     expect_int(smtp_server_reply(&reply, 354, NULL, "Go"), SMTP_ACCEPT);
     expect_int(smtp_server_reply(&reply, 450, "4.7.1", "Later"), SMTP_REFUSE);
+    expect_int(smtp_server_reply(&reply, 399, NULL, "Go on"), SMTP_ACCEPT);
+    expect_int(smtp_server_reply(&reply, 400, NULL, "Not now"), SMTP_REFUSE);
 }
 
 /* A CR in the text would end the line and begin a reply of the text's own. */

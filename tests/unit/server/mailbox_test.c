@@ -5,6 +5,8 @@
 #include "tests/support/test.h"
 
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 
 #define LONG_MS 15000 /* must not pass: what is waited for comes */
 
@@ -153,6 +155,71 @@ TEST(mailbox, none_fails_as_soon_as_one_came)
     expect_int(smtp_mailbox_none(mailbox, &cursor, NULL, NULL, LONG_MS), SMTP_NOT_AS_EXPECTED);
     expect_int(cursor.number, 1);
     smtp_mailbox_free(mailbox);
+}
+
+#define SLEEPERS 4
+
+struct sleeper {
+    struct smtp_mailbox *mailbox;
+    atomic_uint *about_to_wait;
+    enum smtp_status status;
+};
+
+/* Passes over the first message; what comes next is waited for. */
+static bool is_second(const struct smtp_message *message, void *user)
+{
+    struct sleeper *sleeper = user;
+    if (smtp_message_number(message) == 2) {
+        return true;
+    }
+    atomic_fetch_add(sleeper->about_to_wait, 1);
+    return false;
+}
+
+static void *wait_for_second(void *user)
+{
+    struct sleeper *sleeper = user;
+    struct smtp_mailbox_cursor cursor = {0};
+    struct smtp_message *message = NULL;
+    sleeper->status =
+        smtp_mailbox_next(sleeper->mailbox, &cursor, is_second, sleeper, LONG_MS, &message);
+    smtp_message_release(message);
+    return NULL;
+}
+
+/* They must wake by the message: at their deadline they would find it as well. */
+static void expect_woken(size_t count)
+{
+    struct smtp_mailbox *mailbox = smtp_mailbox_new();
+    struct sleeper sleepers[SLEEPERS];
+    pthread_t threads[SLEEPERS];
+    atomic_uint about_to_wait = 0;
+    put(mailbox, "first");
+    for (size_t i = 0; i < count; i++) {
+        sleepers[i] = (struct sleeper){mailbox, &about_to_wait, SMTP_TIMED_OUT};
+        expect_int(pthread_create(&threads[i], NULL, wait_for_second, &sleepers[i]), 0);
+    }
+    while (atomic_load(&about_to_wait) < count) {
+        sched_yield();
+    }
+    uint64_t start_ns = smtp_clock_now_ns();
+    put(mailbox, "second");
+    for (size_t i = 0; i < count; i++) {
+        pthread_join(threads[i], NULL);
+        expect_int(sleepers[i].status, SMTP_OK);
+    }
+    expect_true(smtp_clock_now_ns() - start_ns < LONG_MS / 2 * SMTP_NS_PER_MS);
+    smtp_mailbox_free(mailbox);
+}
+
+TEST(mailbox, a_message_wakes_the_one_who_waits)
+{
+    expect_woken(1);
+}
+
+TEST(mailbox, one_message_wakes_all_who_wait)
+{
+    expect_woken(SLEEPERS);
 }
 
 #define PUTTERS 4

@@ -132,4 +132,15 @@ TEST(message, costs_at_most_150_octets_over_its_content)
     expect_true(malloc_usable_size(message) + sizeof(size_t) <= sizeof content + 150);
     smtp_message_release(message);
 }
+
+/* RFC 1870 6: a declared size is only a promise. */
+TEST(message, gives_back_the_room_that_its_content_did_not_need)
+{
+    struct smtp_message *message = make_message(1, 100000);
+    expect_true(smtp_message_append(&message, "short", 5));
+    smtp_message_finish(&message);
+    expect_true(malloc_usable_size(message) < 1000);
+    expect_str(smtp_message_content(message, NULL), "short");
+    smtp_message_release(message);
+}
 #endif

@@ -69,9 +69,15 @@ TEST(path, refuses_what_the_grammar_does_not_have)
         "<a@[IPv6:1::2::3]>",
         "<a@[IPv6:12345::]>",
         "<a@[IPv6:1:2:3:4:5:6:7:8:9]>",
+        "<a@[IPv6:1:2:3:4:5:6:7::8]>",
+        "<a@[IPv6:1:2:3:4:5::6:1.2.3.4]>",
         "<a@[]>",
         "<a@[tag:]>",
         "<a@[tag:a b]>",
+        "<a@[tag:a\\b]>",
+        "<a@[tag:a[b]>",
+        "<a@[tag-:a]>",
+        "<\"a\x7f\"@c>",
         "<<a@b>>",
         "<postmaster",
         "<\"a\\",
@@ -93,6 +99,25 @@ TEST(path, the_null_path_is_a_reverse_path_and_postmaster_a_forward_path_rfc5321
     expect_int(read_path("<pOstMaster>", SMTP_FORWARD_PATH, &rest), SMTP_PATH_OK);
     expect_int(read_path("<postmaster>", SMTP_REVERSE_PATH, &rest), SMTP_PATH_MALFORMED);
     expect_int(read_path("<postmasterx>", SMTP_FORWARD_PATH, &rest), SMTP_PATH_MALFORMED);
+}
+
+static enum smtp_path_fault read_within(size_t local_part, size_t domain, size_t path)
+{
+    struct smtp_server_limits limits = {
+        .local_part_octets = local_part, .domain_octets = domain, .path_octets = path};
+    struct smtp_span text = SMTP_SPAN("<ab@cd.ef>"), inside;
+    return smtp_path_read(&text, SMTP_FORWARD_PATH, &limits, &inside);
+}
+
+TEST(path, each_limit_is_kept_to_the_octet_rfc5321_4_5_3_1)
+{
+    expect_int(read_within(2, 5, 10), SMTP_PATH_OK);
+    expect_int(read_within(1, 5, 10), SMTP_PATH_LOCAL_PART_TOO_LONG);
+    expect_int(read_within(2, 4, 10), SMTP_PATH_DOMAIN_TOO_LONG);
+    expect_int(read_within(2, 5, 9), SMTP_PATH_TOO_LONG);
+    expect_true(smtp_is_domain_or_literal(SMTP_SPAN("cd.ef"), 5));
+    expect_true(!smtp_is_domain_or_literal(SMTP_SPAN("cd.ef"), 4));
+    expect_true(!smtp_is_domain_or_literal(SMTP_SPAN("cd.ef>"), 6));
 }
 
 TEST(path, stops_at_its_bracket)
