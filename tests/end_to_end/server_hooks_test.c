@@ -52,6 +52,59 @@ TEST(server_hooks, the_message_hooks_own_words_are_said_and_the_message_is_captu
     smtp_server_free(server);
 }
 
+static enum smtp_server_verdict on_data(void *user, const struct smtp_server_session_info *session,
+                                        struct smtp_server_reply *reply)
+{
+    (void)user;
+    (void)session;
+    return smtp_server_reply(reply, 451, "4.3.1", "data hook");
+}
+
+static enum smtp_server_verdict on_vrfy(void *user, const struct smtp_server_session_info *session,
+                                        const char *argument, struct smtp_server_reply *reply)
+{
+    (void)user;
+    (void)session;
+    return smtp_server_reply(reply, 250, "2.1.5", "vrfy hook: %s", argument);
+}
+
+static enum smtp_server_verdict on_expn(void *user, const struct smtp_server_session_info *session,
+                                        const char *argument, struct smtp_server_reply *reply)
+{
+    (void)user;
+    (void)session;
+    return smtp_server_reply(reply, 250, "2.1.5", "expn hook: %s", argument);
+}
+
+static enum smtp_server_verdict on_unknown(void *user,
+                                           const struct smtp_server_session_info *session,
+                                           const char *verb, const char *argument,
+                                           struct smtp_server_reply *reply)
+{
+    (void)user;
+    (void)session;
+    return smtp_server_reply(reply, 250, "2.0.0", "unknown hook: %s, %s", verb, argument);
+}
+
+TEST(server_hooks, each_command_asks_its_own_hook)
+{
+    struct smtp_server_options options;
+    struct smtp_wire wire;
+    smtp_server_options_init(&options);
+    options.hooks.data = on_data;
+    options.hooks.vrfy = on_vrfy;
+    options.hooks.expn = on_expn;
+    options.hooks.unknown = on_unknown;
+    struct smtp_server *server = started(&options);
+    open_transaction(&wire, server);
+    expect_str(smtp_wire_ask(&wire, "DATA"), "451 4.3.1 data hook");
+    expect_str(smtp_wire_ask(&wire, "VRFY ann"), "250 2.1.5 vrfy hook: ann");
+    expect_str(smtp_wire_ask(&wire, "EXPN staff"), "250 2.1.5 expn hook: staff");
+    expect_str(smtp_wire_ask(&wire, "XWHAT a b"), "250 2.0.0 unknown hook: XWHAT, a b");
+    smtp_wire_close(&wire);
+    smtp_server_free(server);
+}
+
 static void count_reset(void *user, const struct smtp_server_session_info *session)
 {
     atomic_uint *resets = user;

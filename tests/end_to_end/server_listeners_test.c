@@ -209,6 +209,21 @@ TEST(server_options, a_number_out_of_range_is_refused_with_option_range_and_valu
     expect_refused(&options, "limits.text_line_octets must be 0", "it is 2");
 }
 
+TEST(server_options, the_ends_of_each_range_are_taken)
+{
+    struct smtp_server_options options;
+    struct smtp_server *server = NULL;
+    smtp_server_options_init(&options);
+    options.workers = 64;
+    options.bare_line_end = SMTP_BARE_ACCEPT;
+    options.limits.local_part_octets = 65535;
+    options.limits.path_octets = 2;
+    options.limits.command_line_octets = 1048576;
+    options.limits.text_line_octets = 3; /* one octet and its CRLF */
+    expect_int(smtp_server_new(&server, &options, NULL), SMTP_OK);
+    smtp_server_free(server);
+}
+
 /* A CR or LF there would let the greeting say replies of its own. */
 TEST(server_options, names_that_would_break_a_reply_line_are_refused)
 {
@@ -223,6 +238,8 @@ TEST(server_options, names_that_would_break_a_reply_line_are_refused)
     options.hostname = NULL;
     options.greeting_text = "a\nb";
     expect_refused(&options, "greeting_text", "octet 2 of it is 10");
+    options.greeting_text = "caf\xc3\xa9"; /* RFC 5321 4.2: textstring is ASCII */
+    expect_refused(&options, "greeting_text", "octet 4 of it is 195");
 }
 
 TEST(server_options, addresses_that_cannot_be_are_refused_before_anything_is_bound)

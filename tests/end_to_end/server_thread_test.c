@@ -322,6 +322,23 @@ TEST(server_thread, no_sigpipe_is_raised_and_the_signal_mask_is_given_back)
     smtp_server_free(server);
 }
 
+TEST(server_thread, a_sigpipe_that_was_pending_before_run_is_left_to_the_program)
+{
+    struct smtp_server *server = make(NULL);
+    sigset_t pipe_only, pending;
+    sigemptyset(&pipe_only);
+    sigaddset(&pipe_only, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe_only, NULL);
+    raise(SIGPIPE);
+    expect_int(smtp_server_run(server, stop_when_ready, server, NULL), SMTP_OK);
+    sigpending(&pending);
+    expect_int(sigismember(&pending, SIGPIPE), 1);
+    signal(SIGPIPE, SIG_IGN); /* takes it away */
+    pthread_sigmask(SIG_UNBLOCK, &pipe_only, NULL);
+    signal(SIGPIPE, SIG_DFL);
+    smtp_server_free(server);
+}
+
 /* ---- what stop does to open sessions ---- */
 
 TEST(server_thread, stop_says_421_between_transactions_and_returns_long_before_its_deadline)
