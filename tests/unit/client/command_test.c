@@ -150,6 +150,9 @@ TEST(client_command, what_is_no_path_is_refused)
         "b\xC3\xB6@x",
         "bob@\xE5\x98\x8A.x",
         "bob@[IPv6:1:2:3:4:5:6:7]",
+        "bob@[IPv6:1:2:3:4::5:6:7:8]",
+        "bob@[1.2.3.4.5]",
+        "bob@[x-tag:a\\b]",
     };
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
         enum smtp_status status = build_path(paths[i], true);
@@ -173,6 +176,13 @@ TEST(client_command, the_limits_of_a_path_are_kept_to_the_octet)
     snprintf(path, sizeof(path), "%s@x", local);
     expect_int(build_path(path, true), SMTP_OK);
     snprintf(path, sizeof(path), "%sa@x", local);
+    expect_int(build_path(path, true), SMTP_BAD_ARGUMENT);
+
+    /* quotation marks and backslashes are octets of it */
+    fill(local, 'a', 60);
+    snprintf(path, sizeof(path), "%s a@x", local);
+    expect_int(build_path(path, true), SMTP_OK);
+    snprintf(path, sizeof(path), "%s aa@x", local);
     expect_int(build_path(path, true), SMTP_BAD_ARGUMENT);
 
     fill(local, 'b', 63);
@@ -234,6 +244,21 @@ TEST(client_command, helo_names_are_domains_or_literals)
     expect_int(build_helo(""), SMTP_BAD_ARGUMENT);
     expect_int(build_helo("127.0.0.1 "), SMTP_UNSAFE_ARGUMENT);
     expect_int(build_helo("a_b"), SMTP_BAD_ARGUMENT);
+}
+
+/* RFC 5321 4.5.3.1.2 */
+TEST(client_command, a_domain_has_255_octets_at_most)
+{
+    char label[80], domain[400];
+    fill(label, 'a', 63);
+    snprintf(domain, sizeof(domain), "%s.%s.%s.%s", label, label, label, label);
+    expect_int(strlen(domain), 255);
+    expect_int(build_helo(domain), SMTP_OK);
+    snprintf(domain, sizeof(domain), "%s.%s.%s.%.61s.a", label, label, label, label);
+    expect_int(strlen(domain), 255);
+    expect_int(build_helo(domain), SMTP_OK);
+    snprintf(domain, sizeof(domain), "%s.%s.%s.%.61s.aa", label, label, label, label);
+    expect_int(build_helo(domain), SMTP_BAD_ARGUMENT);
 }
 
 TEST(client_command, free_text_is_one_line)
