@@ -54,7 +54,7 @@ enum smtp_status smtp_client_report_result(struct smtp_client *client,
 
 /* ---- envelope.c ---- */
 /** Reads the header section of source, fills in the envelope, and leaves in source the message
- * without Bcc. header: takes the header section; both live until the source is of no more use. */
+ *  without Bcc. header: takes the header section; both live until the source is of no more use. */
 enum smtp_status smtp_client_envelope_read(struct smtp_client_header_envelope *out,
                                            struct smtp_client_source *source,
                                            struct smtp_buffer *header, struct smtp_error *error)

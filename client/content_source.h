@@ -22,7 +22,7 @@ enum smtp_status smtp_client_source_check(const struct smtp_client_source *sourc
                                           struct smtp_error *error) SMTP_MUST_CHECK;
 
 /** Finds the facts out where that needs no second source: memory, and files that can be read again.
- * What cannot is unknown. The source stands where it stood. SMTP_BAD_ARGUMENT, SMTP_SOURCE_FAILED.
+ *  What cannot is unknown. The source stands where it stood. SMTP_BAD_ARGUMENT, SMTP_SOURCE_FAILED.
  */
 enum smtp_status smtp_client_source_measure(struct smtp_client_source *source,
                                             struct smtp_error *error) SMTP_MUST_CHECK;

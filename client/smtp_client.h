@@ -1,15 +1,15 @@
-/* smtp_client.h - the sending half of SMTP (RFC 5321): one connection, blocking calls with deadlines.
+/* smtp_client.h - the sending half of SMTP (RFC 5321): one connection, blocking calls, deadlines.
  *
  * Contract
- *   Ownership  Arguments are borrowed for the call. Replies and results belong to the client and live
- *              until its next call or smtp_client_free.
+ *   Ownership  Arguments are borrowed for the call. Replies and results belong to the client and
+ *              live until its next call or smtp_client_free.
  *   Threads    A client belongs to one thread at a time. Different clients are independent. Nothing
  *              global is touched; SIGPIPE is never raised.
  *   Errors     Every call returns a status (smtp_status.h); smtp_client_error says it in a line. A
- *              refusal is SMTP_REFUSED_TRANSIENT (4yz) or SMTP_REFUSED_PERMANENT (5yz), with the whole
- *              reply in smtp_client_reply; the connection stays usable.
- *   Safety     No CR, LF, NUL or other control octet in any argument reaches the wire: the call fails with
- *              SMTP_UNSAFE_ARGUMENT before an octet is sent.
+ *              refusal is SMTP_REFUSED_TRANSIENT (4yz) or SMTP_REFUSED_PERMANENT (5yz), with the
+ *              whole reply in smtp_client_reply; the connection stays usable.
+ *   Safety     No CR, LF, NUL or other control octet in any argument reaches the wire: the call
+ *              fails with SMTP_UNSAFE_ARGUMENT before an octet is sent.
  *
  * Example: the article's client
  *     struct smtp_client *client;
@@ -19,8 +19,9 @@
  *     const char *to[] = {"bob@example.com"};
  *     struct smtp_envelope envelope = {.reverse_path = "ann@example.com", .forward_paths = to,
  *                                      .forward_path_count = 1};
+ *     struct smtp_content content = smtp_content_text("Subject: hi\n\nHello\n");
  *     if (smtp_client_connect(client, "localhost", 1025) != SMTP_OK ||
- *         smtp_client_send(client, &envelope, smtp_content_text("Subject: hi\n\nHello\n"), NULL) != SMTP_OK ||
+ *         smtp_client_send(client, &envelope, content, NULL) != SMTP_OK ||
  *         smtp_client_quit(client) != SMTP_OK) {
  *         fprintf(stderr, "%s\n", smtp_client_error(client)->message);
  *     }
@@ -107,8 +108,8 @@ struct smtp_envelope {
     const char *reverse_path; /* NULL or "": the null reverse-path <> */
     const char *const *forward_paths;
     size_t forward_path_count; /* at least 1 */
-    /** Further parameters, "KEYWORD=value KEYWORD", RFC 5321 4.1.2 grammar; NULL: none. Sent only after
-     *  EHLO. SIZE and BODY are added by the client itself and refused here. */
+    /** Further parameters, "KEYWORD=value KEYWORD", RFC 5321 4.1.2 grammar; NULL: none. Sent only
+     *  after EHLO. SIZE and BODY are added by the client itself and refused here. */
     const char *mail_parameters;
     const char *const *rcpt_parameters; /* one a recipient, entries may be NULL; NULL: none */
 };
@@ -116,9 +117,9 @@ struct smtp_envelope {
 /** Reads up to capacity octets of content into bytes: how many, 0 at the end, -1 on failure. */
 typedef ssize_t smtp_content_read(void *user, char *bytes, size_t capacity);
 
-/** Where a message's content comes from. Plain data, made by the functions below; what it points to is
- *  borrowed for the call. Bare CR and bare LF become CRLF on the way, dots are stuffed, a missing last
- *  CRLF is added (RFC 5321 4.5.2); nothing else is changed. */
+/** Where a message's content comes from. Plain data, made by the functions below; what it points to
+ *  is borrowed for the call. Bare CR and bare LF become CRLF on the way, dots are stuffed, a
+ *  missing last CRLF is added (RFC 5321 4.5.2); nothing else is changed. */
 struct smtp_content {
     enum { SMTP_CONTENT_MEMORY, SMTP_CONTENT_FILE, SMTP_CONTENT_FD, SMTP_CONTENT_CALLBACK } kind;
     union {
@@ -155,7 +156,7 @@ struct smtp_client_timeouts {
 };
 
 enum smtp_client_log_kind {
-    SMTP_CLIENT_LOG_COMMAND, /* one command line, without its CRLF; secrets masked */
+    SMTP_CLIENT_LOG_COMMAND, /* one command line, without its CRLF */
     SMTP_CLIENT_LOG_REPLY,   /* one reply line, without its CRLF */
     SMTP_CLIENT_LOG_CONTENT, /* octets of content as sent */
     SMTP_CLIENT_LOG_NOTE,    /* connected, closed and the like */
@@ -165,8 +166,8 @@ typedef void smtp_client_log(void *user, enum smtp_client_log_kind kind, const c
                              size_t len);
 
 struct smtp_client_options {
-    /** The name for EHLO: a domain or an address literal. NULL: the literal of the socket's own address,
-     *  "[127.0.0.1]" (RFC 5321 4.1.4); nothing is looked up. */
+    /** The name for EHLO: a domain or an address literal. NULL: the literal of the socket's own
+     *  address, "[127.0.0.1]" (RFC 5321 4.1.4); nothing is looked up. */
     const char *helo_name;
     const char *source_address; /* numeric local address to connect from; NULL: any */
     bool pipelining;            /* true: use PIPELINING where it is offered (RFC 2920) */
@@ -185,11 +186,11 @@ enum smtp_status smtp_client_new(struct smtp_client **out,
                                  const struct smtp_client_options *options) SMTP_MUST_CHECK;
 
 /** Connects and reads the greeting. host: a name, an address, "host:port", "[IPv6]:port", or
- *  "unix:PATH"; port 0: the one in host, else SMTP_PORT. Each address the name has is tried in turn.
- *  A connection that is still open is closed first, and all that was known of it forgotten.
+ *  "unix:PATH"; port 0: the one in host, else SMTP_PORT. Each address the name has is tried in
+ *  turn. A connection that is still open is closed first, and all that was known of it forgotten.
  *  @return SMTP_OK; SMTP_RESOLVE_FAILED, SMTP_CONNECT_FAILED (the message says host, port and the
- *          reason), SMTP_TIMED_OUT, SMTP_CLOSED, SMTP_PROTOCOL_VIOLATION; SMTP_REFUSED_* for a greeting
- *          other than 220: QUIT is said and the connection closed. */
+ *          reason), SMTP_TIMED_OUT, SMTP_CLOSED, SMTP_PROTOCOL_VIOLATION; SMTP_REFUSED_* for a
+ *          greeting other than 220: QUIT is said and the connection closed. */
 enum smtp_status smtp_client_connect(struct smtp_client *client, const char *host, uint16_t port)
     SMTP_MUST_CHECK;
 
@@ -225,21 +226,23 @@ enum smtp_status smtp_client_command(struct smtp_client *client, const char *lin
 
 /* ---- whole messages ---- */
 
-/** One message to all its recipients, in one transaction: hello where nobody said it, MAIL, RCPT each,
- *  DATA (in one write where PIPELINING is offered), the content, streamed. Every way out leaves the
- *  session ready for the next message (RSET where needed) or closed.
+/** One message to all its recipients, in one transaction: hello where nobody said it, MAIL, RCPT
+ *  each, DATA (in one write where PIPELINING is offered), the content, streamed. Every way out
+ *  leaves the session ready for the next message (RSET where needed) or closed.
  *  @param result  NULL, or set to the result, which lives until the client's next call.
- *  @return SMTP_OK: accepted for every recipient. SMTP_PARTLY_REFUSED: for some. SMTP_REFUSED_*: for
- *          none (any refusal is for good only if all are). SMTP_UNSUPPORTED: 8-bit content and no
- *          8BITMIME. SMTP_DELIVERY_UNKNOWN: the connection ended after the final dot. SMTP_SOURCE_FAILED:
- *          the connection is closed, so that no half message can count. */
+ *  @return SMTP_OK: accepted for every recipient. SMTP_PARTLY_REFUSED: for some. SMTP_REFUSED_*:
+ *          for none (_PERMANENT only if all are). SMTP_UNSUPPORTED: the server does not offer what
+ *          the message needs: 8BITMIME for 8-bit content, a SIZE that it fits, the extension of a
+ *          parameter. SMTP_DELIVERY_UNKNOWN: the connection ended after the final dot.
+ *          SMTP_SOURCE_FAILED: the connection is closed, so that no half message can count. */
 enum smtp_status smtp_client_send(struct smtp_client *client, const struct smtp_envelope *envelope,
                                   struct smtp_content content,
                                   const struct smtp_send_result **result) SMTP_MUST_CHECK;
 
-/** The same with the envelope from the message's own header: reverse-path from Sender, else the first
- *  address of From; forward-paths from To, Cc and Bcc; from their Resent- forms where there is one
- *  Resent- block (two are SMTP_BAD_ARGUMENT). Bcc and Resent-Bcc are left out of what is sent. */
+/** The same with the envelope from the message's own header: reverse-path from Sender, else the
+ *  first address of From; forward-paths from To, Cc and Bcc; from their Resent- forms where there
+ *  is one Resent- block (two are SMTP_BAD_ARGUMENT). Bcc and Resent-Bcc are left out of what is
+ *  sent. */
 enum smtp_status smtp_client_send_message(struct smtp_client *client, struct smtp_content message,
                                           const struct smtp_send_result **result) SMTP_MUST_CHECK;
 

@@ -1,4 +1,4 @@
-/* address.h - where to listen and where to connect, as people write it. No name is looked up here. */
+/* address.h - where to listen and where to connect, as people write it. Looks no name up. */
 #ifndef SMTP_COMMON_ADDRESS_H
 #define SMTP_COMMON_ADDRESS_H
 

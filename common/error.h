@@ -5,8 +5,8 @@
 #include "common/smtp_status.h"
 
 /** Fills in *error (NULL: nothing) and returns status, so that a failure is one line:
- *  `return smtp_error_set(error, SMTP_LISTEN_FAILED, errno, "...", ...)`. A message that is too long
- *  is cut. */
+ *  `return smtp_error_set(error, SMTP_LISTEN_FAILED, errno, "...", ...)`. A message that is too
+ *  long is cut. */
 enum smtp_status smtp_error_set(struct smtp_error *error, enum smtp_status status, int sys_errno,
                                 const char *format, ...) SMTP_PRINTF(4, 5);
 

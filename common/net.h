@@ -10,8 +10,8 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-/** A listening, non-blocking socket in *fd. SO_REUSEADDR, never SO_REUSEPORT. A Unix socket's path that
- *  nobody listens on any more is taken over. SMTP_LISTEN_FAILED says address and reason. */
+/** A listening, non-blocking socket in *fd. SO_REUSEADDR, never SO_REUSEPORT. A Unix socket's path
+ *  that nobody listens on any more is taken over. SMTP_LISTEN_FAILED says address and reason. */
 enum smtp_status smtp_net_listen(const struct smtp_address *address, int *fd,
                                  struct smtp_error *error) SMTP_MUST_CHECK;
 
@@ -19,8 +19,8 @@ enum smtp_status smtp_net_listen(const struct smtp_address *address, int *fd,
  *  ECONNABORTED and EINTR are taken care of. */
 int smtp_net_accept(int listener);
 
-/** Connects before the deadline: resolves the host (getaddrinfo) and tries each address in turn, each
- *  with a fair share of the time left. source: a numeric local address to bind, or NULL.
+/** Connects before the deadline: resolves the host (getaddrinfo) and tries each address in turn,
+ *  each with a fair share of the time left. source: a numeric local address to bind, or NULL.
  *  SMTP_RESOLVE_FAILED, SMTP_CONNECT_FAILED (host, port and the last reason), SMTP_TIMED_OUT. */
 enum smtp_status smtp_net_connect(const struct smtp_address *address, const char *source,
                                   uint64_t deadline_ns, int *fd, struct smtp_error *error)

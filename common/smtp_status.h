@@ -1,7 +1,8 @@
 /* smtp_status.h - how every function of the three libraries tells what came of a call.
  *
- * A function that can fail returns `enum smtp_status`. SMTP_OK is 0. What else came of it is said in a
- * `struct smtp_error` where the function has one: in storage of the caller's, with no allocation.
+ * A function that can fail returns `enum smtp_status`. SMTP_OK is 0. What else came of it is said
+ * in a `struct smtp_error` where the function has one: in storage of the caller's, with no
+ * allocation.
  * A refusal by the server is an answer, not a fault: SMTP_REFUSED_* comes with the whole reply.
  * Everything here is constant and may be used from any thread.
  */
@@ -23,7 +24,6 @@ extern "C" {
     X(RESOLVE_FAILED, "the host name has no address")                                              \
     X(CONNECT_FAILED, "no address of the host took the connection")                                \
     X(LISTEN_FAILED, "the address cannot be listened on")                                          \
-    X(TLS_FAILED, "TLS could not be agreed or verified")                                           \
     X(TIMED_OUT, "the deadline passed first")                                                      \
     X(CLOSED, "the peer closed the connection")                                                    \
     X(PROTOCOL_VIOLATION, "the peer broke the protocol")                                           \

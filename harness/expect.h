@@ -9,8 +9,8 @@
 struct smtp_harness_expectation;
 
 /** Takes the notation apart (NULL or "": any message). SMTP_OK, SMTP_NO_MEMORY, or
- * SMTP_BAD_ARGUMENT with lines in *why: what is wrong, the notation with a caret under the place,
- * what would be right. */
+ *  SMTP_BAD_ARGUMENT with lines in *why: what is wrong, the notation with a caret under the place,
+ *  what would be right. */
 enum smtp_status smtp_harness_expectation_parse(const char *notation,
                                                 struct smtp_harness_expectation **out,
                                                 struct smtp_harness_lines *why) SMTP_MUST_CHECK;
@@ -27,7 +27,7 @@ size_t smtp_harness_expectation_held(const struct smtp_harness_expectation *expe
                                      const struct smtp_harness_message *message);
 
 /** Whether so many matching messages are what `count` asks for (at least one where it asks
- * nothing); and whether, with more to come, they can still be. */
+ *  nothing); and whether, with more to come, they can still be. */
 bool smtp_harness_expectation_count_holds(const struct smtp_harness_expectation *expectation,
                                           uint64_t matched);
 bool smtp_harness_expectation_count_can_hold(const struct smtp_harness_expectation *expectation,

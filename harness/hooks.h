@@ -12,7 +12,7 @@ struct smtp_harness_hooks {
 };
 
 /** Takes the caller's table out of *table and puts the harness's there. A hook the caller has not
- * is not in the new table either, because leaving one out has a meaning; but for log. */
+ *  is not in the new table either, because leaving one out has a meaning; but for log. */
 void smtp_harness_hooks_wrap(struct smtp_harness_hooks *hooks, struct smtp_server_hooks *table);
 
 #endif

@@ -17,10 +17,10 @@ void smtp_harness_lines_add(struct smtp_harness_lines *lines, struct smtp_span t
 void smtp_harness_lines_print(struct smtp_harness_lines *lines, const char *format, ...)
     SMTP_PRINTF(2, 3);
 /** One line of a dialogue: printable ASCII as it is, a backslash doubled, CR and LF as \r and \n,
- * every other octet, and a space at the very end, as \xNN: exact, and safe on a terminal. */
+ *  every other octet, and a space at the very end, as \xNN: exact, and safe on a terminal. */
 void smtp_harness_lines_escape(struct smtp_harness_lines *lines, struct smtp_span text);
 /** For people: at most max octets and then "...", UTF-8 as it is, control octets escaped, a double
- * quote before and behind. */
+ *  quote before and behind. */
 void smtp_harness_lines_quote(struct smtp_harness_lines *lines, struct smtp_span text, size_t max);
 /** The text, NUL-terminated, to be freed by the caller; the lines are empty again. NULL: no memory.
  */

@@ -7,7 +7,7 @@
 #include "harness/smtp_harness.h"
 
 /** A view that takes over the caller's reference; nothing is parsed before something of its header
- * or parts is asked for. NULL: out of memory, the reference stays the caller's. */
+ *  or parts is asked for. NULL: out of memory, the reference stays the caller's. */
 struct smtp_harness_message *smtp_harness_message_new(struct smtp_message *captured);
 /** Frees the view and gives the reference back. NULL: nothing. */
 void smtp_harness_message_free(struct smtp_harness_message *message);

@@ -89,7 +89,7 @@ const struct smtp_harness_message *smtp_harness_wait(struct smtp_harness *harnes
 enum smtp_status smtp_harness_wait_count(struct smtp_harness *harness, size_t count)
     SMTP_MUST_CHECK;
 /** Asserts on all messages the mailbox holds and, until wait_ms is over, those to come: at least
- * one (or as many as `count` says) must match. Returns as soon as that is so, or can no longer be;
+ *  one (or as many as `count` says) must match. Returns as soon as that is so, or can no longer be;
  *  smtp_harness_expect_none is the way to say that nothing more comes.
  *  SMTP_OK, SMTP_NOT_AS_EXPECTED, SMTP_BAD_ARGUMENT. */
 enum smtp_status smtp_harness_expect(struct smtp_harness *harness, const char *expectation)
@@ -111,7 +111,7 @@ const char *smtp_harness_header(const struct smtp_harness_message *message, cons
 const char *smtp_harness_header_at(const struct smtp_harness_message *message, const char *name,
                                    size_t i);
 /** The first text/plain or text/html part that is no attachment, as UTF-8, lines parted by LF;
- * NULL: none. Octets that are not in their charset are taken for ISO 8859-1. */
+ *  NULL: none. Octets that are not in their charset are taken for ISO 8859-1. */
 const char *smtp_harness_text(const struct smtp_harness_message *message);
 const char *smtp_harness_html(const struct smtp_harness_message *message);
 

@@ -15,7 +15,7 @@ struct smtp_harness_transcripts *smtp_harness_transcripts_new(void);
 void smtp_harness_transcripts_free(struct smtp_harness_transcripts *transcripts);
 
 /** Keeps one entry of the log. Secrets are masked here, before they are kept: what follows AUTH and
- * its mechanism, and every line that answers 334 (RFC 4954). Any thread. */
+ *  its mechanism, and every line that answers 334 (RFC 4954). Any thread. */
 void smtp_harness_transcripts_log(struct smtp_harness_transcripts *transcripts,
                                   uint64_t session_number,
                                   const struct smtp_server_log_entry *entry);
@@ -52,7 +52,7 @@ bool smtp_harness_transcript_next(const struct smtp_harness_transcript *transcri
                                   struct smtp_harness_transcript_line *line);
 
 /** The session as a dialogue: "C: " and "S: " lines, "C| " for content without its CRLF, "# " for
- * the rest; NUL-terminated, to be freed by the caller. NULL: out of memory. */
+ *  the rest; NUL-terminated, to be freed by the caller. NULL: out of memory. */
 char *smtp_harness_transcript_text(const struct smtp_harness_transcript *transcript);
 
 #endif

@@ -1,15 +1,16 @@
 /* heap.c - see heap.h.
- * Knows: glibc lets the heap of a thread other than the first grow page by page, with an mprotect and a
- * fault each: a sixth of what a kept message costs. A large block that is taken and given back at once
- * leaves its room to the heap, and one call fills all its pages. With another allocator this is an idle
- * malloc every hundred messages. Does not know: messages. */
+ * Knows: glibc lets the heap of a thread other than the first grow page by page, with an mprotect
+ * and a fault each: a sixth of what a kept message costs. A large block that is taken and given
+ * back at once leaves its room to the heap, and one call fills all its pages. With another
+ * allocator this is an idle malloc every hundred messages. Does not know: messages. */
 #include "server/heap.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
-/* Below the 128 KiB from where malloc maps a block by itself, and free gives the heap's end back. */
+/* Below the 128 KiB from where malloc maps a block by itself, and free gives the heap's end
+ * back. */
 #define ROOM_OCTETS ((size_t)100 * 1024)
 #define PAGE_OCTETS 4096u   /* where pages are larger, madvise refuses and nothing is filled */
 #define MESSAGE_OCTETS 160u /* a message's header, envelope and place in the heap */

@@ -36,7 +36,7 @@ struct smtp_server_loop {
 };
 
 /** Large enough that one read takes what a fast peer has sent; one a loop, so that an idle
- * connection needs none. */
+ *  connection needs none. */
 #define SMTP_SERVER_READ_SIZE 262144
 
 enum smtp_status smtp_server_loop_init(struct smtp_server_loop *loop, struct smtp_server *server,

@@ -1,5 +1,6 @@
-/* message.h - how a captured message lies in memory: one block, header, envelope and content, so that
- * one allocation and one free serve it. Written by the session while it comes in; constant after. */
+/* message.h - how a captured message lies in memory: one block, header, envelope and content, so
+ * that one allocation and one free serve it. Written by the session while it comes in; constant
+ * after. */
 #ifndef SMTP_SERVER_MESSAGE_H
 #define SMTP_SERVER_MESSAGE_H
 
@@ -23,12 +24,13 @@ struct smtp_message_origin {
     const char *protocol;
 };
 
-/** A message with the envelope copied in and room for content_capacity octets of content. One reference.
- *  NULL: out of memory. */
+/** A message with the envelope copied in and room for content_capacity octets of content. One
+ *  reference. NULL: out of memory. */
 struct smtp_message *smtp_message_new(const struct smtp_message_envelope *envelope,
                                       const struct smtp_message_origin *origin,
                                       size_t content_capacity);
-/** Appends content; may move the message (*message changes). False: out of memory, nothing changed. */
+/** Appends content; may move the message (*message changes). False: out of memory, nothing
+ *  changed. */
 bool smtp_message_append(struct smtp_message **message, const char *bytes, size_t len);
 /** No more content: gives back what room is left over. May move the message. */
 void smtp_message_finish(struct smtp_message **message);

@@ -12,8 +12,8 @@
 #define CODE_MAX 599
 #define CODE_LOCAL_ERROR 451 /* RFC 5321 4.2.3: what a hook's mistake is answered with */
 
-/* One to three digits without leading zeros (RFC 3463 2); returns what follows them, NULL when there
- * are none or more. */
+/* One to three digits without leading zeros (RFC 3463 2); returns what follows them, NULL when
+ * there are none or more. */
 static const char *after_number(const char *at)
 {
     size_t digits = 0;

@@ -16,7 +16,7 @@ struct smtp_server_settings {
 };
 
 /** options NULL: the defaults. SMTP_BAD_ARGUMENT names the option, its range and what came. On
- * failure nothing is to be cleared. */
+ *  failure nothing is to be cleared. */
 enum smtp_status smtp_server_settings_init(struct smtp_server_settings *settings,
                                            const struct smtp_server_options *options,
                                            struct smtp_error *error) SMTP_MUST_CHECK;

@@ -2,8 +2,8 @@
  *
  * Contract
  *   Ownership  A message is immutable and counted: every call that hands one out gives the caller a
- *              reference, to be given back with smtp_message_release. Strings and octets of a message
- *              live as long as the reference. The mailbox belongs to its server.
+ *              reference, to be given back with smtp_message_release. Strings and octets of a
+ *              message live as long as the reference. The mailbox belongs to its server.
  *   Threads    Every function here may be called from any thread at any time.
  *   Errors     See smtp_status.h.
  *
@@ -55,7 +55,8 @@ const char *smtp_message_reverse_path(const struct smtp_message *message);
 /** The parameters of MAIL as given, like "BODY=8BITMIME SIZE=100"; "" for none. */
 const char *smtp_message_mail_parameters(const struct smtp_message *message);
 size_t smtp_message_recipient_count(const struct smtp_message *message);
-/** The forward-path of accepted recipient i (0-based, in order) without its brackets; NULL beyond. */
+/** The forward-path of accepted recipient i (0-based, in order) without its brackets; NULL
+ *  beyond. */
 const char *smtp_message_forward_path(const struct smtp_message *message, size_t i);
 /** The parameters of its RCPT as given; "" for none, NULL beyond. */
 const char *smtp_message_rcpt_parameters(const struct smtp_message *message, size_t i);
@@ -89,8 +90,8 @@ struct smtp_message *smtp_mailbox_get(const struct smtp_mailbox *mailbox, uint64
 enum smtp_status smtp_mailbox_wait(struct smtp_mailbox *mailbox, size_t count, uint64_t timeout_ms)
     SMTP_MUST_CHECK;
 
-/** Waits for the next message after the cursor that the predicate (NULL: any) says yes to. The cursor
- *  moves past every message that was looked at, so each is looked at once.
+/** Waits for the next message after the cursor that the predicate (NULL: any) says yes to. The
+ *  cursor moves past every message that was looked at, so each is looked at once.
  *  @param out  the message, with a reference for the caller; NULL unless SMTP_OK.
  *  @return SMTP_OK or SMTP_TIMED_OUT. */
 enum smtp_status smtp_mailbox_next(struct smtp_mailbox *mailbox, struct smtp_mailbox_cursor *cursor,

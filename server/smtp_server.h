@@ -5,8 +5,8 @@
  *   Ownership  Options and hook tables are copied by smtp_server_new, strings included; the `user`
  *              pointers stay the caller's. What a hook is given is borrowed until it returns.
  *   Threads    smtp_server_new, _start, _run, _stop, _free and the readers may be called from any
- *              thread; _start, _run and _free by one at a time. Hooks run on the loop's thread that the
- *              session belongs to; with workers > 1, hooks of different sessions run at once.
+ *              thread; _start, _run and _free by one at a time. Hooks run on the loop's thread that
+ *              the session belongs to; with workers > 1, hooks of different sessions run at once.
  *              Nothing global is touched: no signal handler, no atexit; SIGPIPE is never raised.
  *   Errors     See smtp_status.h. No function prints or exits.
  *
@@ -55,10 +55,10 @@ struct smtp_server_reply {
     char text[400];    /* lines are parted by '\n' */
 };
 
-/** Fills *reply in: a code from 200 to 599, an enhanced status code (RFC 3463) or NULL, a text. Returns
- *  SMTP_ACCEPT for a 2yz or 3yz code and SMTP_REFUSE for any other, so that a hook can end with
- *  `return smtp_server_reply(reply, 550, "5.1.1", "No such user");`. CR and other control octets in
- *  the text become '?'. */
+/** Fills *reply in: a code from 200 to 599, an enhanced status code (RFC 3463) or NULL, a text.
+ *  Returns SMTP_ACCEPT for a 2yz or 3yz code and SMTP_REFUSE for any other, so that a hook can end
+ *  with `return smtp_server_reply(reply, 550, "5.1.1", "No such user");`. CR and other control
+ *  octets in the text become '?'. */
 enum smtp_server_verdict smtp_server_reply(struct smtp_server_reply *reply, int code,
                                            const char *enhanced, const char *format, ...)
     SMTP_PRINTF(4, 5);
@@ -89,8 +89,8 @@ struct smtp_server_log_entry {
 };
 
 /** Each hook: `user` as given in the table; the session; what the stage is about; the reply it may
- *  fill in. Without the hook: accept, but for vrfy (252), expn (502) and unknown (500). Where a hook
- *  accepts, an empty *reply means the library's own text. */
+ *  fill in. Without the hook: accept, but for vrfy (252), expn (502) and unknown (500). Where a
+ *  hook accepts, an empty *reply means the library's own text. */
 struct smtp_server_hooks {
     void *user;
     /** A connection, before the greeting. SMTP_REFUSE greets with the reply (554 where none was
@@ -112,8 +112,8 @@ struct smtp_server_hooks {
     /** DATA, before 354. */
     enum smtp_server_verdict (*data)(void *user, const struct smtp_server_session_info *session,
                                      struct smtp_server_reply *reply);
-    /** A whole message, before it is captured and answered. The message has no number yet. Retain it to
-     *  keep it. SMTP_REFUSE: it is not captured. */
+    /** A whole message, before it is captured and answered. The message has no number yet. Retain
+     *  it to keep it. SMTP_REFUSE: it is not captured. */
     enum smtp_server_verdict (*message)(void *user, const struct smtp_server_session_info *session,
                                         struct smtp_message *message,
                                         struct smtp_server_reply *reply);
@@ -145,12 +145,12 @@ enum smtp_server_bare_line_end {
     SMTP_BARE_ACCEPT,           /* keep the octets as they are */
 };
 
-/** Limits. 0 means "no limit" but for the four of the addresses. */
+/** Limits. 0 means no limit, but for the first four, which cannot be 0. */
 struct smtp_server_limits {
     size_t local_part_octets;    /* 64, RFC 5321 4.5.3.1.1 */
     size_t domain_octets;        /* 255, 4.5.3.1.2 */
     size_t path_octets;          /* 256 with its brackets, 4.5.3.1.3 */
-    size_t command_line_octets;  /* 512 with CRLF, 4.5.3.1.4; extensions add theirs */
+    size_t command_line_octets;  /* 512 with CRLF, 4.5.3.1.4; at least 64 */
     size_t text_line_octets;     /* 1000 with CRLF, without the stuffed dot, 4.5.3.1.6 */
     size_t recipients;           /* 100 a transaction, 4.5.3.1.8; beyond it 452 */
     uint64_t message_octets;     /* 33554432 (32 MiB); offered with SIZE, RFC 1870 */
@@ -173,8 +173,8 @@ struct smtp_server_keywords {
 };
 
 struct smtp_server_options {
-    /** Where to listen: "127.0.0.1:0", "[::1]:2525", "localhost:0", "unix:/path"; several at once. Numeric
-     *  addresses only: no name is ever looked up. NULL: "127.0.0.1:0". Port 0: a free one. */
+    /** Where to listen: "127.0.0.1:0", "[::1]:2525", "localhost:0", "unix:/path"; several at once.
+     *  Numeric addresses only: no name is ever looked up. NULL: "127.0.0.1:0". Port 0: any free. */
     const char *const *listen;
     size_t listen_count;
     /** The name in the greeting and the EHLO reply. NULL: "harness.test". */
@@ -218,11 +218,12 @@ enum smtp_status smtp_server_run(struct smtp_server *server, void (*ready)(void 
  *  @param deadline_ms  milliseconds for open transactions; 0 cuts at once. */
 void smtp_server_stop(struct smtp_server *server, uint64_t deadline_ms);
 
-/** Asks for the same and returns at once: async-signal-safe. Transactions have 1 s to end. The threads
- *  are joined by smtp_server_stop or smtp_server_free; smtp_server_run returns by itself. */
+/** Asks for the same and returns at once: async-signal-safe. Transactions have 1 s to end. The
+ *  threads are joined by smtp_server_stop or smtp_server_free; smtp_server_run just returns. */
 void smtp_server_request_stop(struct smtp_server *server);
 
-/** Stops (cutting) and frees, mailbox included; messages that others hold stay good. NULL: nothing. */
+/** Stops (cutting) and frees, mailbox included; messages that others hold stay good. NULL:
+ *  nothing. */
 void smtp_server_free(struct smtp_server *server);
 
 /* ---- what it tells ---- */

@@ -28,8 +28,8 @@ struct smtp_client_command {
 };
 
 /** Appends the command's line with CRLF, or nothing. SMTP_UNSAFE_ARGUMENT where an argument holds a
- * control octet or would add to the command, SMTP_BAD_ARGUMENT, SMTP_LIMIT_EXCEEDED,
- * SMTP_NO_MEMORY. */
+ *  control octet or would add to the command, SMTP_BAD_ARGUMENT, SMTP_LIMIT_EXCEEDED,
+ *  SMTP_NO_MEMORY. */
 enum smtp_status smtp_client_command_append(struct smtp_buffer *out,
                                             const struct smtp_client_command *command,
                                             struct smtp_error *error) SMTP_MUST_CHECK;

@@ -20,11 +20,11 @@ struct smtp_client_encoder {
 void smtp_client_encoder_init(struct smtp_client_encoder *encoder);
 
 /** Encodes len octets into out, which has room for 2 * len, and returns how many it made. out NULL:
- * only measures. */
+ *  only measures. */
 size_t smtp_client_encoder_feed(struct smtp_client_encoder *encoder, const char *bytes, size_t len,
                                 char *out);
 /** The end of the content: adds a missing last CRLF and the final dot's line. out NULL: only
- * measures. */
+ *  measures. */
 size_t smtp_client_encoder_finish(struct smtp_client_encoder *encoder, char *out);
 
 #endif

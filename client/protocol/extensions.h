@@ -21,7 +21,7 @@ void smtp_client_extensions_forget(struct smtp_client_extensions *extensions);
 void smtp_client_extensions_clear(struct smtp_client_extensions *extensions); /* frees */
 
 /** Forgets all and takes the text of an EHLO reply: lines joined by '\n', the first is the server's
- * name. Lines that are no EHLO line are passed over. SMTP_NO_MEMORY leaves nothing offered. */
+ *  name. Lines that are no EHLO line are passed over. SMTP_NO_MEMORY leaves nothing offered. */
 enum smtp_status smtp_client_extensions_read(struct smtp_client_extensions *extensions,
                                              const char *text) SMTP_MUST_CHECK;
 

@@ -30,7 +30,7 @@ void smtp_client_reply_reader_clear(struct smtp_client_reply_reader *reader); /*
 void smtp_client_reply_reader_restart(struct smtp_client_reply_reader *reader);
 
 /** Takes octets up to the end of one reply: *used may be less than len. reader->complete tells that
- * one is there; the next call starts another. SMTP_PROTOCOL_VIOLATION, SMTP_LIMIT_EXCEEDED,
+ *  one is there; the next call starts another. SMTP_PROTOCOL_VIOLATION, SMTP_LIMIT_EXCEEDED,
  *  SMTP_NO_MEMORY: the reader is of no more use. */
 enum smtp_status smtp_client_reply_reader_feed(struct smtp_client_reply_reader *reader,
                                                const char *bytes, size_t len, size_t *used,

@@ -51,7 +51,7 @@ void smtp_client_session_open(struct smtp_client_session *session, uint64_t now_
                               uint64_t overall_deadline_ns);
 
 /** Queues a command; a REPLY event follows (for DATA: CONTENT_WANTED after 354, then a REPLY to the
- * dot). SMTP_BAD_STATE when the session ended or an operation is open; the failures of
+ *  dot). SMTP_BAD_STATE when the session ended or an operation is open; the failures of
  *  smtp_client_command_append: then nothing was queued. */
 enum smtp_status smtp_client_session_command(struct smtp_client_session *session,
                                              enum smtp_client_stage stage,
@@ -59,7 +59,7 @@ enum smtp_status smtp_client_session_command(struct smtp_client_session *session
                                              uint64_t now_ns) SMTP_MUST_CHECK;
 
 /** Queues a whole transaction, borrowed until TRANSACTION_DONE. All of it is checked before an
- * octet goes out. SMTP_UNSUPPORTED where the message does not fit what the server offers. */
+ *  octet goes out. SMTP_UNSUPPORTED where the message does not fit what the server offers. */
 enum smtp_status smtp_client_session_send(struct smtp_client_session *session,
                                           const struct smtp_envelope *envelope,
                                           const struct smtp_client_content_facts *facts,
@@ -73,7 +73,7 @@ const struct smtp_send_result *
 smtp_client_session_result(const struct smtp_client_session *session);
 
 /** Content, encoded on the way: at most SMTP_CLIENT_BLOCK_MAX octets, copied. On failure the
- * session has ended. */
+ *  session has ended. */
 #define SMTP_CLIENT_BLOCK_MAX 65536
 enum smtp_status smtp_client_session_content(struct smtp_client_session *session, const char *bytes,
                                              size_t len, uint64_t now_ns) SMTP_MUST_CHECK;

@@ -58,7 +58,8 @@ enum smtp_status smtp_client_session_expect_dot(struct smtp_client_session *sess
     SMTP_MUST_CHECK;
 
 /* ---- session_send.c ---- */
-/** SMTP_UNSUPPORTED for a parameter of an extension that was not offered. parameters: NULL for none. */
+/** SMTP_UNSUPPORTED for a parameter of an extension that was not offered. parameters: NULL for
+ *  none. */
 enum smtp_status smtp_client_session_check_offered(struct smtp_client_session *session,
                                                    const char *parameters) SMTP_MUST_CHECK;
 /** 354 came: content is wanted. */

@@ -36,7 +36,7 @@ enum smtp_status smtp_client_transaction_reply(struct smtp_client_transaction *t
                                                const struct smtp_reply *reply) SMTP_MUST_CHECK;
 
 /** It ends here for all that are not refused yet: by a reply (421, or one that came too early) or,
- * with reply NULL, without one. */
+ *  with reply NULL, without one. */
 enum smtp_status smtp_client_transaction_fail(struct smtp_client_transaction *transaction,
                                               enum smtp_client_stage stage, enum smtp_status status,
                                               const struct smtp_reply *reply) SMTP_MUST_CHECK;

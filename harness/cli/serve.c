@@ -95,7 +95,7 @@ static bool write_urls(const struct serve *serve, int fd)
 }
 
 /** Writes the file under another name in the same folder and then renames it, so that whoever sees
- * it sees all of it. */
+ *  it sees all of it. */
 static bool write_ready_file(const struct serve *serve)
 {
     char *temporary = NULL;

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 /** Writes printable ASCII as it is, CR LF and tab as \r \n \t, a backslash doubled, all else as
- * \xNN: the escapes of the dialogue notation. */
+ *  \xNN: the escapes of the dialogue notation. */
 void smtp_text_escape(FILE *out, const char *bytes, size_t len);
 
 /** One escaped octet into text of 5 octets; returns its length. */

@@ -21,7 +21,7 @@ struct smtp_peer_step {
 struct smtp_peer;
 
 /** Listens on a free port of 127.0.0.1 and plays the steps (borrowed until the peer is freed) on
- * the first connection. Everything ends within limit_ms. NULL: *error says why. */
+ *  the first connection. Everything ends within limit_ms. NULL: *error says why. */
 struct smtp_peer *smtp_peer_start(const struct smtp_peer_step *steps, size_t step_count,
                                   uint64_t limit_ms, struct smtp_error *error);
 /** "127.0.0.1:PORT". */

@@ -26,7 +26,7 @@ void smtp_wire_clear(struct smtp_wire *wire);
 enum smtp_status smtp_wire_say(struct smtp_wire *wire, const char *bytes, size_t len)
     SMTP_MUST_CHECK;
 /** Reads until what was heard since the last call holds `end`; *part is everything up to and with
- * it, borrowed until the next call. */
+ *  it, borrowed until the next call. */
 enum smtp_status smtp_wire_hear(struct smtp_wire *wire, const char *end, struct smtp_span *part)
     SMTP_MUST_CHECK;
 /** Reads one whole reply, of one line or many. */

@@ -88,8 +88,8 @@ static void take_after_cr(struct smtp_content_decoder *decoder, struct run *run)
     }
 }
 
-/* The common case by itself, for speed: lines that came whole, without a dot to be removed and without
- * anything bare. Stops before the first that is not so; the places deal with that. */
+/* The common case by itself, for speed: lines that came whole, without a dot to be removed and
+ * without anything bare. Stops before the first that is not so; the places deal with that. */
 static void take_plain_lines(struct smtp_content_decoder *decoder, struct run *run)
 {
     while (run->at < run->end && *run->at != '.') {

@@ -34,8 +34,8 @@ struct smtp_content_step {
 void smtp_content_decoder_init(struct smtp_content_decoder *decoder);
 
 /** Takes octets up to the next dot that is to be removed, the end mark, or the end of the input.
- * Call again while octets are left and it has not ended. Only CRLF.CRLF ends content; a bare CR or
- * LF is kept and noticed. Linear in the input, whatever it holds. */
+ *  Call again while octets are left and it has not ended. Only CRLF.CRLF ends content; a bare CR or
+ *  LF is kept and noticed. Linear in the input, whatever it holds. */
 struct smtp_content_step smtp_content_decode(struct smtp_content_decoder *decoder,
                                              const char *bytes, size_t len);
 

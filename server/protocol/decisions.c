@@ -22,7 +22,8 @@ struct decision {
 
 /* ---- connect ---- */
 
-/* "harness.test text": a greeting, and what HELO gets, begin with the server's name (RFC 5321 4.2). */
+/* "harness.test text": a greeting, and what HELO gets, begin with the server's name (RFC 5321
+ * 4.2). */
 static void say_named(struct smtp_server_session *session, int code, const char *text)
 {
     char line[SMTP_REPLY_LINE_MAX];

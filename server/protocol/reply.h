@@ -7,8 +7,8 @@
 #define SMTP_REPLY_LINE_MAX 512 /* with code and CRLF, RFC 5321 4.5.3.1.5 */
 
 /** Appends one reply of as many lines as the text has ('\n' parts them). enhanced: an enhanced
- * status code before each line's text, or NULL for none. Whatever the text holds, the reply stays
- * one reply: octets that are not printable ASCII become '?', and a line too long is cut. */
+ *  status code before each line's text, or NULL for none. Whatever the text holds, the reply stays
+ *  one reply: octets that are not printable ASCII become '?', and a line too long is cut. */
 enum smtp_status smtp_reply_append(struct smtp_buffer *out, int code, const char *enhanced,
                                    const char *text) SMTP_MUST_CHECK;
 

@@ -27,7 +27,7 @@ struct smtp_server_session_config {
     struct smtp_server_limits limits;
     struct smtp_server_keywords keywords;
     /** The stages the driver wants to be asked about, bits 1u << SMTP_SERVER_ASK_...; all others
-     * are accepted (or, for VRFY, EXPN and unknown verbs, answered) without an event. */
+     *  are accepted (or, for VRFY, EXPN and unknown verbs, answered) without an event. */
     unsigned asks;
     /** Told of everything said, NULL for none; called from inside receive and answer. */
     void (*log)(void *user, enum smtp_server_log_kind kind, struct smtp_span text);
@@ -96,7 +96,7 @@ void smtp_server_session_shut_down(struct smtp_server_session *session, uint64_t
 /** The session has ended: close when nothing is pending any more. */
 bool smtp_server_session_ended(const struct smtp_server_session *session);
 /** Whether receive would take octets: false while a question is open, too much is pending, or it
- * ended. */
+ *  ended. */
 bool smtp_server_session_wants_input(const struct smtp_server_session *session);
 
 /** For hooks: "" before HELO or EHLO. */

@@ -20,7 +20,7 @@ struct smtp_transaction {
 void smtp_transaction_init(struct smtp_transaction *transaction);
 
 /** Puts the reverse-path into a clear transaction. SMTP_OK, SMTP_LIMIT_EXCEEDED or SMTP_NO_MEMORY,
- * then nothing changed.
+ *  then nothing changed.
  */
 enum smtp_status smtp_transaction_set_reverse_path(struct smtp_transaction *transaction,
                                                    struct smtp_span path,

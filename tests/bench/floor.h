@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 /** Prints a free port of 127.0.0.1 and answers canned replies there until standard input, which
- * must be a pipe or a terminal, ends. Returns the exit status. */
+ *  must be a pipe or a terminal, ends. Returns the exit status. */
 int floor_sink(void);
 
 /** What a source is to send, and how. */
@@ -25,7 +25,7 @@ struct floor_load {
 #define FLOOR_SIZE_MAX 1048576  /* one message is built in memory */
 
 /** Sends it and prints one line: messages, seconds, messages a second. Returns the exit status: 1
- * when a connection or a reply failed. */
+ *  when a connection or a reply failed. */
 int floor_source(const struct floor_load *load);
 
 #endif

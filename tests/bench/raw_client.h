@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 /** Connects to 127.0.0.1, takes the greeting, says EHLO. The descriptor (non-blocking), or -1 with
- * the reason on standard error. */
+ *  the reason on standard error. */
 int raw_client_open(uint16_t port);
 
 /** Writes the octets and reads one whole reply. True: a 2yz or 3yz. */

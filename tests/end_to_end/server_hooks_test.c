@@ -1,5 +1,5 @@
-/* server_hooks_test.c - the hooks of a running server: which one is called when, on which thread, and
- * whose words reach the peer. */
+/* server_hooks_test.c - the hooks of a running server: which one is called when, on which thread,
+ * and whose words reach the peer. */
 #include "server/smtp_server.h"
 #include "tests/support/test.h"
 #include "tests/support/wire.h"

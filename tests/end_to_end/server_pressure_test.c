@@ -282,7 +282,8 @@ TEST(server_pressure, a_peer_that_reads_late_gets_every_reply)
     smtp_server_free(server);
 }
 
-/* What ends a flood: sent on a thread of its own, for the server takes it only when replies are read.
+/* What ends a flood: sent on a thread of its own, for the server takes it only when replies are
+ * read.
  */
 struct tail {
     const struct smtp_wire *wire;

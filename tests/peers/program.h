@@ -20,14 +20,14 @@ struct program {
 };
 
 /** Starts argv (NULL-terminated; argv[0] is looked up in PATH, and Postfix's libraries are found).
- * Its standard input is a pipe that stays open until program_stop. */
+ *  Its standard input is a pipe that stays open until program_stop. */
 void program_start(struct program *program, const char *const *argv);
 /** Starts argv with these octets as its standard input. */
 void program_start_with(struct program *program, const char *const *argv, const void *input,
                         size_t len);
 
 /** Reads until it has said the words, counted from offset `from`: where they begin, or -1 when it
- * ended or `timeout_ms` passed first. */
+ *  ended or `timeout_ms` passed first. */
 ssize_t program_says(struct program *program, size_t from, const char *words, int timeout_ms);
 /** Ends its standard input. */
 void program_end_input(struct program *program);

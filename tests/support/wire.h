@@ -19,7 +19,7 @@ bool smtp_wire_connect(struct smtp_wire *wire, const char *address);
 /** Sends all; false when the peer has gone or takes nothing for 10 s. */
 bool smtp_wire_send(struct smtp_wire *wire, const char *octets, size_t len);
 /** The next whole reply, its lines parted by LF; "" when the peer closed or 10 s passed. Valid
- * until the next call. */
+ *  until the next call. */
 const char *smtp_wire_reply(struct smtp_wire *wire);
 /** Sends a command line (CRLF is added) and gives its reply. */
 const char *smtp_wire_ask(struct smtp_wire *wire, const char *line);

@@ -39,7 +39,7 @@ const char *core_output(struct core *core);
 const char *core_log(struct core *core);
 
 /** Runs the whole input in a fresh session (as `prepared` is set up) whole, octet by octet, and cut
- * at every offset; each time the replies must be `codes` and the contents captured `contents`, a
+ *  at every offset; each time the replies must be `codes` and the contents captured `contents`, a
  *  list that ends with NULL. */
 void core_expect(const struct core *prepared, const char *input, size_t len, const char *codes,
                  const char *const *contents);

@@ -1,5 +1,5 @@
-/* decisions_test.c - server/protocol/decisions.c: what a hook says in its own words, and what is said
- * where it says nothing. */
+/* decisions_test.c - server/protocol/decisions.c: what a hook says in its own words, and what is
+ * said where it says nothing. */
 #include "tests/support/test.h"
 #include "tests/unit/server/core.h"
 
