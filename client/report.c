@@ -76,7 +76,8 @@ enum smtp_status smtp_client_report_result(struct smtp_client *client,
         return SMTP_OK;
     }
     const struct smtp_recipient_result *shown = &result->recipients[first_refused(result)];
-    if (shown->reply.code == 0) {
+    /* 421 ended the session; it may say nothing about this recipient, who may have been taken */
+    if (shown->reply.code == 0 || shown->reply.code == 421) {
         client->error = *smtp_client_session_error(client->session);
         return result->status;
     }

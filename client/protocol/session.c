@@ -343,20 +343,28 @@ static void command_reply(struct smtp_client_session *session, enum smtp_client_
     arm(session, now_ns);
 }
 
+/* Why a reply cannot be one to what is owed; NULL: it can. */
+static const char *what_is_wrong(const struct smtp_client_session *session,
+                                 enum smtp_client_stage stage, int code)
+{
+    if (stage == SMTP_STAGE_CONTENT && code < 400) {
+        return "the server answered before the content had ended";
+    }
+    if (stage == SMTP_STAGE_DOT && code / 100 == 3) { /* neither taken nor refused */
+        return "the server answered as if it waited for more";
+    }
+    bool unsent = session->owed == 1 && session->released > 0 && stage != SMTP_STAGE_CONTENT;
+    return unsent && code != 421 ? "the server answered a command before it was sent" : NULL;
+}
+
 static void take_reply(struct smtp_client_session *session, uint64_t now_ns)
 {
     struct smtp_reply reply = smtp_client_reply_reader_reply(&session->reader);
     enum smtp_client_stage stage = front_stage(session);
     enum smtp_status judged = judge(stage, reply.code);
-    if (stage == SMTP_STAGE_CONTENT && reply.code < 400) {
-        smtp_client_session_end(session, SMTP_PROTOCOL_VIOLATION,
-                                "the server answered before the content had ended");
-        return;
-    }
-    if (session->owed == 1 && session->released > 0 && stage != SMTP_STAGE_CONTENT &&
-        reply.code != 421) {
-        smtp_client_session_end(session, SMTP_PROTOCOL_VIOLATION,
-                                "the server answered a command before it was sent");
+    const char *wrong = what_is_wrong(session, stage, reply.code);
+    if (wrong != NULL) {
+        smtp_client_session_end(session, SMTP_PROTOCOL_VIOLATION, wrong);
         return;
     }
     smtp_buffer_take(&session->stages, 1);

@@ -338,6 +338,23 @@ TEST(client_over_sockets, helo_does_not_follow_421)
     peer_stop(&peer);
 }
 
+/* RFC 5321 3.8: the message names the stage, and blames no recipient that was taken */
+TEST(client_over_sockets, a_421_among_the_recipients_is_told_as_the_end_of_the_session)
+{
+    static struct peer peer;
+    peer_start(&peer, EHLO "C: MAIL FROM:<ann@x>\nS: 250 ok\nC: RCPT TO:<bob@x>\nS: 250 ok\n"
+                           "C: RCPT TO:<cat@x>\nS: 421 going down\n[eof]\n");
+    struct smtp_client *client = connected(&peer, NULL);
+    static const char *const to[] = {"bob@x", "cat@x"};
+    struct smtp_envelope envelope = {"ann@x", to, 2, NULL, NULL};
+    expect_int(smtp_client_send(client, &envelope, smtp_content_text("x\n"), NULL),
+               SMTP_REFUSED_TRANSIENT);
+    expect_str(smtp_client_error(client)->message,
+               "the server ended the session (stage: RCPT): 421 going down");
+    smtp_client_free(client);
+    peer_stop(&peer);
+}
+
 TEST(client_over_sockets, nothing_listening_is_said_with_host_port_and_reason)
 {
     struct smtp_address address;
@@ -516,12 +533,12 @@ TEST(client_over_sockets, a_second_message_follows_a_refused_one)
 TEST(client_over_sockets, each_command_has_its_call)
 {
     static struct peer peer;
-    peer_start(&peer,
-               EHLO "C: NOOP\nS: 250 ok\nC: VRFY bob\nS: 252 perhaps\nC: EXPN list\nS: 502 no\n"
-                    "C: HELP\nS: 214 help\nC: XTRA a  b\nS: 334 more\nC: MAIL FROM:<> RET=HDRS\n"
-                    "S: 250 ok\nC: RCPT TO:<bob@x> NOTIFY=NEVER\nS: 250 ok\nC: RSET\nS: 250 ok\n"
-                    "C: MAIL FROM:<ann@x>\nS: 250 ok\nC: RCPT TO:<bob@x>\nS: 250 ok\nC: DATA\n"
-                    "S: 354 go\n[content]\nS: 250 kept\n" BYE);
+    peer_start(&peer, "S: 220 mx\nC: EHLO [127.0.0.1]\nS: 250-mx\nS: 250 DSN\n"
+                      "C: NOOP\nS: 250 ok\nC: VRFY bob\nS: 252 perhaps\nC: EXPN list\nS: 502 no\n"
+                      "C: HELP\nS: 214 help\nC: XTRA a  b\nS: 334 more\nC: MAIL FROM:<> RET=HDRS\n"
+                      "S: 250 ok\nC: RCPT TO:<bob@x> NOTIFY=NEVER\nS: 250 ok\nC: RSET\nS: 250 ok\n"
+                      "C: MAIL FROM:<ann@x>\nS: 250 ok\nC: RCPT TO:<bob@x>\nS: 250 ok\nC: DATA\n"
+                      "S: 354 go\n[content]\nS: 250 kept\n" BYE);
     struct smtp_client *client = connected(&peer, NULL);
     expect_int(smtp_client_ehlo(client), SMTP_OK);
     expect_int(smtp_client_noop(client), SMTP_OK);

@@ -153,6 +153,15 @@ static const struct dialogue dialogues[] = {
      "C: RCPT TO:<b@x>\nC: RCPT TO:<c@x>\nC: DATA\nS: 250 ok\nS: 550 no\nS: 250 ok\n"
      "S: 354 go\n" BODY "[timeout]\n",
      SMTP_DELIVERY_UNKNOWN, SMTP_STAGE_RCPT, "550@RCPT 0@final dot", true},
+    /* RFC 5321 4.3.2: neither taken nor refused, and a server that may wait for more content */
+    {"354 to the dot: unknown", "b@x",
+     EHLO "C: MAIL FROM:<ann@x>\nS: 250 ok\nC: RCPT TO:<b@x>\nS: 250 ok\nC: DATA\nS: 354 go\n" BODY
+          "S: 354 more\n",
+     SMTP_DELIVERY_UNKNOWN, SMTP_STAGE_DOT, "0@final dot", true},
+    {"354 to the lone dot", "b@x",
+     EHLO_ALL MAIL_SIZE
+     "C: RCPT TO:<b@x>\nC: DATA\nS: 250 ok\nS: 550 no\nS: 354 go\nC: .\nS: 354 more\n",
+     SMTP_REFUSED_PERMANENT, SMTP_STAGE_RCPT, "550@RCPT", true},
     {"lost after the lone dot: nothing was to be delivered", "b@x",
      EHLO_ALL MAIL_SIZE
      "C: RCPT TO:<b@x>\nC: DATA\nS: 250 ok\nS: 550 no\nS: 354 go\nC: .\n[close]\n",
