@@ -1,8 +1,9 @@
 /* content.c - encodes message content (RFC 5321 2.3.8, 4.1.1.4, 4.5.2).
  * Knows: bare CR and bare LF become CRLF, a dot that begins a line is doubled, a missing last CRLF
  * is added, under any split of the input; runs between line ends are copied whole. Does not know:
- * headers, MIME, limits, where the octets come from or go to. Lines over 998 octets (RFC 5322 2.1.1)
- * go out as they are: folding would change the message, and a test of a server may need them. */
+ * headers, MIME, limits, where the octets come from or go to. Lines over 998 octets (RFC 5322
+ * 2.1.1) go out as they are: folding would change the message, and a test of a server may need
+ * them. */
 #include "client/protocol/content.h"
 
 #include <string.h>

@@ -51,7 +51,7 @@ static const char *as_text(struct smtp_server_session *session, struct smtp_span
     return text;
 }
 
-/* HELO has a domain alone by RFC 5321 4.1.1.1; a literal is taken there too, many clients send one. */
+/* HELO has a domain alone by RFC 5321 4.1.1.1; a literal is taken too, as many clients send one. */
 static void hello(struct smtp_server_session *session, struct smtp_span name, bool extended)
 {
     if (!smtp_is_domain_or_literal(name, session->config->limits.domain_octets)) {
@@ -120,7 +120,8 @@ static bool over_message_limit(struct smtp_server_session *session)
 static const char mail_syntax[] = "MAIL FROM:<reverse-path> [parameters]";
 static const char rcpt_syntax[] = "RCPT TO:<forward-path> [parameters]";
 
-/* No space stands behind the colon: RFC 5321 3.3 forbids it, and a client under test shall hear so. */
+/* No space stands behind the colon: RFC 5321 3.3 forbids it, and a client under test shall hear
+ * so. */
 static void act_mail(struct smtp_server_session *session, struct smtp_span argument)
 {
     struct smtp_span path;
