@@ -46,6 +46,8 @@ TEST(client_address_list, addresses_are_found_in_every_form)
         {"\"Bob, the <b@z>\" <bob@x>", "bob@x"},
         {"\"Bob \\\" x\" <bob@x>, c@y", "bob@x|c@y"},
         {"Bob (a (nested) comment \\) here) <bob@x> (c@y)", "bob@x"},
+        {"bob@x (a \\) b)", "bob@x"},
+        {"\"a\r\n b\"@x", "\"a b\"@x"}, /* RFC 5322 3.2.4: folding is no part of it */
         {"bob(comment)@x", "bob@x"},
         {"bob @ x . org", "bob@x.org"},
         {"\"john smith\"@x", "\"john smith\"@x"},
@@ -98,6 +100,18 @@ TEST(client_address_list, deep_nesting_is_an_error_and_no_crash)
     check_list(&(struct list_row){body, NULL});
 }
 
+TEST(client_address_list, comments_nest_as_deep_as_the_bound_and_no_deeper)
+{
+    char body[2 * SMTP_CLIENT_COMMENT_DEPTH_MAX + 20];
+    for (size_t extra = 0; extra < 2; extra++) {
+        size_t depth = SMTP_CLIENT_COMMENT_DEPTH_MAX + extra;
+        memset(body, '(', depth);
+        memset(body + depth, ')', depth);
+        memcpy(body + 2 * depth, "bob@x", 6);
+        check_list(&(struct list_row){body, extra == 0 ? "bob@x" : NULL});
+    }
+}
+
 TEST(client_address_list, control_octets_are_unsafe)
 {
     struct smtp_buffer texts = SMTP_BUFFER(1000);
@@ -110,10 +124,14 @@ TEST(client_address_list, control_octets_are_unsafe)
 
 TEST(client_header, its_end_is_found_under_any_split)
 {
-    static const char *const messages[] = {
-        "A: b\r\nC: d\r\n\r\nbody", "A: b\nC: d\n\nbody", "A: b\rC: d\r\rbody",
-        "A: b\n\r\nbody",           "\r\nbody",           "\nbody"};
-    static const size_t ends[] = {12, 10, 10, 5, 0, 0};
+    static const char *const messages[] = {"A: b\r\nC: d\r\n\r\nbody",
+                                           "A: b\nC: d\n\nbody",
+                                           "A: b\rC: d\r\rbody",
+                                           "A: b\n\r\nbody",
+                                           "\r\nbody",
+                                           "\nbody",
+                                           "A: b\r\n\nbody"};
+    static const size_t ends[] = {12, 10, 10, 5, 0, 0, 6};
     for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
         size_t len = strlen(messages[i]);
         for (size_t cut = 0; cut <= len; cut++) {
@@ -175,6 +193,8 @@ TEST(client_envelope, it_is_read_from_the_header_and_bcc_is_left_out)
         {"From: ann@x\r\nBcc: secret@y,\r\n other@y\r\nTo: bob@y\r\n\r\nBcc: body\r\n",
          "ann@x > bob@y secret@y other@y", "From: ann@x\r\nTo: bob@y\r\n\r\nBcc: body\r\n"},
         {"bcc:\n s@y\nFrom: ann@x\n\nhi", "ann@x > s@y", "From: ann@x\n\nhi"},
+        {"From: ann@x\nTo: b@y,\n\tc@y\nBcc:\n\ts@y\n\n", "ann@x > b@y c@y s@y",
+         "From: ann@x\nTo: b@y,\n\tc@y\n\n"},
         {"From: ann@x\nBcc: s@y", "ann@x > s@y", "From: ann@x\n"},
         {"Resent-From: r@z\nResent-To: t@z\nResent-Bcc: u@z\nFrom: ann@x\nTo: bob@y\nBcc: q@y\n\n",
          "r@z > t@z u@z", "Resent-From: r@z\nResent-To: t@z\nFrom: ann@x\nTo: bob@y\n\n"},
@@ -264,6 +284,53 @@ TEST(client_source, facts_are_found_where_content_can_be_read_twice)
     check_facts(smtp_content_fd(fileno(file)), true, 8, SMTP_CLIENT_EIGHT_BIT);
     check_facts(smtp_content_callback(give_once, &given), false, 0, SMTP_CLIENT_BITS_UNKNOWN);
     fclose(file);
+}
+
+/* The header section was read before its size was asked for. */
+TEST(client_source, a_file_is_measured_with_its_header_and_given_whole)
+{
+    static const char whole[] = "From: ann@x\nTo: bob@y\n\n.hi\n";
+    struct smtp_client_source source;
+    struct smtp_client_header_envelope envelope;
+    struct smtp_buffer header = {0};
+    FILE *file = tmpfile();
+    expect_true(file != NULL);
+    fputs("From: ann@x\nBcc: sue@y\nTo: bob@y\n\n.hi\n", file);
+    rewind(file);
+    struct smtp_content content = smtp_content_file(file);
+    smtp_client_source_init(&source, &content);
+    expect_int(smtp_client_envelope_read(&envelope, &source, &header, NULL), SMTP_OK);
+    expect_int(smtp_client_source_measure(&source, NULL), SMTP_OK);
+    expect_int(source.facts.size_bytes, strlen(whole) + 4); /* each LF is a CRLF */
+    char bytes[200];
+    size_t made = 0, len = 1;
+    while (len > 0) {
+        expect_int(smtp_client_source_read(&source, bytes + made, sizeof(bytes) - made, &len, NULL),
+                   SMTP_OK);
+        made += len;
+    }
+    expect_bytes(bytes, made, whole, strlen(whole));
+    smtp_client_envelope_clear(&envelope);
+    smtp_buffer_free(&header);
+    fclose(file);
+}
+
+static ssize_t boast(void *user, char *bytes, size_t capacity)
+{
+    (void)user;
+    (void)bytes;
+    return (ssize_t)capacity + 1;
+}
+
+TEST(client_source, a_callback_that_claims_more_than_there_is_room_for_has_failed)
+{
+    struct smtp_client_source source;
+    struct smtp_content content = smtp_content_callback(boast, NULL);
+    char octets[10];
+    size_t len = 0;
+    smtp_client_source_init(&source, &content);
+    expect_int(smtp_client_source_read(&source, octets, sizeof(octets), &len, NULL),
+               SMTP_SOURCE_FAILED);
 }
 
 TEST(client_source, a_source_that_is_not_there_is_refused)

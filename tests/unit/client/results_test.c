@@ -174,3 +174,36 @@ TEST(client_results, an_answer_to_half_a_command_is_a_violation_rfc5321_4_3_1)
     expect_true(smtp_client_session_ended(play.session));
     close_play(&play);
 }
+
+static enum smtp_status send_with(const char *ehlo_reply, uint64_t size_bytes,
+                                  const char *mail_parameters)
+{
+    struct smtp_envelope envelope = {"ann@x", two, 2, mail_parameters, NULL};
+    struct smtp_client_content_facts facts = {true, size_bytes, SMTP_CLIENT_SEVEN_BIT};
+    struct play play;
+    open_play(&play, true, ehlo_reply);
+    enum smtp_status status = smtp_client_session_send(play.session, &envelope, &facts, 0);
+    close_play(&play);
+    return status;
+}
+
+TEST(client_results, a_message_of_the_size_that_is_offered_is_sent_rfc1870_4)
+{
+    expect_int(send_with("250-x\r\n250 SIZE 1000\r\n", 1000, NULL), SMTP_OK);
+    expect_int(send_with("250-x\r\n250 SIZE 1000\r\n", 1001, NULL), SMTP_UNSUPPORTED);
+    expect_int(send_with("250-x\r\n250 SIZE 0\r\n", 1001, NULL), SMTP_OK);
+}
+
+TEST(client_results, each_parameter_needs_its_extension_rfc5321_4_1_1_3)
+{
+    static const char *const of_dsn[] = {"RET=FULL", "ENVID=1", "NOTIFY=NEVER", "ORCPT=x;y"};
+    for (size_t i = 0; i < sizeof(of_dsn) / sizeof(of_dsn[0]); i++) {
+        expect_int(send_with("250 x\r\n", 1, of_dsn[i]), SMTP_UNSUPPORTED);
+        expect_int(send_with("250-x\r\n250 DSN\r\n", 1, of_dsn[i]), SMTP_OK);
+    }
+    expect_int(send_with("250 x\r\n", 1, "AUTH=<>"), SMTP_UNSUPPORTED);
+    expect_int(send_with("250-x\r\n250 AUTH PLAIN\r\n", 1, "AUTH=<>"), SMTP_OK);
+    expect_int(send_with("250 x\r\n", 1, "SMTPUTF8"), SMTP_UNSUPPORTED);
+    expect_int(send_with("250-x\r\n250 SMTPUTF8\r\n", 1, "SMTPUTF8"), SMTP_OK);
+    expect_int(send_with("250 x\r\n", 1, "X-OWN=1"), SMTP_OK);
+}
