@@ -426,6 +426,99 @@ TEST(client_over_sockets, a_refusal_in_the_middle_of_content_is_reported_and_not
     free(large);
 }
 
+/* It is heard while there is still content to be written, not when its time is over. */
+TEST(client_over_sockets, a_refusal_by_a_server_that_reads_no_further_is_heard_at_once)
+{
+    static struct peer peer;
+    size_t size = (size_t)64 << 20;
+    char *large = calloc(1, size);
+    int held = -1;
+    expect_true(large != NULL);
+    peer_start(&peer, UP_TO_DATA "[some]\nS: 552 5.3.4 too big\n[accept]\n");
+    struct smtp_client *client = connected(&peer, NULL);
+    expect_int(smtp_client_send(client, &to_bob, smtp_content_memory(large, size), NULL),
+               SMTP_REFUSED_PERMANENT);
+    expect_int(smtp_client_reply(client)->code, 552);
+    expect_int(smtp_net_connect(&peer.address, NULL, peer_deadline(), &held, NULL), SMTP_OK);
+    smtp_client_free(client);
+    peer_stop(&peer);
+    close(held);
+    free(large);
+}
+
+/* RFC 5321 4.1.1.10: gone is what was asked for. */
+TEST(client_over_sockets, a_server_that_closes_in_place_of_221_is_good_enough)
+{
+    static struct peer peer;
+    peer_start(&peer, EHLO "C: QUIT\n");
+    struct smtp_client *client = connected(&peer, NULL);
+    expect_int(smtp_client_hello(client), SMTP_OK);
+    expect_int(smtp_client_quit(client), SMTP_OK);
+    expect_true(!smtp_client_is_connected(client));
+    smtp_client_free(client);
+    peer_stop(&peer);
+}
+
+/* RFC 5321 4.1.4 */
+TEST(client_over_sockets, helo_follows_an_ehlo_refused_for_now)
+{
+    static struct peer peer;
+    peer_start(&peer, "S: 220 mx\nC: EHLO [127.0.0.1]\nS: 451 later\nC: HELO [127.0.0.1]\n"
+                      "S: 250 mx\n" BYE);
+    struct smtp_client *client = connected(&peer, NULL);
+    expect_int(smtp_client_hello(client), SMTP_OK);
+    expect_int(smtp_client_quit(client), SMTP_OK);
+    smtp_client_free(client);
+    peer_stop(&peer);
+}
+
+TEST(client_over_sockets, a_refusing_greeting_stays_the_reason_whatever_quit_is_answered)
+{
+    static struct peer peer;
+    peer_start(&peer, "S: 554 5.3.2 closed today\nC: QUIT\nS: 500 what\n[eof]\n");
+    struct smtp_client *client = new_client(NULL);
+    expect_int(smtp_client_connect(client, "127.0.0.1", peer.address.port), SMTP_REFUSED_PERMANENT);
+    expect_contains(smtp_client_error(client)->message, "554 5.3.2 closed today");
+    expect_int(smtp_client_reply(client)->code, 554);
+    expect_str(smtp_client_reply(client)->text, "closed today");
+    smtp_client_free(client);
+    peer_stop(&peer);
+}
+
+TEST(client_over_sockets, the_error_names_the_recipient_that_was_refused)
+{
+    static struct peer peer;
+    static const char *const both[] = {"bob@x", "cat@x"};
+    static const struct smtp_envelope to_both = {"ann@x", both, 2, NULL, NULL};
+    peer_start(&peer, EHLO "C: MAIL FROM:<ann@x>\nS: 250 ok\nC: RCPT TO:<bob@x>\nS: 250 ok\n"
+                           "C: RCPT TO:<cat@x>\nS: 550 5.1.1 no cat\nC: DATA\nS: 354 go\n"
+                           "[content]\nS: 250 ok\n" BYE);
+    struct smtp_client *client = connected(&peer, NULL);
+    expect_int(smtp_client_send(client, &to_both, smtp_content_text("x\n"), NULL),
+               SMTP_PARTLY_REFUSED);
+    expect_contains(smtp_client_error(client)->message,
+                    "RCPT TO:<cat@x> refused: 550 5.1.1 no cat");
+    expect_int(smtp_client_quit(client), SMTP_OK);
+    smtp_client_free(client);
+    peer_stop(&peer);
+}
+
+/* Of the message nothing was sent, so that it may be sent again without a doubt. */
+TEST(client_over_sockets, a_connection_that_ended_while_nothing_was_asked_begins_no_message)
+{
+    static struct peer peer;
+    const struct smtp_send_result *result = NULL;
+    peer_start(&peer, EHLO);
+    struct smtp_client *client = connected(&peer, NULL);
+    expect_int(smtp_client_hello(client), SMTP_OK);
+    peer_stop(&peer); /* its end has come */
+    expect_int(smtp_client_send(client, &to_bob, smtp_content_text("x\n"), &result), SMTP_CLOSED);
+    expect_int(result->status, SMTP_CLOSED);
+    expect_int(result->stage, SMTP_STAGE_NONE);
+    expect_int(result->recipient_count, 0);
+    smtp_client_free(client);
+}
+
 TEST(client_over_sockets, a_server_that_stopped_reading_is_given_up)
 {
     static struct peer peer;

@@ -227,6 +227,20 @@ TEST(harness, a_failure_shows_the_nearest_message_and_what_was_said)
     smtp_harness_stop(harness);
 }
 
+TEST(harness, of_messages_as_near_the_last_is_shown_and_none_that_matches)
+{
+    struct smtp_harness *harness = start(50);
+    send_to(harness, "bob@example.com", "Subject: One\n\n");
+    send_to(harness, "carol@example.com", "Subject: Two\n\n");
+    send_to(harness, "dave@example.com", "Subject: Three\n\n");
+    expect_true(smtp_harness_wait(harness, "to=erin@example.com") == NULL);
+    expect_contains(smtp_harness_failure(harness), "nearest: message 3,");
+    expect_int(smtp_harness_expect(harness, "to=dave@example.com count=2"), SMTP_NOT_AS_EXPECTED);
+    expect_contains(smtp_harness_failure(harness), "1 matched\nmatches: message 3,");
+    expect_contains(smtp_harness_failure(harness), "nearest: message 2,");
+    smtp_harness_stop(harness);
+}
+
 TEST(harness, a_failure_is_no_longer_than_a_screen)
 {
     struct smtp_harness *harness = start(10);

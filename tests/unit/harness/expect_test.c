@@ -100,6 +100,21 @@ TEST(expect, attachments_are_found_by_name)
     expect_true(!holds("attachments>=2"));
 }
 
+TEST(expect, one_of_several_attachments_of_one_name_is_enough)
+{
+    struct smtp_harness_message *message =
+        CAPTURED("Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+                 "--b\r\nContent-Disposition: attachment; filename=a.txt\r\n\r\none\r\n"
+                 "--b\r\nContent-Disposition: attachment; filename=a.txt\r\n\r\ntwo\r\n--b--\r\n");
+    struct smtp_harness_expectation *both = parsed("attachment.a.txt=one attachment.a.txt=two");
+    struct smtp_harness_expectation *none = parsed("attachment.a.txt=three");
+    expect_int(smtp_harness_expectation_held(both, message), 2);
+    expect_int(smtp_harness_expectation_held(none, message), 0);
+    smtp_harness_expectation_free(both);
+    smtp_harness_expectation_free(none);
+    smtp_harness_message_free(message);
+}
+
 TEST(expect, numbers_compare_and_blanks_around_an_operator_are_allowed)
 {
     expect_true(holds("size >= 100 size <= 1000"));
