@@ -241,6 +241,20 @@ TEST(harness, of_messages_as_near_the_last_is_shown_and_none_that_matches)
     smtp_harness_stop(harness);
 }
 
+TEST(harness, a_failure_names_five_recipients_and_the_number_of_the_others)
+{
+    static const char *const many[] = {"a@x", "b@x", "c@x", "d@x", "e@x", "f@x", "g@x"};
+    struct smtp_harness *harness = start(0);
+    struct smtp_envelope envelope = {"ann@example.com", many, 7, NULL, NULL};
+    expect_int(smtp_client_send(smtp_harness_client(harness), &envelope,
+                                smtp_content_text("Subject: x\n\n"), NULL),
+               SMTP_OK);
+    expect_true(smtp_harness_wait(harness, "to=h@x") == NULL);
+    expect_contains(smtp_harness_failure(harness),
+                    "to <a@x>, <b@x>, <c@x>, <d@x>, <e@x> and 2 more, subject \"x\"\n");
+    smtp_harness_stop(harness);
+}
+
 TEST(harness, a_failure_is_no_longer_than_a_screen)
 {
     struct smtp_harness *harness = start(10);

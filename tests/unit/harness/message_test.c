@@ -206,3 +206,19 @@ TEST(message, any_cut_of_a_multipart_can_be_read)
         smtp_harness_message_free(message);
     }
 }
+
+TEST(message, the_text_is_the_first_text_part_that_is_no_attachment)
+{
+    struct smtp_harness_message *message =
+        CAPTURED("Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+                 "--b\r\nContent-Disposition: attachment; filename=a.txt\r\n\r\nattached\r\n"
+                 "--b\r\n\r\nfirst\r\n--b\r\n\r\nsecond\r\n--b--\r\n");
+    expect_str(smtp_harness_text(message), "first");
+    expect_int(smtp_harness_part_count(message), 3);
+    smtp_harness_message_free(message);
+    message = CAPTURED("Content-Type: text/plain; name=a.txt\r\n\r\nattached\r\n");
+    expect_true(smtp_harness_text(message) == NULL);
+    expect_str(smtp_harness_part(message, 0)->name, "a.txt");
+    expect_true(smtp_harness_part(message, 0)->attachment);
+    smtp_harness_message_free(message);
+}
