@@ -79,7 +79,7 @@ static void say_extensions(struct smtp_server_session *session, const char *gree
     if (keywords->enhanced_status_codes) {
         at = add_line(text, at, "ENHANCEDSTATUSCODES");
     }
-    if ((session->config->asks & (1u << SMTP_SERVER_ASK_EXPN)) != 0) {
+    if (smtp_server_has_expn(session->config)) {
         at = add_line(text, at, "EXPN");
     }
     if (keywords->help) {

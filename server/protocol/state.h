@@ -46,6 +46,12 @@ struct smtp_server_session {
     uint64_t session_deadline_ns;
 };
 
+/** EXPN is offered where a hook answers it. */
+static inline bool smtp_server_has_expn(const struct smtp_server_session_config *config)
+{
+    return (config->asks & (1u << SMTP_SERVER_ASK_EXPN)) != 0;
+}
+
 /* ---- state.c ---- */
 
 /** The one place where the state changes. */

@@ -238,9 +238,21 @@ static void act_expn(struct smtp_server_session *session, struct smtp_span argum
     inquire(session, SMTP_SERVER_ASK_EXPN, argument);
 }
 
+/* The verbs, but for EXPN where nobody carries it out (RFC 5321 4.1.1.8: what is offered). */
+static void list_verbs(const struct smtp_server_session *session, char *text, size_t size)
+{
+    size_t at = (size_t)snprintf(text, size, "Commands:");
+    const struct verb *verb;
+    for (size_t i = 0; (verb = each_verb(i)) != NULL && at < size; i++) {
+        if (verb->act != act_expn || smtp_server_has_expn(session->config)) {
+            at += (size_t)snprintf(text + at, size - at, " %s", verb->name.bytes);
+        }
+    }
+}
+
 static void act_help(struct smtp_server_session *session, struct smtp_span argument)
 {
-    char text[HELP_TEXT_MAX] = "Commands:";
+    char text[HELP_TEXT_MAX];
     if (!session->config->keywords.help) {
         smtp_server_session_say(session, 502, "5.5.1", "HELP is not implemented");
         return;
@@ -253,11 +265,7 @@ static void act_help(struct smtp_server_session *session, struct smtp_span argum
         }
         snprintf(text, sizeof text, "Syntax: %s", verb->syntax);
     } else {
-        size_t at = sizeof "Commands:" - 1;
-        const struct verb *verb;
-        for (size_t i = 0; (verb = each_verb(i)) != NULL && at < sizeof text; i++) {
-            at += (size_t)snprintf(text + at, sizeof text - at, " %s", verb->name.bytes);
-        }
+        list_verbs(session, text, sizeof text);
     }
     smtp_server_session_say(session, 214, "2.0.0", text);
 }

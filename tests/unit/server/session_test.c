@@ -92,6 +92,21 @@ TEST(session, ehlo_lists_what_is_on_and_nothing_else_rfc5321_4_1_1_1)
     core_clear(&core);
 }
 
+TEST(session, help_names_expn_only_where_it_is_carried_out_rfc5321_4_1_1_8)
+{
+    struct core core = defaults();
+    core_open(&core);
+    core_feed_text(&core, "HELP\r\n");
+    expect_contains(core_output(&core), " VRFY HELP\r\n");
+    core_clear(&core);
+    core = defaults();
+    core.config.asks = 1u << SMTP_SERVER_ASK_EXPN;
+    core_open(&core);
+    core_feed_text(&core, "HELP\r\n");
+    expect_contains(core_output(&core), " VRFY EXPN HELP\r\n");
+    core_clear(&core);
+}
+
 /* ---- order ---- */
 
 TEST(session, refuses_what_is_out_of_order_rfc5321_3_3)
