@@ -177,6 +177,34 @@ TEST(harness, a_wait_wakes_when_the_message_comes)
     smtp_harness_stop(delayed.harness);
 }
 
+TEST(harness, expect_none_fails_as_soon_as_the_message_comes)
+{
+    struct delayed delayed = {.harness = start(0)};
+    delayed.client = smtp_harness_connect(delayed.harness);
+    expect_int(pipe(delayed.start), 0);
+    pthread_t thread;
+    expect_int(pthread_create(&thread, NULL, send_when_told, &delayed), 0);
+    expect_int(write(delayed.start[1], "x", 1), 1);
+    expect_int(smtp_harness_expect_none(delayed.harness, "to=late@example.com", 1000000),
+               SMTP_NOT_AS_EXPECTED);
+    pthread_join(thread, NULL);
+    close(delayed.start[0]);
+    close(delayed.start[1]);
+    smtp_harness_stop(delayed.harness);
+}
+
+/* The test's own bound is far below what it would be waited for. */
+TEST(harness, a_count_that_can_no_longer_come_right_is_not_waited_for)
+{
+    struct smtp_harness *harness = start(1000000);
+    send_to(harness, "bob@example.com", "a\n");
+    send_to(harness, "bob@example.com", "b\n");
+    expect_int(smtp_harness_expect(harness, "to=bob@example.com count<=1"), SMTP_NOT_AS_EXPECTED);
+    expect_int(smtp_harness_expect(harness, "to=bob@example.com count=1"), SMTP_NOT_AS_EXPECTED);
+    expect_int(smtp_harness_expect(harness, "to=bob@example.com count=2"), SMTP_OK);
+    smtp_harness_stop(harness);
+}
+
 TEST(harness, wait_count_waits_for_so_many)
 {
     struct smtp_harness *harness = start(100);
