@@ -317,7 +317,7 @@ static void flood_and_end(const char *ending, size_t more_replies)
     pthread_t thread;
     greeted(&wire, server);
     size_t sent = flood(&wire, (size_t)256 << 20), whole = (sent + 5) / 6;
-    snprintf(octets, sizeof octets, "%s%s", "HELP\r\nNOOP\r\n" + sent % 12, ending);
+    snprintf(octets, sizeof octets, "%s%s", &"HELP\r\nNOOP\r\n"[sent % 12], ending);
     whole += sent % 12 > 0 && sent % 12 <= 6; /* the NOOP after the HELP that was cut */
     whole += sent % 12 == 0 ? 2 : 0;
     struct tail tail = {&wire, octets, false};
