@@ -81,6 +81,8 @@ TEST(harness, ipv6_and_unix_listeners_are_connected_to)
         }
         expect_str(error.message, "");
         expect_str(smtp_harness_host(harness), hosts[i]);
+        expect_true(i == 0 ? strncmp(smtp_harness_url(harness), "smtp://[::1]:", 13) == 0
+                           : strcmp(smtp_harness_url(harness), path) == 0);
         send_to(harness, "bob@example.com", "Subject: there\n\n");
         expect_true(smtp_harness_wait(harness, "subject=there") != NULL);
         smtp_harness_stop(harness);

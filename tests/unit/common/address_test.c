@@ -90,6 +90,24 @@ TEST(address, a_host_may_have_255_octets_and_no_more)
     expect_int(smtp_address_parse(text, 25, &address, NULL), SMTP_OK);
 }
 
+TEST(address, a_bracket_is_no_part_of_a_host)
+{
+    static const char *const texts[] = {"a]b:25", "a[b:25", "::1]", "[::1]]:25"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct smtp_address address;
+        expect_int(smtp_address_parse(texts[i], 25, &address, NULL), SMTP_BAD_ARGUMENT);
+    }
+}
+
+/* What getpeername says of a connection that was reset already. */
+TEST(address, a_socket_without_an_address_is_called_unknown)
+{
+    struct smtp_address address;
+    smtp_address_of_socket(-1, true, &address);
+    expect_str(address.host, "unknown");
+    expect_int(address.port, 0);
+}
+
 TEST(address, what_is_formatted_parses_back)
 {
     const char *const texts[] = {"127.0.0.1:25", "[::1]:2525", "unix:/run/mail", "host.example:1"};

@@ -49,6 +49,23 @@ TEST(expect, addresses_compare_as_rfc5321_says)
     expect_true(holds("to~^bob@ to!~dave"));
 }
 
+/* The local part ends at the last @, RFC 5321 4.1.2. */
+TEST(expect, an_at_sign_inside_quotes_belongs_to_the_local_part)
+{
+    struct smtp_harness_message *message =
+        captured_from_to("\"a@b\"@x.test", "bob@y.test", "Subject: a\\b\r\n\r\n", 16);
+    struct smtp_harness_expectation *same = parsed("from=\"\\\"a@b\\\"@X.TEST\"");
+    struct smtp_harness_expectation *other = parsed("from=\"\\\"a@B\\\"@x.test\"");
+    struct smtp_harness_expectation *backslash = parsed("subject=\"a\\\\b\"");
+    expect_int(smtp_harness_expectation_held(same, message), 1);
+    expect_int(smtp_harness_expectation_held(other, message), 0);
+    expect_int(smtp_harness_expectation_held(backslash, message), 1); /* \\\\ is one */
+    smtp_harness_expectation_free(same);
+    smtp_harness_expectation_free(other);
+    smtp_harness_expectation_free(backslash);
+    smtp_harness_message_free(message);
+}
+
 TEST(expect, the_null_reverse_path_is_an_empty_value)
 {
     struct smtp_harness_message *message = captured_from_to("", "postmaster", "", 0);

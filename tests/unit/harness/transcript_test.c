@@ -71,6 +71,32 @@ TEST(transcript, sessions_are_kept_apart_and_the_last_is_known)
     smtp_harness_transcripts_free(all);
 }
 
+TEST(transcript, of_endlessly_many_sessions_the_first_100000_are_kept)
+{
+    struct smtp_harness_transcripts *all = smtp_harness_transcripts_new();
+    SAY(all, 100000, SMTP_LOG_COMMAND, "kept");
+    SAY(all, 100001, SMTP_LOG_COMMAND, "not kept");
+    expect_dialogue(all, 100000, "C: kept\n");
+    expect_true(smtp_harness_transcript_copy(all, 100001) == NULL);
+    expect_int(smtp_harness_transcripts_last(all), 100000);
+    smtp_harness_transcripts_free(all);
+}
+
+/* RFC 5321 2.4: a verb is a verb in any case. */
+TEST(transcript, secrets_are_masked_in_any_case_and_only_where_they_stand)
+{
+    struct smtp_harness_transcripts *all = smtp_harness_transcripts_new();
+    SAY(all, 1, SMTP_LOG_COMMAND, "auth plain c2VjcmV0");
+    SAY(all, 1, SMTP_LOG_COMMAND, "  AuTh  LOGIN  c2VjcmV0");
+    SAY(all, 1, SMTP_LOG_REPLY, "334 VXNlcm5hbWU6");
+    SAY(all, 1, SMTP_LOG_COMMAND, "c2VjcmV0");
+    SAY(all, 1, SMTP_LOG_COMMAND, "NOOP hello");
+    expect_dialogue(all, 1,
+                    "C: auth plain ****\nC:   AuTh  LOGIN  ****\nS: 334 VXNlcm5hbWU6\nC: ****\n"
+                    "C: NOOP hello\n");
+    smtp_harness_transcripts_free(all);
+}
+
 /* RFC 4954 4: the initial response, and each line that answers 334. */
 TEST(transcript, secrets_are_masked)
 {
