@@ -37,3 +37,40 @@ TEST(span, reads_decimal_numbers_up_to_a_bound)
     expect_true(!smtp_span_to_u64(SMTP_SPAN("-1"), 7, &value));
     expect_true(!smtp_span_to_u64(SMTP_SPAN("1 "), 7, &value));
 }
+
+/* In front of it stands what was taken already. */
+TEST(buffer, what_waits_stays_whole_when_the_storage_grows_or_is_used_again)
+{
+    struct smtp_buffer buffer = SMTP_BUFFER(1 << 20);
+    unsigned char next_in = 0, next_out = 0;
+    for (int round = 0; round < 2000; round++) {
+        for (int i = 0; i < 7 + round % 5; i++) {
+            expect_int(smtp_buffer_append(&buffer, &next_in, 1), SMTP_OK);
+            next_in++;
+        }
+        for (int i = 0; i < 5; i++) {
+            expect_int((unsigned char)smtp_buffer_span(&buffer).bytes[0], next_out);
+            smtp_buffer_take(&buffer, 1);
+            next_out++;
+        }
+    }
+    while (buffer.len > 0) {
+        expect_int((unsigned char)smtp_buffer_span(&buffer).bytes[0], next_out);
+        smtp_buffer_take(&buffer, 1);
+        next_out++;
+    }
+    expect_int(next_out, next_in);
+    smtp_buffer_free(&buffer);
+}
+
+TEST(buffer, storage_beyond_what_is_to_be_kept_is_given_back)
+{
+    struct smtp_buffer buffer = SMTP_BUFFER(1 << 20);
+    expect_true(smtp_buffer_reserve(&buffer, 100000) != NULL);
+    smtp_buffer_clear(&buffer, 1 << 20);
+    expect_true(buffer.capacity >= 100000);
+    smtp_buffer_clear(&buffer, 512);
+    expect_int(buffer.capacity, 0);
+    expect_int(buffer.max, 1 << 20);
+    smtp_buffer_free(&buffer);
+}
