@@ -219,7 +219,8 @@ enum smtp_status smtp_server_run(struct smtp_server *server, void (*ready)(void 
 void smtp_server_stop(struct smtp_server *server, uint64_t deadline_ms);
 
 /** Asks for the same and returns at once: async-signal-safe. Transactions have 1 s to end. The
- *  threads are joined by smtp_server_stop or smtp_server_free; smtp_server_run just returns. */
+ *  threads are joined by smtp_server_stop or smtp_server_free; smtp_server_run just returns. While
+ *  the server does not run it asks for nothing: install signal handlers when it does (`ready`). */
 void smtp_server_request_stop(struct smtp_server *server);
 
 /** Stops (cutting) and frees, mailbox included; messages that others hold stay good. NULL:

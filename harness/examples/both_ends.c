@@ -20,7 +20,9 @@ int main(void)
                                                     "Hello Bob,\nboth ends are one program.\n");
     struct smtp_client *client = smtp_harness_client(harness);
     const struct smtp_harness_message *message = NULL;
-    if (client != NULL && smtp_client_send(client, &envelope, content, NULL) == SMTP_OK) {
+    if (client != NULL && smtp_client_send(client, &envelope, content, NULL) != SMTP_OK) {
+        fprintf(stderr, "%s\n", smtp_client_error(client)->message);
+    } else if (client != NULL) {
         message = smtp_harness_wait(harness, "to=bob@example.com");
     }
     if (message != NULL) {

@@ -16,9 +16,13 @@ static void stop(int signal_number)
     smtp_server_request_stop(running);
 }
 
+/** It runs: from here on a signal can stop it. */
 static void tell(void *user)
 {
+    struct sigaction action = {.sa_handler = stop};
     (void)user;
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
     printf("listening on %s\n", smtp_server_address(running, 0));
     fflush(stdout);
 }
@@ -73,13 +77,12 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", error.message);
         return 1;
     }
-    struct sigaction action = {.sa_handler = stop};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
     enum smtp_status status = smtp_server_run(running, tell, NULL, &error);
     if (status != SMTP_OK) {
         fprintf(stderr, "%s\n", error.message);
     }
+    signal(SIGINT, SIG_DFL); /* there is nothing left for the handler to stop */
+    signal(SIGTERM, SIG_DFL);
     smtp_server_free(running);
     return status == SMTP_OK ? 0 : 1;
 }
