@@ -1,0 +1,226 @@
+/* peer.c - see peer.h. */
+#include "tests/end_to_end/peer.h"
+
+#include "common/clock.h"
+#include "common/net.h"
+#include "tests/support/test.h"
+
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define PEER_WAIT_MS 10000
+
+static void peer_fail(struct peer *peer, const char *step, const char *came)
+{
+    if (peer->failure[0] == '\0') {
+        snprintf(peer->failure, sizeof(peer->failure), "at \"%.*s\": %.200s",
+                 (int)strcspn(step, "\n"), step, came);
+    }
+}
+
+uint64_t peer_deadline(void)
+{
+    return smtp_deadline_after(smtp_clock_now_ns(), PEER_WAIT_MS);
+}
+
+static bool peer_read(struct peer *peer)
+{
+    size_t len = 0;
+    if (peer->in_len == sizeof(peer->in) ||
+        smtp_net_read(peer->fd, peer->in + peer->in_len, sizeof(peer->in) - peer->in_len,
+                      peer_deadline(), &len) != SMTP_OK) {
+        return false;
+    }
+    peer->in_len += len;
+    return true;
+}
+
+static void peer_drop(struct peer *peer, size_t len)
+{
+    peer->in_len -= len;
+    memmove(peer->in, peer->in + len, peer->in_len);
+}
+
+static void peer_write(struct peer *peer, const char *bytes, size_t len)
+{
+    while (len > 0) {
+        struct iovec part = {(void *)(uintptr_t)bytes, peer->drip ? 1 : len};
+        size_t written = 0;
+        if (smtp_net_write(peer->fd, &part, 1, peer_deadline(), &written) != SMTP_OK) {
+            peer_fail(peer, "S:", "the client is gone");
+            return;
+        }
+        bytes += written;
+        len -= written;
+    }
+}
+
+/* All S: lines in a row go out in one write. */
+static void peer_say(struct peer *peer, const char *step)
+{
+    char lines[1000];
+    size_t len = 0;
+    while (strncmp(step, "S: ", 3) == 0) {
+        size_t line = strcspn(step, "\n");
+        len +=
+            (size_t)snprintf(lines + len, sizeof(lines) - len, "%.*s\r\n", (int)line - 3, step + 3);
+        step += line + 1;
+    }
+    peer_write(peer, lines, len);
+}
+
+static void peer_expect(struct peer *peer, const char *step)
+{
+    char *lf = NULL;
+    while ((lf = memchr(peer->in, '\n', peer->in_len)) == NULL) {
+        if (!peer_read(peer)) {
+            peer_fail(peer, step, "no line came");
+            return;
+        }
+    }
+    size_t len = (size_t)(lf - peer->in), wanted = strcspn(step, "\n");
+    if (len != wanted + 1 || memcmp(peer->in, step, wanted) != 0 || peer->in[wanted] != '\r') {
+        *lf = '\0';
+        peer_fail(peer, step, peer->in);
+    }
+    peer_drop(peer, len + 1);
+}
+
+static bool content_ends(const struct peer *peer, size_t *len)
+{
+    if (peer->in_len >= 3 && memcmp(peer->in, ".\r\n", 3) == 0) {
+        *len = 3;
+        return true;
+    }
+    const char *end = memmem(peer->in, peer->in_len, "\r\n.\r\n", 5);
+    *len = end != NULL ? (size_t)(end - peer->in) + 5 : 0;
+    return end != NULL;
+}
+
+static void peer_content(struct peer *peer, const char *step)
+{
+    size_t len;
+    while (!content_ends(peer, &len)) {
+        if (!peer_read(peer)) {
+            peer_fail(peer, step, "the content did not end");
+            return;
+        }
+    }
+    peer->content_len = len < sizeof(peer->content) ? len : sizeof(peer->content);
+    memcpy(peer->content, peer->in, peer->content_len);
+    peer_drop(peer, len);
+}
+
+/* Until the client closes; with expected false, whatever it sends before. */
+static void peer_eof(struct peer *peer, const char *step, bool expected)
+{
+    while (peer->in_len == 0 || !expected) {
+        if (!expected) {
+            peer->in_len = 0;
+        }
+        if (!peer_read(peer)) {
+            return;
+        }
+    }
+    peer_fail(peer, step, "octets came where the end was expected");
+}
+
+/* The connection before stays open, unread, until the next one is there. */
+static void peer_accept(struct peer *peer)
+{
+    int before = peer->fd;
+    peer->in_len = 0;
+    peer->fd = smtp_net_wait(peer->listener, false, peer_deadline()) == SMTP_OK
+                   ? smtp_net_accept(peer->listener)
+                   : -1;
+    if (before >= 0) {
+        close(before);
+    }
+    if (peer->fd < 0) {
+        peer_fail(peer, "[accept]", "nobody connects");
+    }
+}
+
+/* Takes RCPT after RCPT, and answers each with a long line before it reads the next. */
+static void peer_rcpts(struct peer *peer, const char *step)
+{
+    static const char answer[] = "250 a long and friendly answer to every single recipient\r\n";
+    while (peer->failure[0] == '\0') {
+        const char *lf = memchr(peer->in, '\n', peer->in_len);
+        if (lf != NULL && memcmp(peer->in, "DATA", 4) == 0) {
+            return;
+        }
+        if (lf != NULL) {
+            peer_drop(peer, (size_t)(lf - peer->in) + 1);
+            peer_write(peer, answer, sizeof(answer) - 1);
+        } else if (!peer_read(peer)) {
+            peer_fail(peer, step, "no RCPT came");
+        }
+    }
+}
+
+static void peer_step(struct peer *peer, const char *step)
+{
+    struct linger reset = {1, 0};
+    if (strncmp(step, "S: ", 3) == 0) {
+        peer_say(peer, step);
+    } else if (strncmp(step, "C: ", 3) == 0) {
+        peer_expect(peer, step + 3);
+    } else if (strncmp(step, "[content]", 9) == 0) {
+        peer_content(peer, step);
+    } else if (strncmp(step, "[rcpts]", 7) == 0) {
+        peer_rcpts(peer, step);
+    } else if (strncmp(step, "[eof]", 5) == 0) {
+        peer_eof(peer, step, true);
+    } else if (strncmp(step, "[ignore]", 8) == 0) {
+        peer_eof(peer, step, false);
+    } else if (strncmp(step, "[some]", 6) == 0) {
+        (void)peer_read(peer);
+    } else if (strncmp(step, "[drip]", 6) == 0) {
+        peer->drip = true;
+    } else if (strncmp(step, "[accept]", 8) == 0) {
+        peer_accept(peer);
+    } else if (strncmp(step, "[reset]", 7) == 0) {
+        (void)setsockopt(peer->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+    } else {
+        peer_fail(peer, step, "no such step");
+    }
+}
+
+static void *peer_run(void *argument)
+{
+    struct peer *peer = argument;
+    peer_accept(peer);
+    for (const char *at = peer->script; *at != '\0' && peer->failure[0] == '\0';) {
+        bool said = strncmp(at, "S: ", 3) == 0;
+        peer_step(peer, at);
+        do {
+            at += strcspn(at, "\n") + 1;
+        } while (said && strncmp(at, "S: ", 3) == 0);
+    }
+    close(peer->fd);
+    return NULL;
+}
+
+void peer_start_at(struct peer *peer, const char *where, const char *script)
+{
+    struct smtp_error error = {0};
+    *peer = (struct peer){.script = script, .fd = -1};
+    expect_int(smtp_address_parse(where, 0, &peer->address, &error), SMTP_OK);
+    expect_int(smtp_net_listen(&peer->address, &peer->listener, &error), SMTP_OK);
+    smtp_address_of_socket(peer->listener, false, &peer->address);
+    expect_int(pthread_create(&peer->thread, NULL, peer_run, peer), 0);
+}
+
+void peer_start(struct peer *peer, const char *script)
+{
+    peer_start_at(peer, "127.0.0.1:0", script);
+}
+
+void peer_stop(struct peer *peer)
+{
+    pthread_join(peer->thread, NULL);
+    close(peer->listener);
+    expect_str(peer->failure, "");
+}
