@@ -4,6 +4,7 @@
 #include "tests/end_to_end/peer.h"
 #include "tests/support/test.h"
 
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -307,6 +308,33 @@ TEST(client_over_sockets, a_server_that_stopped_reading_is_given_up)
     peer_stop(&peer);
     close(held);
     free(large);
+}
+
+#define CALLERS 8 /* more than the shortest queue of a listener takes in */
+
+TEST(client_over_sockets, a_server_that_takes_no_connection_is_given_up_in_time)
+{
+    struct sockaddr_in where = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(where);
+    int callers[CALLERS], listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    expect_int(bind(listener, (const struct sockaddr *)&where, len), 0);
+    expect_int(listen(listener, 0), 0);
+    expect_int(getsockname(listener, (struct sockaddr *)&where, &len), 0);
+    for (size_t i = 0; i < CALLERS; i++) {
+        callers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        (void)connect(callers[i], (const struct sockaddr *)&where, len);
+    }
+    struct smtp_client_options options;
+    smtp_client_options_init(&options);
+    options.timeouts.connect_ms = 100;
+    struct smtp_client *client = new_client(&options);
+    expect_int(smtp_client_connect(client, "127.0.0.1", ntohs(where.sin_port)), SMTP_TIMED_OUT);
+    expect_contains(smtp_client_error(client)->message, "before the deadline");
+    smtp_client_free(client);
+    for (size_t i = 0; i < CALLERS; i++) {
+        close(callers[i]);
+    }
+    close(listener);
 }
 
 TEST(client_over_sockets, a_silent_server_is_given_up_in_time)
