@@ -126,13 +126,43 @@ TEST(server_pressure, a_peer_that_only_ends_its_sending_still_gets_every_reply)
     smtp_server_free(server);
 }
 
+/* The lines that come until the peer closes. */
+static size_t count_lines(const struct smtp_wire *wire)
+{
+    static char octets[65536];
+    size_t lines = 0, len = 0;
+    uint64_t deadline_ns = smtp_deadline_after(smtp_clock_now_ns(), WAIT_MS);
+    while (smtp_net_read(wire->fd, octets, sizeof octets, deadline_ns, &len) == SMTP_OK) {
+        for (size_t i = 0; i < len; i++) {
+            lines += octets[i] == '\n';
+        }
+    }
+    return lines;
+}
+
+static enum smtp_server_verdict answer_at_length(void *user,
+                                                 const struct smtp_server_session_info *session,
+                                                 const char *argument,
+                                                 struct smtp_server_reply *reply)
+{
+    static const char words[] = "a reply as long as a line may be, again and again and again; ";
+    (void)user;
+    (void)session;
+    (void)argument;
+    return smtp_server_reply(reply, 252, "2.0.0", "%s%s%s%s%s%s%s", words, words, words, words,
+                             words, words, words);
+}
+
 /* Commands and an end, and only then are replies read, by a socket with little room: in some of the
  * rounds the end comes while replies wait to be written, in others not. */
 static void end_while_replies_wait(bool by_quit)
 {
-    enum { COUNT_MAX = 8000, STEP = 250 };
-    struct smtp_server *server = started(NULL);
-    static char commands[6 * COUNT_MAX + 6];
+    enum { COUNT_MAX = 10000, STEP = 100, COMMAND = sizeof "VRFY x\r\n" - 1 };
+    struct smtp_server_options options;
+    smtp_server_options_init(&options);
+    options.hooks.vrfy = answer_at_length;
+    struct smtp_server *server = started(&options);
+    static char commands[COMMAND * COUNT_MAX + 6];
     const struct sockaddr_in where = {.sin_family = AF_INET,
                                       .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
                                       .sin_port = htons(smtp_server_port(server, 0))};
@@ -140,33 +170,28 @@ static void end_while_replies_wait(bool by_quit)
         struct smtp_wire wire = {.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
         int room = 32768;
         for (size_t i = 0; i < count; i++) {
-            memcpy(commands + 6 * i, "HELP\r\n", 6);
+            memcpy(commands + COMMAND * i, "VRFY x\r\n", COMMAND);
         }
-        memcpy(commands + 6 * count, "QUIT\r\n", 6);
+        memcpy(commands + COMMAND * count, "QUIT\r\n", 6);
         expect_int(setsockopt(wire.fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room), 0);
         expect_int(connect(wire.fd, (const struct sockaddr *)&where, sizeof where), 0);
         expect_int(fcntl(wire.fd, F_SETFL, O_NONBLOCK), 0);
-        expect_true(smtp_wire_send(&wire, commands, 6 * (count + by_quit)));
+        expect_true(smtp_wire_send(&wire, commands, COMMAND * count + (by_quit ? 6 : 0)));
         expect_true(by_quit || shutdown(wire.fd, SHUT_WR) == 0);
-        expect_contains(smtp_wire_reply(&wire), "220 ");
-        for (size_t i = 0; i < count; i++) {
-            expect_contains(smtp_wire_reply(&wire), "214 ");
-        }
-        if (by_quit) {
-            expect_contains(smtp_wire_reply(&wire), "221 ");
-        }
-        expect_true(smtp_wire_closed(&wire));
+        send_one(server); /* the loop has gone round: what can be written has been */
+        send_one(server);
+        expect_int(count_lines(&wire), 1 + count + by_quit);
         smtp_wire_close(&wire);
     }
     smtp_server_free(server);
 }
 
-TEST(server_pressure, replies_that_wait_when_the_end_of_file_comes_are_written)
+TEST_WITHIN(server_pressure, replies_that_wait_when_the_end_of_file_comes_are_written, 60)
 {
     end_while_replies_wait(false);
 }
 
-TEST(server_pressure, replies_that_wait_when_quit_comes_are_written_before_the_221)
+TEST_WITHIN(server_pressure, replies_that_wait_when_quit_comes_are_written_before_the_221, 60)
 {
     end_while_replies_wait(true);
 }

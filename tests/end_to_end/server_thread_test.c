@@ -322,6 +322,23 @@ TEST(server_thread, no_sigpipe_is_raised_and_the_signal_mask_is_given_back)
     smtp_server_free(server);
 }
 
+static void raise_and_stop(void *server)
+{
+    raise(SIGPIPE); /* as a write to a connection that was reset would */
+    smtp_server_stop(server, 1000);
+}
+
+TEST(server_thread, a_sigpipe_of_the_loop_is_gone_when_run_returns)
+{
+    struct smtp_server *server = make(NULL);
+    sigset_t pending;
+    signal(SIGPIPE, SIG_DFL); /* would end the process */
+    expect_int(smtp_server_run(server, raise_and_stop, server, NULL), SMTP_OK);
+    sigpending(&pending);
+    expect_int(sigismember(&pending, SIGPIPE), 0);
+    smtp_server_free(server);
+}
+
 TEST(server_thread, a_sigpipe_that_was_pending_before_run_is_left_to_the_program)
 {
     struct smtp_server *server = make(NULL);
