@@ -32,6 +32,16 @@ _Noreturn void smtp_plain_fail(const char *file, int line, const char *format, .
     _exit(1);
 }
 
+#ifdef __SANITIZE_ADDRESS__
+/* Freed memory is held back from reuse, by default 256 MiB of it: so much that a test could not say
+ * how much a program needs. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "quarantine_size_mb=4";
+}
+#endif
+
 static bool selected(const struct smtp_plain_test *test, int argc, char **argv)
 {
     char full[256];
