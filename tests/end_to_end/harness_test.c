@@ -314,6 +314,30 @@ TEST(harness, with_no_mail_and_no_session_the_failure_says_so)
     smtp_harness_stop(harness);
 }
 
+TEST(harness, of_a_long_dialogue_the_first_12_and_the_last_28_lines_are_shown)
+{
+    struct smtp_harness *harness = start(0);
+    char content[4000];
+    size_t len = 0, first = 0, last = 0;
+    for (int i = 0; i < 100; i++) {
+        len += (size_t)snprintf(content + len, sizeof content - len, "line %d\n", i);
+    }
+    send_to(harness, "bob@example.com", content);
+    expect_true(smtp_harness_wait(harness, "to=carol@example.com") == NULL);
+    const char *start_of = strstr(smtp_harness_failure(harness), "the last session, number 1:\n");
+    expect_true(start_of != NULL);
+    const char *gap = strstr(start_of, "  [... ");
+    expect_true(gap != NULL);
+    for (const char *at = start_of; (at = strchr(at, '\n')) != NULL; at++) {
+        first += at < gap;
+        last += at > gap;
+    }
+    expect_int(first - 1, 12);
+    expect_int(last - 1, 28);
+    expect_contains(gap, "  C: line 99\n  C: .\n");
+    smtp_harness_stop(harness);
+}
+
 TEST(harness, expect_none_asserts_silence)
 {
     struct smtp_harness *harness = start(5000);
