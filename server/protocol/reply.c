@@ -37,14 +37,17 @@ enum smtp_status smtp_reply_append(struct smtp_buffer *out, int code, const char
                                    const char *text)
 {
     for (;;) {
-        char line[SMTP_REPLY_LINE_MAX];
+        char *line = smtp_buffer_reserve(out, SMTP_REPLY_LINE_MAX);
+        if (line == NULL) {
+            return SMTP_NO_MEMORY;
+        }
         size_t len = (size_t)(strchrnul(text, '\n') - text);
         bool last = text[len] == '\0';
         size_t at = put_text(line, put_prefix(line, code, last, enhanced), text, len);
         memcpy(line + at, "\r\n", 2);
-        enum smtp_status status = smtp_buffer_append(out, line, at + 2);
-        if (status != SMTP_OK || last) {
-            return status;
+        smtp_buffer_added(out, at + 2);
+        if (last) {
+            return SMTP_OK;
         }
         text += len + 1;
     }

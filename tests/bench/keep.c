@@ -1,15 +1,52 @@
 /* keep.c - the server under measurement, in a process of its own: the defaults, and a mailbox that
- * keeps every message. Prints its port; when standard input ends, what it holds: "messages N octets
- * N". Knows: how to start, count and stop. Does not know: who sends. */
+ * keeps every message. Prints its port; at SIGTERM what it holds: "messages N octets N".
+ *     keep run       the program's own thread is the loop (smtp_server_run)
+ *     keep thread    the loop has a thread of its own (smtp_server_start), as in a test
+ * Knows: how to start, count and stop. Does not know: who sends. */
 #include "server/smtp_server.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
-static void wait_for_end_of_input(void)
+static struct smtp_server *server; /* for the signal handler; set before it is installed */
+
+static void stop(int signal_number)
 {
-    while (getchar() != EOF) {
+    (void)signal_number;
+    smtp_server_request_stop(server);
+}
+
+static void print_port(void)
+{
+    printf("%u\n", (unsigned)smtp_server_port(server, 0));
+    fflush(stdout);
+}
+
+/* It runs: from here on a signal can stop it. */
+static void ready(void *user)
+{
+    struct sigaction action = {.sa_handler = stop};
+    (void)user;
+    sigaction(SIGTERM, &action, NULL);
+    print_port();
+}
+
+static enum smtp_status keep_on_a_thread(struct smtp_error *error)
+{
+    sigset_t ends;
+    int signal_number;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGTERM);
+    sigprocmask(SIG_BLOCK, &ends, NULL);
+    enum smtp_status status = smtp_server_start(server, error);
+    if (status == SMTP_OK) {
+        print_port();
+        sigwait(&ends, &signal_number);
+        smtp_server_stop(server, 0);
     }
+    return status;
 }
 
 /* Reads the messages themselves, so that what was answered 250 is shown to be there. */
@@ -30,19 +67,23 @@ static void print_what_it_holds(const struct smtp_mailbox *mailbox)
     printf("messages %" PRIu64 " octets %" PRIu64 "\n", message_count, octets);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-    struct smtp_server *server = NULL;
     struct smtp_error error = {0};
-    if (smtp_server_new(&server, NULL, &error) != SMTP_OK ||
-        smtp_server_start(server, &error) != SMTP_OK) {
+    bool on_a_thread = argc == 2 && strcmp(argv[1], "thread") == 0;
+    if (!on_a_thread && (argc != 2 || strcmp(argv[1], "run") != 0)) {
+        fprintf(stderr, "usage: keep run|thread\n");
+        return 2;
+    }
+    enum smtp_status status = smtp_server_new(&server, NULL, &error);
+    if (status == SMTP_OK) {
+        status =
+            on_a_thread ? keep_on_a_thread(&error) : smtp_server_run(server, ready, NULL, &error);
+    }
+    if (status != SMTP_OK) {
         fprintf(stderr, "keep: %s\n", error.message);
-        smtp_server_free(server);
         return 1;
     }
-    printf("%u\n", (unsigned)smtp_server_port(server, 0));
-    fflush(stdout);
-    wait_for_end_of_input();
     print_what_it_holds(smtp_server_mailbox(server));
     smtp_server_free(server);
     return 0;
