@@ -88,40 +88,18 @@ static void take_after_cr(struct smtp_content_decoder *decoder, struct run *run)
     }
 }
 
-/* The first CR or LF, or the end. Eight octets at a time: text seldom holds one below 14. */
-static const char *find_cr_or_lf(const char *at, const char *end)
-{
-    const uint64_t each = UINT64_C(0x0101010101010101);
-    for (;;) {
-        uint64_t word;
-        while (end - at >= (ptrdiff_t)sizeof word) {
-            memcpy(&word, at, sizeof word);
-            if (((word - each * 14) & ~word & (each * 0x80)) != 0) {
-                break;
-            }
-            at += sizeof word;
-        }
-        while (at < end && (unsigned char)*at >= 14) {
-            at++;
-        }
-        if (at == end || *at == '\r' || *at == '\n') {
-            return at;
-        }
-        at++;
-    }
-}
-
-/* The common case by itself, for speed: lines that came whole, without a dot to be removed and without
- * anything bare. Stops before the first that is not so; the places deal with that. */
+/* The common case by itself, for speed: lines that came whole, without a dot to be removed and
+ * without anything bare. Stops before the first that is not so; the places deal with that. */
 static void take_plain_lines(struct smtp_content_decoder *decoder, struct run *run)
 {
     while (run->at < run->end && *run->at != '.') {
-        const char *cr = find_cr_or_lf(run->at, run->end);
-        if (run->end - cr < 2 || cr[0] != '\r' || cr[1] != '\n') {
+        const char *lf = memchr(run->at, '\n', (size_t)(run->end - run->at));
+        if (lf == NULL || lf == run->at || lf[-1] != '\r' ||
+            memchr(run->at, '\r', (size_t)(lf - 1 - run->at)) != NULL) {
             return;
         }
-        decoder->line_octets = (uint64_t)(cr + 2 - run->at);
-        run->at = cr + 2;
+        decoder->line_octets = (uint64_t)(lf + 1 - run->at);
+        run->at = lf + 1;
         end_line(decoder);
     }
 }
