@@ -1,31 +1,12 @@
 /* server_hooks_test.c - the hooks of a running server: which one is called when, on which thread,
  * and whose words reach the peer. */
 #include "server/smtp_server.h"
+#include "tests/end_to_end/running_server.h"
 #include "tests/support/test.h"
 #include "tests/support/wire.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-
-static struct smtp_server *started(const struct smtp_server_options *options)
-{
-    struct smtp_server *server = NULL;
-    struct smtp_error error = {0};
-    if (smtp_server_new(&server, options, &error) != SMTP_OK ||
-        smtp_server_start(server, &error) != SMTP_OK) {
-        SMTP_TEST_FAIL("%s", error.message);
-    }
-    return server;
-}
-
-static void open_transaction(struct smtp_wire *wire, const struct smtp_server *server)
-{
-    expect_true(smtp_wire_connect(wire, smtp_server_address(server, 0)));
-    expect_contains(smtp_wire_reply(wire), "220 ");
-    expect_contains(smtp_wire_ask(wire, "EHLO c.example"), "250 ");
-    expect_contains(smtp_wire_ask(wire, "MAIL FROM:<>"), "250 ");
-    expect_contains(smtp_wire_ask(wire, "RCPT TO:<a@b.example>"), "250 ");
-}
 
 static enum smtp_server_verdict queue_it(void *user, const struct smtp_server_session_info *session,
                                          struct smtp_message *message,

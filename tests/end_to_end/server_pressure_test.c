@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/net.h"
 #include "server/smtp_server.h"
+#include "tests/end_to_end/running_server.h"
 #include "tests/support/test.h"
 #include "tests/support/wire.h"
 
@@ -18,42 +19,6 @@
 #include <unistd.h>
 
 #define WAIT_MS 15000
-
-static struct smtp_server *started(const struct smtp_server_options *options)
-{
-    struct smtp_server *server = NULL;
-    struct smtp_error error = {0};
-    if (smtp_server_new(&server, options, &error) != SMTP_OK ||
-        smtp_server_start(server, &error) != SMTP_OK) {
-        SMTP_TEST_FAIL("%s", error.message);
-    }
-    return server;
-}
-
-static void greeted(struct smtp_wire *wire, const struct smtp_server *server)
-{
-    expect_true(smtp_wire_connect(wire, smtp_server_address(server, 0)));
-    expect_contains(smtp_wire_reply(wire), "220 ");
-}
-
-static void open_content(struct smtp_wire *wire, const struct smtp_server *server)
-{
-    greeted(wire, server);
-    expect_contains(smtp_wire_ask(wire, "EHLO c.example"), "250 ");
-    expect_contains(smtp_wire_ask(wire, "MAIL FROM:<>"), "250 ");
-    expect_contains(smtp_wire_ask(wire, "RCPT TO:<a@b.example>"), "250 ");
-    expect_contains(smtp_wire_ask(wire, "DATA"), "354 ");
-}
-
-static void send_one(const struct smtp_server *server)
-{
-    struct smtp_wire wire;
-    open_content(&wire, server);
-    expect_contains(smtp_wire_ask(&wire, "x\r\n."), "250 ");
-    expect_contains(smtp_wire_ask(&wire, "QUIT"), "221 ");
-    expect_true(smtp_wire_closed(&wire));
-    smtp_wire_close(&wire);
-}
 
 /* Told of each close, through the server's own hook: what the tests wait for instead of sleeping.
  */

@@ -1,6 +1,7 @@
 /* server_thread_test.c - the server's life: starting, running, stopping and starting again, from
  * any thread (smtp_server.h). What is waited for is waited for by its event; nothing sleeps. */
 #include "server/smtp_server.h"
+#include "tests/end_to_end/running_server.h"
 #include "tests/support/test.h"
 #include "tests/support/wire.h"
 
@@ -11,52 +12,6 @@
 #include <time.h>
 
 #define WAIT_MS 15000
-
-static struct smtp_server *make(const struct smtp_server_options *options)
-{
-    struct smtp_server *server = NULL;
-    struct smtp_error error = {0};
-    if (smtp_server_new(&server, options, &error) != SMTP_OK) {
-        SMTP_TEST_FAIL("%s", error.message);
-    }
-    return server;
-}
-
-static void start(struct smtp_server *server)
-{
-    struct smtp_error error = {0};
-    if (smtp_server_start(server, &error) != SMTP_OK) {
-        SMTP_TEST_FAIL("%s", error.message);
-    }
-}
-
-static struct smtp_server *started(const struct smtp_server_options *options)
-{
-    struct smtp_server *server = make(options);
-    start(server);
-    return server;
-}
-
-static void greeted(struct smtp_wire *wire, const struct smtp_server *server)
-{
-    expect_true(smtp_wire_connect(wire, smtp_server_address(server, 0)));
-    expect_contains(smtp_wire_reply(wire), "220 ");
-}
-
-/* A whole session with one message in it. */
-static void send_one(const struct smtp_server *server)
-{
-    struct smtp_wire wire;
-    greeted(&wire, server);
-    expect_contains(smtp_wire_ask(&wire, "HELO client.example"), "250 ");
-    expect_contains(smtp_wire_ask(&wire, "MAIL FROM:<ann@example.com>"), "250 ");
-    expect_contains(smtp_wire_ask(&wire, "RCPT TO:<bob@example.com>"), "250 ");
-    expect_contains(smtp_wire_ask(&wire, "DATA"), "354 ");
-    expect_contains(smtp_wire_ask(&wire, "Subject: hi\r\n\r\n..dot\r\n."), "250 ");
-    expect_contains(smtp_wire_ask(&wire, "QUIT"), "221 ");
-    expect_true(smtp_wire_closed(&wire));
-    smtp_wire_close(&wire);
-}
 
 static uint64_t now_ms(void)
 {
@@ -376,15 +331,6 @@ TEST(server_thread, stop_says_421_between_transactions_and_returns_long_before_i
     }
     expect_int(smtp_server_session_count(server), 0);
     smtp_server_free(server);
-}
-
-static void open_content(struct smtp_wire *wire, const struct smtp_server *server)
-{
-    greeted(wire, server);
-    expect_contains(smtp_wire_ask(wire, "HELO c"), "250 ");
-    expect_contains(smtp_wire_ask(wire, "MAIL FROM:<>"), "250 ");
-    expect_contains(smtp_wire_ask(wire, "RCPT TO:<a@b.example>"), "250 ");
-    expect_contains(smtp_wire_ask(wire, "DATA"), "354 ");
 }
 
 TEST(server_thread, stop_cuts_at_its_deadline_and_an_unfinished_message_is_not_captured)
