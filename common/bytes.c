@@ -22,7 +22,9 @@ bool smtp_span_equal_nocase(struct smtp_span a, struct smtp_span b)
         return false;
     }
     for (size_t i = 0; i < a.len; i++) {
-        if (smtp_to_lower((unsigned char)a.bytes[i]) != smtp_to_lower((unsigned char)b.bytes[i])) {
+        unsigned char c = (unsigned char)a.bytes[i];
+        int differ = c ^ (unsigned char)b.bytes[i]; /* by the case's bit alone, in a letter */
+        if (differ != 0 && (differ != 32 || !smtp_is_letter(c))) {
             return false;
         }
     }
@@ -68,11 +70,11 @@ bool smtp_span_to_u64(struct smtp_span span, uint64_t max, uint64_t *out)
  * taking and appending in turn costs each octet at most one move. */
 static enum smtp_status make_room(struct smtp_buffer *buffer, size_t extra)
 {
+    if (buffer->capacity - buffer->start - buffer->len >= extra) {
+        return SMTP_OK; /* the capacity is within the bound */
+    }
     if (extra > buffer->max || buffer->len > buffer->max - extra) {
         return SMTP_LIMIT_EXCEEDED;
-    }
-    if (buffer->capacity - buffer->start - buffer->len >= extra) {
-        return SMTP_OK;
     }
     if (buffer->start >= buffer->capacity / 2 && buffer->capacity - buffer->len >= extra &&
         buffer->start > 0) {

@@ -46,10 +46,7 @@ static inline bool smtp_is_control(unsigned char c)
 {
     return c < 32 || c == 127;
 }
-static inline unsigned char smtp_to_lower(unsigned char c)
-{
-    return c >= 'A' && c <= 'Z' ? (unsigned char)(c | 32) : c;
-}
+
 /** Octets that wait: appended at the end, taken from the front. Never larger than max.
  *  Zero-initialise with SMTP_BUFFER(max). One thread at a time. */
 struct smtp_buffer {

@@ -121,7 +121,8 @@ static void start_dropping(struct smtp_server_connection *connection)
 
 static size_t unsent(const struct smtp_server_connection *connection)
 {
-    size_t queued = uv_stream_get_write_queue_size(&connection->io.stream);
+    size_t queued =
+        connection->writing ? uv_stream_get_write_queue_size(&connection->io.stream) : 0;
     return queued +
            (connection->session != NULL ? smtp_server_session_pending(connection->session).len : 0);
 }
@@ -141,9 +142,8 @@ static void on_written(uv_write_t *request, int status)
 {
     struct smtp_server_connection *connection = request->data;
     free(request); /* the first member of its struct rest */
-    if (uv_stream_get_write_queue_size(&connection->io.stream) == 0) {
-        connection->write_due_ns = SMTP_NEVER;
-    }
+    connection->writing = false;
+    connection->write_due_ns = SMTP_NEVER;
     if (connection->stage == SMTP_SERVER_CLOSING) {
         return;
     }
@@ -172,13 +172,14 @@ static void write_later(struct smtp_server_connection *connection, struct smtp_s
         smtp_server_connection_cut(connection, uv_strerror(status));
         return;
     }
+    connection->writing = true;
     expect_write_progress(connection, smtp_clock_now_ns());
 }
 
 /* Writes what is owed; while an earlier write is under way, that one's end calls again. */
 static void flush(struct smtp_server_connection *connection)
 {
-    if (connection->session == NULL || uv_stream_get_write_queue_size(&connection->io.stream) > 0) {
+    if (connection->session == NULL || connection->writing) {
         return;
     }
     struct smtp_span span = smtp_server_session_pending(connection->session);
@@ -208,10 +209,11 @@ static bool may_take(const struct smtp_server_connection *connection)
            smtp_server_session_wants_input(connection->session) && unsent(connection) <= UNSENT_MAX;
 }
 
-/* Feeds the session; returns how many octets it took. */
+/* Feeds the session; returns how many octets it took. What it has to say is left to be written,
+ * unless it takes no more before that is out. */
 static size_t take_in(struct smtp_server_connection *connection, const char *bytes, size_t len)
 {
-    uint64_t now_ns = smtp_clock_now_ns();
+    uint64_t now_ns = smtp_server_loop_now_ns(connection->loop);
     size_t taken = 0;
     while (taken < len && may_take(connection)) {
         size_t used =
@@ -224,7 +226,6 @@ static size_t take_in(struct smtp_server_connection *connection, const char *byt
             break;
         }
     }
-    flush(connection);
     return taken;
 }
 
@@ -235,6 +236,7 @@ static void take_waiting(struct smtp_server_connection *connection)
         return;
     }
     smtp_buffer_take(&connection->waiting, take_in(connection, span.bytes, span.len));
+    flush(connection);
     if (connection->waiting.len == 0) {
         smtp_buffer_free(&connection->waiting);
     }
@@ -252,11 +254,22 @@ static void take_read(struct smtp_server_connection *connection, const char *byt
     }
 }
 
+void smtp_server_connection_take_turn(struct smtp_server_connection *connection)
+{
+    struct smtp_span fresh = connection->fresh;
+    connection->fresh.len = 0;
+    if (connection->stage == SMTP_SERVER_DROPPING) {
+        connection->dropped += fresh.len;
+    } else if (connection->stage == SMTP_SERVER_TALKING && fresh.len > 0) {
+        take_read(connection, fresh.bytes, fresh.len);
+    }
+}
+
 static void on_room_wanted(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
 {
     (void)suggested;
     const struct smtp_server_connection *connection = handle->data;
-    *out = uv_buf_init(connection->loop->read_buffer, SMTP_SERVER_READ_SIZE);
+    *out = smtp_server_loop_read_room(connection->loop);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buffer)
@@ -265,16 +278,22 @@ static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buffer)
     if (len == 0) {
         return; /* nothing there after all */
     }
-    if (len == UV_EOF) {
+    smtp_server_connection_take_turn(connection); /* of an earlier read in the same turn */
+    if (len > 0) {
+        connection->fresh = (struct smtp_span){buffer->base, (size_t)len};
+        smtp_server_loop_read(connection->loop, connection, (size_t)len);
+    } else if (len == UV_EOF) {
         connection->peer_done = true;
-    } else if (len < 0) {
-        smtp_server_connection_cut(connection, uv_strerror((int)len));
-        return;
-    } else if (connection->stage == SMTP_SERVER_DROPPING) {
-        connection->dropped += (size_t)len;
+        settle(connection);
     } else {
-        take_read(connection, buffer->base, (size_t)len);
+        smtp_server_connection_cut(connection, uv_strerror((int)len));
     }
+}
+
+void smtp_server_connection_end_turn(struct smtp_server_connection *connection)
+{
+    connection->in_turn = false;
+    flush(connection);
     settle(connection);
 }
 

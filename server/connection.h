@@ -21,9 +21,11 @@ struct smtp_server_connection {
     struct smtp_server_loop *loop;
     struct smtp_server_connection *next;
     struct smtp_server_connection *previous;
-    struct smtp_server_session *session; /* NULL once it is over */
+    struct smtp_server_connection *next_in_turn; /* of the loop's turn */
+    struct smtp_server_session *session;         /* NULL once it is over */
     uint64_t number;
     void *user;                 /* the hooks' */
+    struct smtp_span fresh;     /* octets read in this turn; of the loop's buffer */
     struct smtp_buffer waiting; /* octets read that the session does not take yet */
     uint64_t timer_due_ns;      /* when the timer fires; SMTP_NEVER: it does not run */
     uint64_t write_due_ns;      /* by when a write must have moved; SMTP_NEVER: none is under way */
@@ -34,6 +36,8 @@ struct smtp_server_connection {
     enum smtp_server_connection_stage stage;
     bool is_unix;
     bool reading;
+    bool writing;   /* one write is under way, of what the socket did not take at once */
+    bool in_turn;   /* on the loop's list */
     bool peer_done; /* end of file came */
     unsigned char open_handles;
     uv_timer_t timer;
@@ -56,6 +60,9 @@ void smtp_server_connection_open(struct smtp_server_connection *connection,
                                  struct smtp_server_loop *loop);
 /** The server stops: 421 between transactions, later inside one. */
 void smtp_server_connection_shut_down(struct smtp_server_connection *connection);
+/** Two steps of a turn, see loop.h: the session takes what was read; its replies are written. */
+void smtp_server_connection_take_turn(struct smtp_server_connection *connection);
+void smtp_server_connection_end_turn(struct smtp_server_connection *connection);
 /** Closes at once. `reason` is for the log. */
 void smtp_server_connection_cut(struct smtp_server_connection *connection, const char *reason);
 

@@ -10,6 +10,9 @@
 
 #include <stdlib.h>
 
+/* With less room left than this a read would take too little at a time. */
+#define READ_ROOM_MIN 65536
+
 void smtp_server_loop_closed_one(struct smtp_server_loop *loop)
 {
     loop->open_count--;
@@ -31,6 +34,59 @@ static void on_stop_deadline(uv_timer_t *timer)
 {
     cut_all(timer->data);
 }
+
+/* ---- a turn ---- */
+
+static void end_turn(struct smtp_server_loop *loop)
+{
+    struct smtp_server_connection *turn = loop->turn;
+    for (struct smtp_server_connection *at = turn; at != NULL; at = at->next_in_turn) {
+        smtp_server_connection_take_turn(at);
+    }
+    for (struct smtp_server_connection *at = turn; at != NULL; at = at->next_in_turn) {
+        smtp_server_connection_end_turn(at);
+    }
+    loop->turn = NULL;
+    loop->turn_ns = 0;
+    loop->read_len = 0;
+}
+
+/* Runs after polling and before the callbacks of closed handles: all on the list are there. */
+static void on_polled(uv_check_t *check)
+{
+    end_turn(check->data);
+}
+
+uv_buf_t smtp_server_loop_read_room(const struct smtp_server_loop *loop)
+{
+    return uv_buf_init(loop->read_buffer + loop->read_len,
+                       (unsigned)(SMTP_SERVER_READ_SIZE - loop->read_len));
+}
+
+void smtp_server_loop_read(struct smtp_server_loop *loop, struct smtp_server_connection *connection,
+                           size_t len)
+{
+    loop->read_len += len;
+    if (!connection->in_turn) {
+        connection->in_turn = true;
+        connection->next_in_turn = NULL;
+        *(loop->turn == NULL ? &loop->turn : &loop->turn_last->next_in_turn) = connection;
+        loop->turn_last = connection;
+    }
+    if (SMTP_SERVER_READ_SIZE - loop->read_len < READ_ROOM_MIN) {
+        end_turn(loop);
+    }
+}
+
+uint64_t smtp_server_loop_now_ns(struct smtp_server_loop *loop)
+{
+    if (loop->turn_ns == 0) {
+        loop->turn_ns = smtp_clock_now_ns();
+    }
+    return loop->turn_ns;
+}
+
+/* ---- waking and stopping ---- */
 
 static struct smtp_server_connection *take_incoming(struct smtp_server_loop *loop)
 {
@@ -139,9 +195,12 @@ enum smtp_status smtp_server_loop_init(struct smtp_server_loop *loop, struct smt
                               uv_strerror(status));
     }
     uv_timer_init(&loop->uv, &loop->stop_timer);
+    uv_check_init(&loop->uv, &loop->polled);
+    uv_check_start(&loop->polled, on_polled);       /* neither can fail */
     pthread_mutex_init(&loop->incoming_lock, NULL); /* cannot fail without attributes on Linux */
     loop->wake.data = loop;
     loop->stop_timer.data = loop;
+    loop->polled.data = loop;
     return SMTP_OK;
 }
 

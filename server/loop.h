@@ -19,7 +19,12 @@ struct smtp_server_loop {
     /* of the loop's thread */
     uv_loop_t uv;
     uv_timer_t stop_timer;                      /* the deadline of a stop */
-    char *read_buffer;                          /* SMTP_SERVER_READ_SIZE; every read of the loop */
+    uv_check_t polled;                          /* all that was there has been read */
+    struct smtp_server_connection *turn;        /* a list: those read from in this turn */
+    struct smtp_server_connection *turn_last;   /* of it */
+    uint64_t turn_ns;                           /* its time; 0: not looked up yet */
+    char *read_buffer;                          /* SMTP_SERVER_READ_SIZE; all reads of a turn */
+    size_t read_len;                            /* octets in it */
     struct smtp_server_connection *connections; /* a list */
     size_t open_count;                          /* connections and listeners not closed yet */
     bool stopping;
@@ -35,8 +40,7 @@ struct smtp_server_loop {
     struct smtp_server_connection *incoming; /* under incoming_lock: accepted for this loop */
 };
 
-/** Large enough that one read takes what a fast peer has sent; one a loop, so that an idle
- *  connection needs none. */
+/** Large enough for what fast peers have sent; one a loop, so that an idle connection needs none. */
 #define SMTP_SERVER_READ_SIZE 262144
 
 enum smtp_status smtp_server_loop_init(struct smtp_server_loop *loop, struct smtp_server *server,
@@ -52,6 +56,18 @@ void smtp_server_loop_run(struct smtp_server_loop *loop);
 int smtp_server_loop_start(struct smtp_server_loop *loop);
 /** After its thread is done: closes what was accepted for it too late. */
 void smtp_server_loop_drop_incoming(struct smtp_server_loop *loop);
+
+/* A turn of the loop has three steps: everything that is there is read, into one buffer; the
+ * sessions take it; their replies are written. Work of one kind runs at a stretch, so that its code
+ * stays in the processor's cache, and a peer is woken by the first of many replies, not by each. */
+
+/** Room for a read. */
+uv_buf_t smtp_server_loop_read_room(const struct smtp_server_loop *loop);
+/** So many octets were read into it, for this connection: it gets its turn. */
+void smtp_server_loop_read(struct smtp_server_loop *loop, struct smtp_server_connection *connection,
+                           size_t len);
+/** The time, looked up once a turn. */
+uint64_t smtp_server_loop_now_ns(struct smtp_server_loop *loop);
 
 /** Hands a connection over; takes it. From loops[0]. */
 void smtp_server_loop_hand_over(struct smtp_server_loop *loop,

@@ -8,9 +8,12 @@
 
 #include <string.h>
 
-void smtp_content_decoder_init(struct smtp_content_decoder *decoder)
+#define STRETCH 64 /* octets looked at in one go */
+
+void smtp_content_decoder_init(struct smtp_content_decoder *decoder, size_t line_limit)
 {
-    *decoder = (struct smtp_content_decoder){.place = SMTP_CONTENT_LINE_START, .line_number = 1};
+    *decoder = (struct smtp_content_decoder){
+        .place = SMTP_CONTENT_LINE_START, .line_at = 1, .line_limit = line_limit};
 }
 
 static void note_first(uint64_t *first, uint64_t octet)
@@ -20,20 +23,16 @@ static void note_first(uint64_t *first, uint64_t octet)
     }
 }
 
+/* Of the first line over the limit the length is followed to its end. */
 static void measure_line(struct smtp_content_decoder *decoder)
 {
-    if (decoder->line_octets > decoder->longest_line) {
-        decoder->longest_line = decoder->line_octets;
-        decoder->longest_line_number = decoder->line_number;
+    if (decoder->line_limit == 0 || decoder->line_octets <= decoder->line_limit) {
+        return;
     }
-}
-
-static void end_line(struct smtp_content_decoder *decoder)
-{
-    measure_line(decoder);
-    decoder->line_octets = 0;
-    decoder->line_number++;
-    decoder->place = SMTP_CONTENT_LINE_START;
+    note_first(&decoder->long_line_at, decoder->line_at);
+    if (decoder->long_line_at == decoder->line_at) {
+        decoder->long_line_octets = decoder->line_octets;
+    }
 }
 
 /* The input of one step, and the run that grows in it. */
@@ -48,6 +47,14 @@ static uint64_t octet_at(const struct smtp_content_decoder *decoder, const struc
                          const char *place)
 {
     return decoder->wire_octets + (uint64_t)(place - run->begin) + 1;
+}
+
+/* run->at is behind a line end. */
+static void begin_line(struct smtp_content_decoder *decoder, const struct run *run)
+{
+    decoder->line_octets = 0;
+    decoder->line_at = octet_at(decoder, run, run->at);
+    decoder->place = SMTP_CONTENT_LINE_START;
 }
 
 static void advance(struct smtp_content_decoder *decoder, struct run *run, const char *to)
@@ -81,26 +88,66 @@ static void take_after_cr(struct smtp_content_decoder *decoder, struct run *run)
 {
     if (*run->at == '\n') {
         advance(decoder, run, run->at + 1);
-        end_line(decoder);
+        measure_line(decoder);
+        begin_line(decoder, run);
     } else {
         note_first(&decoder->bare_cr_at, octet_at(decoder, run, run->at) - 1);
         decoder->place = SMTP_CONTENT_LINE;
     }
 }
 
-/* The common case by itself, for speed: lines that came whole, without a dot to be removed and
- * without anything bare. Stops before the first that is not so; the places deal with that. */
+/* As many octets as every processor compares at once; where it cannot, the compiler sees to it. */
+typedef unsigned char octets __attribute__((vector_size(16)));
+
+static octets load(const char *at)
+{
+    octets loaded;
+    memcpy(&loaded, at, sizeof loaded);
+    return loaded;
+}
+
+/* Whether a stretch reads as plain lines do, with the octet behind it: an LF behind each CR, a CR
+ * before each LF, no dot behind an LF. */
+static bool is_plain(const char *stretch)
+{
+    octets odd = {0};
+    for (size_t i = 0; i < STRETCH; i += sizeof odd) {
+        octets here = load(stretch + i), next = load(stretch + i + 1);
+        odd |= ((here == '\r') ^ (next == '\n')) | ((here == '\n') & (next == '.'));
+    }
+    uint64_t halves[2];
+    memcpy(halves, &odd, sizeof odd);
+    return (halves[0] | halves[1]) == 0;
+}
+
+/* Lines that came whole: each stretch as long as the limit holds the end of one, or one is longer. */
+static bool within_limit(size_t limit, const char *at, const char *end)
+{
+    while (limit != 0 && (size_t)(end - at) > limit) {
+        const char *lf = memrchr(at, '\n', limit);
+        if (lf == NULL) {
+            return false;
+        }
+        at = lf + 1;
+    }
+    return true;
+}
+
+/* The common case by itself, for speed: at the start of a line, takes lines that came whole, without
+ * a dot to be removed, anything bare or a line too long. What is not so is left to the places. */
 static void take_plain_lines(struct smtp_content_decoder *decoder, struct run *run)
 {
-    while (run->at < run->end && *run->at != '.') {
-        const char *lf = memchr(run->at, '\n', (size_t)(run->end - run->at));
-        if (lf == NULL || lf == run->at || lf[-1] != '\r' ||
-            memchr(run->at, '\r', (size_t)(lf - 1 - run->at)) != NULL) {
-            return;
-        }
-        decoder->line_octets = (uint64_t)(lf + 1 - run->at);
+    const char *at = run->at;
+    if (*at == '\n') {
+        return; /* bare; of any other LF the octet before it is looked at */
+    }
+    while (run->end - at > STRETCH && is_plain(at)) {
+        at += STRETCH;
+    }
+    const char *lf = memrchr(run->at, '\n', (size_t)(at - run->at));
+    if (lf != NULL && within_limit(decoder->line_limit, run->at, lf + 1)) {
         run->at = lf + 1;
-        end_line(decoder);
+        begin_line(decoder, run);
     }
 }
 

@@ -16,10 +16,11 @@ enum smtp_content_place {
 struct smtp_content_decoder {
     enum smtp_content_place place;
     uint64_t wire_octets;  /* taken so far, dots and end mark included */
-    uint64_t line_octets;  /* of the open line, without a stuffed dot */
-    uint64_t line_number;  /* of the open line, from 1 */
-    uint64_t longest_line; /* octets with CRLF */
-    uint64_t longest_line_number;
+    uint64_t line_octets;  /* of the open line so far, with CRLF, without a stuffed dot */
+    uint64_t line_at;      /* its first octet */
+    size_t line_limit;     /* 0: none */
+    uint64_t long_line_at; /* first octet of the first line over the limit; 0: none */
+    uint64_t long_line_octets;
     uint64_t bare_cr_at; /* octet; 0: none */
     uint64_t bare_lf_at;
 };
@@ -31,7 +32,8 @@ struct smtp_content_step {
     bool ended;            /* the end mark was the last of what it took */
 };
 
-void smtp_content_decoder_init(struct smtp_content_decoder *decoder);
+/** line_limit: octets a line may have, with its CRLF and without a stuffed dot; 0: any number. */
+void smtp_content_decoder_init(struct smtp_content_decoder *decoder, size_t line_limit);
 
 /** Takes octets up to the next dot that is to be removed, the end mark, or the end of the input.
  *  Call again while octets are left and it has not ended. Only CRLF.CRLF ends content; a bare CR or

@@ -142,7 +142,7 @@ static void accept_data(struct smtp_server_session *session, const struct smtp_s
                         const struct smtp_server_reply *reply)
 {
     (void)event;
-    smtp_transaction_begin_content(&session->transaction);
+    smtp_transaction_begin_content(&session->transaction, session->config->limits.text_line_octets);
     smtp_server_session_say(session, 354, NULL,
                             reply->code == 354 ? reply->text : "End data with <CRLF>.<CRLF>");
     smtp_server_session_enter(session, SMTP_SERVER_CONTENT);

@@ -31,14 +31,21 @@ static bool is_let_dig(unsigned char c)
     return smtp_is_letter(c) || smtp_is_digit(c);
 }
 
+/* How many octets are letters, digits or hyphens. */
+static size_t ldh_len(struct smtp_span text)
+{
+    size_t len = 0;
+    while (len < text.len &&
+           (is_let_dig((unsigned char)text.bytes[len]) || text.bytes[len] == '-')) {
+        len++;
+    }
+    return len;
+}
+
 /* sub-domain = Let-dig [Ldh-str] */
 static bool take_label(struct smtp_span *text)
 {
-    size_t len = 0;
-    while (len < text->len &&
-           (is_let_dig((unsigned char)text->bytes[len]) || text->bytes[len] == '-')) {
-        len++;
-    }
+    size_t len = ldh_len(*text);
     if (len == 0 || len > LABEL_MAX || text->bytes[0] == '-' || text->bytes[len - 1] == '-') {
         return false;
     }
@@ -139,11 +146,7 @@ static bool take_literal(struct smtp_span *text)
     if (is_ipv4(inside)) {
         return true;
     }
-    size_t tag_len = 0;
-    while (tag_len < inside.len &&
-           (is_let_dig((unsigned char)inside.bytes[tag_len]) || inside.bytes[tag_len] == '-')) {
-        tag_len++;
-    }
+    size_t tag_len = ldh_len(inside);
     bool tagged = tag_len > 0 && tag_len + 1 < inside.len && inside.bytes[tag_len] == ':' &&
                   inside.bytes[tag_len - 1] != '-';
     for (size_t i = tag_len; tagged && i < inside.len; i++) { /* dcontent */

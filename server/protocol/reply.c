@@ -3,49 +3,47 @@
 
 #include <string.h>
 
-/* "250-2.1.5 " into line; '-' on all lines but the last (RFC 5321 4.2.1). Without snprintf, which
+/* "250-2.1.5 ", len octets; '-' on all lines but the last (RFC 5321 4.2.1). Without snprintf, which
  * took half of what a reply costs. */
-static size_t put_prefix(char *line, int code, bool last, const char *enhanced)
+static void put_prefix(char *line, int code, bool last, const char *enhanced, size_t len)
 {
     line[0] = (char)('0' + code / 100 % 10);
     line[1] = (char)('0' + code / 10 % 10);
     line[2] = (char)('0' + code % 10);
     line[3] = last ? ' ' : '-';
-    if (enhanced == NULL) {
-        return 4;
+    if (enhanced != NULL) {
+        memcpy(line + 4, enhanced, len - 5);
+        line[len - 1] = ' ';
     }
-    size_t len = strlen(enhanced);
-    memcpy(line + 4, enhanced, len);
-    line[4 + len] = ' ';
-    return len + 5;
 }
 
 /* Copied first and looked at after: loops so plain that the compiler makes vector code of them. */
-static size_t put_text(char *line, size_t at, const char *text, size_t len)
+static void put_text(char *line, const char *text, size_t len)
 {
-    size_t room = SMTP_REPLY_LINE_MAX - 2 - at;
-    size_t taken = len < room ? len : room;
-    memcpy(line + at, text, taken);
-    for (size_t i = at; i < at + taken; i++) {
+    memcpy(line, text, len);
+    for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)line[i];
         line[i] = (char)(c < ' ' || c > '~' ? '?' : c);
     }
-    return at + taken;
 }
 
 enum smtp_status smtp_reply_append(struct smtp_buffer *out, int code, const char *enhanced,
                                    const char *text)
 {
+    size_t prefix_len = 4 + (enhanced != NULL ? strlen(enhanced) + 1 : 0);
+    size_t room = SMTP_REPLY_LINE_MAX - 2 - prefix_len;
     for (;;) {
-        char *line = smtp_buffer_reserve(out, SMTP_REPLY_LINE_MAX);
+        size_t len = (size_t)(strchrnul(text, '\n') - text);
+        size_t put = len < room ? len : room;
+        char *line = smtp_buffer_reserve(out, prefix_len + put + 2);
         if (line == NULL) {
             return SMTP_NO_MEMORY;
         }
-        size_t len = (size_t)(strchrnul(text, '\n') - text);
         bool last = text[len] == '\0';
-        size_t at = put_text(line, put_prefix(line, code, last, enhanced), text, len);
-        memcpy(line + at, "\r\n", 2);
-        smtp_buffer_added(out, at + 2);
+        put_prefix(line, code, last, enhanced, prefix_len);
+        put_text(line + prefix_len, text, put);
+        memcpy(line + prefix_len + put, "\r\n", 2);
+        smtp_buffer_added(out, prefix_len + put + 2);
         if (last) {
             return SMTP_OK;
         }

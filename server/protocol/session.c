@@ -233,10 +233,11 @@ static void refuse_content(struct smtp_server_session *session)
     char text[160];
     if (limits->message_octets != 0 && transaction->content_octets > limits->message_octets) {
         smtp_server_session_say(session, 552, "5.3.4", "Message size exceeds the fixed maximum");
-    } else if (limits->text_line_octets != 0 && decoder->longest_line > limits->text_line_octets) {
-        snprintf(text, sizeof text, "Line too long: line %llu has %llu octets, %zu may be",
-                 (unsigned long long)decoder->longest_line_number,
-                 (unsigned long long)decoder->longest_line, limits->text_line_octets);
+    } else if (decoder->long_line_at != 0) {
+        snprintf(text, sizeof text,
+                 "Line too long: that at octet %llu of the content has %llu octets, %zu may be",
+                 (unsigned long long)decoder->long_line_at,
+                 (unsigned long long)decoder->long_line_octets, decoder->line_limit);
         smtp_server_session_say(session, 500, "5.6.0", text);
     } else {
         bool lf_first = decoder->bare_cr_at == 0 ||
@@ -282,8 +283,7 @@ static void judge_content(struct smtp_server_session *session)
                 (decoder->bare_cr_at != 0 || decoder->bare_lf_at != 0);
     bool too_large =
         limits->message_octets != 0 && transaction->content_octets > limits->message_octets;
-    bool long_line =
-        limits->text_line_octets != 0 && decoder->longest_line > limits->text_line_octets;
+    bool long_line = decoder->long_line_at != 0;
     if (!transaction->unwanted && (bare || too_large || long_line)) {
         smtp_transaction_discard_content(transaction);
     }

@@ -84,9 +84,9 @@ void smtp_transaction_last_path(const struct smtp_transaction *transaction, cons
     *parameters = *path + smtp_span_of(*path).len + 1;
 }
 
-void smtp_transaction_begin_content(struct smtp_transaction *transaction)
+void smtp_transaction_begin_content(struct smtp_transaction *transaction, size_t line_limit)
 {
-    smtp_content_decoder_init(&transaction->decoder);
+    smtp_content_decoder_init(&transaction->decoder, line_limit);
     transaction->content_octets = 0;
     transaction->unwanted = false;
     transaction->bare_told = false;

@@ -36,7 +36,7 @@ void smtp_transaction_last_path(const struct smtp_transaction *transaction, cons
                                 const char **parameters);
 
 /** DATA was accepted: content follows. */
-void smtp_transaction_begin_content(struct smtp_transaction *transaction);
+void smtp_transaction_begin_content(struct smtp_transaction *transaction, size_t line_limit);
 /** Keeps octets of content. False: out of memory. */
 bool smtp_transaction_keep(struct smtp_transaction *transaction,
                            const struct smtp_message_origin *origin, struct smtp_span octets);

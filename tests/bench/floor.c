@@ -1,17 +1,21 @@
-/* floor.c - the program: `floor sink`, or `floor source PORT SESSIONS MESSAGES SIZE
- * step|pipelined`. Knows: its arguments. Does not know: how octets move (floor_sink.c,
- * floor_source.c). */
+/* floor.c - the program: `floor sink run|thread`, or `floor source PORT SESSIONS MESSAGES SIZE
+ * step|pipelined`. Knows: its arguments; a thread for the sink, as a server in a test has one (in a
+ * process of several threads the kernel counts every use of a descriptor). Does not know: how octets
+ * move (floor_sink.c, floor_source.c). */
 #include "tests/bench/floor.h"
 
 #include "common/bytes.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 static int usage(void)
 {
-    fputs("usage: floor sink | floor source PORT SESSIONS MESSAGES SIZE step|pipelined\n", stderr);
+    fputs(
+        "usage: floor sink run|thread | floor source PORT SESSIONS MESSAGES SIZE step|pipelined\n",
+        stderr);
     return 2;
 }
 
@@ -33,11 +37,32 @@ static bool parse_load(char **words, struct floor_load *load)
            (load->pipelined || strcmp(words[4], "step") == 0);
 }
 
+static void *sink_thread(void *status)
+{
+    *(int *)status = floor_sink();
+    return NULL;
+}
+
+static int sink_on_a_thread(void)
+{
+    pthread_t thread;
+    int status = 1;
+    if (pthread_create(&thread, NULL, sink_thread, &status) != 0) {
+        fputs("floor: no thread\n", stderr);
+        return 1;
+    }
+    pthread_join(thread, NULL);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN); /* a peer that has gone is told by write() */
-    if (argc == 2 && strcmp(argv[1], "sink") == 0) {
-        return floor_sink();
+    if (argc == 3 && strcmp(argv[1], "sink") == 0) {
+        bool on_a_thread = strcmp(argv[2], "thread") == 0;
+        return on_a_thread                   ? sink_on_a_thread()
+               : strcmp(argv[2], "run") == 0 ? floor_sink()
+                                             : usage();
     }
     struct floor_load load;
     if (argc != 7 || strcmp(argv[1], "source") != 0 || !parse_load(argv + 2, &load)) {

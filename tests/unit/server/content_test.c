@@ -30,7 +30,7 @@ static void decode_in_pieces(const char *in, size_t len, size_t piece, char *out
                              size_t *used)
 {
     struct smtp_content_decoder decoder;
-    smtp_content_decoder_init(&decoder);
+    smtp_content_decoder_init(&decoder, 0);
     *out_len = 0;
     *used = 0;
     while (*used < len) {
@@ -76,48 +76,94 @@ TEST(content, names_the_first_bare_line_ends_by_octet_rfc5321_2_3_8)
     static const char in[] = "ab\r\n..c\rd\re\nf\n\r\n";
     for (size_t piece = 1; piece < sizeof in; piece++) {
         struct smtp_content_decoder decoder;
-        smtp_content_decoder_init(&decoder);
+        smtp_content_decoder_init(&decoder, 0);
         for (size_t at = 0; at < sizeof in - 1;) {
             size_t now = sizeof in - 1 - at < piece ? sizeof in - 1 - at : piece;
             at += smtp_content_decode(&decoder, in + at, now).used;
         }
         expect_int(decoder.bare_cr_at, 8);
         expect_int(decoder.bare_lf_at, 12);
-        expect_int(decoder.longest_line_number, 2);
-        expect_int(decoder.longest_line, 11);
     }
 }
 
-/* The longest line of the input, in pieces of every size. */
-static void expect_longest(const char *in, uint64_t octets, uint64_t number)
+enum { LINE_LIMIT = 4 };
+
+/* The first line over the limit, in pieces of every size: where it begins, how long it is. */
+static void expect_long_line(const char *in, uint64_t at_octet, uint64_t octets)
 {
     for (size_t piece = 1, len = strlen(in); piece <= len; piece++) {
         struct smtp_content_decoder decoder;
-        smtp_content_decoder_init(&decoder);
+        smtp_content_decoder_init(&decoder, LINE_LIMIT);
         for (size_t at = 0; at < len;) {
             size_t now = len - at < piece ? len - at : piece;
             at += smtp_content_decode(&decoder, in + at, now).used;
         }
-        expect_int(decoder.longest_line, octets);
-        expect_int(decoder.longest_line_number, number);
+        expect_int(decoder.long_line_at, at_octet);
+        expect_int(decoder.long_line_octets, octets);
     }
 }
 
 TEST(content, measures_lines_with_their_crlf_and_without_the_stuffed_dot_rfc5321_4_5_3_1_6)
 {
-    expect_longest("a\r\nbcd\r\nefg\r\n", 5, 2); /* the first of those of one length */
-    expect_longest("a\r\n..bc\r\n", 5, 2);
-    expect_longest("a\r\n.\rbc\r\n", 5, 2); /* a CR that looked like the end mark's counts */
-    expect_longest("a\r\nbc\rd\r\n", 6, 2);
-    expect_longest("a\r\nb\nc\r\n", 5, 2);
-    expect_longest("a\r\nbcde", 4, 2); /* and the line that has not ended yet */
+    expect_long_line("ab\r\n\r\n..a\r\nab", 0, 0);  /* all just within it */
+    expect_long_line("a\r\nbcd\r\nefgh\r\n", 4, 5); /* the first of two */
+    expect_long_line("a\r\n..bc\r\n", 4, 5);
+    expect_long_line("a\r\n.\rbc\r\n", 4, 5); /* a CR that looked like the end mark's counts */
+    expect_long_line("a\r\nbc\rd\r\n", 4, 6);
+    expect_long_line("a\r\nb\nc\r\n", 4, 5);
+    expect_long_line("a\r\nbcdef", 4, 5); /* and the line that has not ended yet */
+}
+
+/* Lines of 70 octets, the fault in one of them at every place: what is taken many lines at a time
+ * gives the same as one octet at a time. */
+static void expect_same_in_any_pieces(const char *in, size_t len, size_t limit)
+{
+    struct smtp_content_decoder by_octet, whole;
+    smtp_content_decoder_init(&by_octet, limit);
+    smtp_content_decoder_init(&whole, limit);
+    for (size_t at = 0; at < len;) {
+        at += smtp_content_decode(&by_octet, in + at, 1).used;
+    }
+    for (size_t at = 0; at < len;) {
+        at += smtp_content_decode(&whole, in + at, len - at).used;
+    }
+    expect_int(whole.place, by_octet.place);
+    expect_int(whole.wire_octets, by_octet.wire_octets);
+    expect_int(whole.line_octets, by_octet.line_octets);
+    expect_int(whole.line_at, by_octet.line_at);
+    expect_int(whole.long_line_at, by_octet.long_line_at);
+    expect_int(whole.long_line_octets, by_octet.long_line_octets);
+    expect_int(whole.bare_cr_at, by_octet.bare_cr_at);
+    expect_int(whole.bare_lf_at, by_octet.bare_lf_at);
+}
+
+TEST(content, sees_every_fault_at_every_place_among_plain_lines)
+{
+    static const char *const faults[] = {"\r", "\n", "\n.", "\r\n.", "\r\n\r\n", "\n\r", ""};
+    enum { LINES = 6, LINE = 70 };
+    char plain[LINES * LINE], in[LINES * LINE + 4];
+    memset(plain, 'a', sizeof plain);
+    for (size_t line = 1; line <= LINES; line++) {
+        memcpy(plain + line * LINE - 2, "\r\n", 2);
+    }
+    for (size_t f = 0; f < sizeof faults / sizeof *faults; f++) {
+        size_t fault_len = strlen(faults[f]);
+        for (size_t at = 0; at <= sizeof plain; at++) {
+            memcpy(in, plain, at);
+            memcpy(in + at, faults[f], fault_len);
+            memcpy(in + at + fault_len, plain + at, sizeof plain - at);
+            expect_same_in_any_pieces(in, sizeof plain + fault_len, LINE);
+            expect_same_in_any_pieces(in, sizeof plain + fault_len, LINE - 1);
+            expect_same_in_any_pieces(in, sizeof plain + fault_len, 0);
+        }
+    }
 }
 
 TEST(content, takes_a_whole_message_in_one_run)
 {
     static const char in[] = "Subject: x\r\n\r\nline\r\nline\r\n.\r\n";
     struct smtp_content_decoder decoder;
-    smtp_content_decoder_init(&decoder);
+    smtp_content_decoder_init(&decoder, 0);
     struct smtp_content_step step = smtp_content_decode(&decoder, in, sizeof in - 1);
     expect_int(step.keep.len, sizeof in - 1 - 3); /* one copy serves it */
 }
