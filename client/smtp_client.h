@@ -31,6 +31,7 @@
 #define SMTP_CLIENT_H
 
 #include "smtp_status.h"
+#include "smtp_tls.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -42,7 +43,9 @@
 extern "C" {
 #endif
 
-#define SMTP_PORT 25 /* used where neither port nor address names one */
+#define SMTP_PORT 25              /* used where neither port nor address names one */
+#define SMTP_SUBMISSION_PORT 587  /* RFC 6409: of smtp_send_url with a user */
+#define SMTP_SUBMISSIONS_PORT 465 /* RFC 8314: with TLS from the first octet */
 
 struct smtp_client;
 
@@ -69,6 +72,8 @@ enum smtp_client_stage {
     SMTP_STAGE_GREETING,
     SMTP_STAGE_EHLO,
     SMTP_STAGE_HELO,
+    SMTP_STAGE_STARTTLS, /* the command, and the handshake */
+    SMTP_STAGE_AUTH,     /* the command, and the lines after it */
     SMTP_STAGE_MAIL,
     SMTP_STAGE_RCPT,
     SMTP_STAGE_DATA,    /* the command, up to 354 */
@@ -145,14 +150,15 @@ struct smtp_content smtp_content_callback(smtp_content_read *read, void *user);
 
 /** Milliseconds; 0 waits for ever. The minimums of RFC 5321 4.5.3.2 are the defaults. */
 struct smtp_client_timeouts {
-    uint64_t connect_ms;  /* 30000 */
-    uint64_t greeting_ms; /* 300000 */
-    uint64_t command_ms;  /* 300000: EHLO, HELO, MAIL, RCPT, RSET, ... each */
-    uint64_t data_ms;     /* 120000: until 354 */
-    uint64_t content_ms;  /* 180000: for each block of content to be taken */
-    uint64_t final_ms;    /* 600000: the reply to the final dot */
-    uint64_t quit_ms;     /* 5000: the reply to QUIT */
-    uint64_t overall_ms;  /* 0: from connect to the end of the connection */
+    uint64_t connect_ms;   /* 30000 */
+    uint64_t greeting_ms;  /* 300000 */
+    uint64_t handshake_ms; /* 30000: a whole TLS handshake */
+    uint64_t command_ms;   /* 300000: EHLO, HELO, MAIL, RCPT, RSET, ... each */
+    uint64_t data_ms;      /* 120000: until 354 */
+    uint64_t content_ms;   /* 180000: for each block of content to be taken */
+    uint64_t final_ms;     /* 600000: the reply to the final dot */
+    uint64_t quit_ms;      /* 5000: the reply to QUIT */
+    uint64_t overall_ms;   /* 0: from connect to the end of the connection */
 };
 
 enum smtp_client_log_kind {
@@ -165,6 +171,35 @@ enum smtp_client_log_kind {
 typedef void smtp_client_log(void *user, enum smtp_client_log_kind kind, const char *text,
                              size_t len);
 
+/** When TLS is used (RFC 3207, RFC 8314). smtp_client_starttls can be called under any of them. */
+enum smtp_client_tls_policy {
+    SMTP_CLIENT_TLS_NEVER,        /* default: only where smtp_client_starttls is called */
+    SMTP_CLIENT_TLS_WHEN_OFFERED, /* STARTTLS as soon as EHLO offers it; a failure ends the session */
+    SMTP_CLIENT_TLS_REQUIRED, /* and nothing but EHLO, STARTTLS and QUIT is sent without; no HELO */
+    SMTP_CLIENT_TLS_IMPLICIT, /* from the first octet */
+};
+
+/** Chain and name of the server's certificate are verified unless `insecure`. */
+struct smtp_client_tls {
+    enum smtp_client_tls_policy policy;
+    const char *name; /* it must be for this domain name or address; NULL: the host connected to */
+    const char *ca_file; /* PEM file of who is trusted; neither file nor text: the system's */
+    const char *ca_pem;  /* the same as text */
+    bool insecure;       /* any certificate will do: for tests alone */
+    struct smtp_identity *identity; /* the client's certificate, NULL: none; retained */
+    struct ssl_ctx_st *context; /* an SSL_CTX of the caller's in place of all but policy and name */
+};
+
+/** What to log in with. A secret is wiped by the library when it has been used. */
+struct smtp_client_credentials {
+    const char *identity;               /* the user's name, UTF-8 */
+    const char *password;               /* UTF-8; NULL where there is a token or a certificate */
+    const char *token;                  /* for XOAUTH2 and OAUTHBEARER; NULL: none */
+    const char *authorization_identity; /* whom to act as; NULL: the same */
+    const char *mechanism;              /* "SCRAM-SHA-256"; NULL: the strongest offered */
+    bool plain_without_tls;             /* PLAIN, LOGIN and tokens may be sent in the clear */
+};
+
 struct smtp_client_options {
     /** The name for EHLO: a domain or an address literal. NULL: the literal of the socket's own
      *  address, "[127.0.0.1]" (RFC 5321 4.1.4); nothing is looked up. */
@@ -172,6 +207,7 @@ struct smtp_client_options {
     const char *source_address; /* numeric local address to connect from; NULL: any */
     bool pipelining;            /* true: use PIPELINING where it is offered (RFC 2920) */
     struct smtp_client_timeouts timeouts;
+    struct smtp_client_tls tls;
     smtp_client_log *log; /* NULL: none */
     void *log_user;
 };
@@ -193,6 +229,29 @@ enum smtp_status smtp_client_new(struct smtp_client **out,
  *          greeting other than 220: QUIT is said and the connection closed. */
 enum smtp_status smtp_client_connect(struct smtp_client *client, const char *host, uint16_t port)
     SMTP_MUST_CHECK;
+
+/** STARTTLS and the handshake (RFC 3207), then EHLO is due again: all that was known is forgotten. Says
+ *  EHLO first where nobody did.
+ *  @return SMTP_OK; SMTP_UNSUPPORTED: not offered; SMTP_REFUSED_*; SMTP_TLS_FAILED: the handshake failed
+ *          or the certificate is not trusted (the message says why), and the connection is closed;
+ *          SMTP_PROTOCOL_VIOLATION: octets came behind the reply, in the clear, and it is closed;
+ *          SMTP_BAD_STATE: TLS is up already. */
+enum smtp_status smtp_client_starttls(struct smtp_client *client) SMTP_MUST_CHECK;
+
+/** AUTH (RFC 4954): hello first where nobody said it (and STARTTLS where the policy says so), then one
+ *  exchange by the named mechanism, or the strongest that the server offers and the credentials serve:
+ *  SCRAM-SHA-256-PLUS, SCRAM-SHA-1-PLUS, SCRAM-SHA-256, SCRAM-SHA-1, CRAM-MD5, PLAIN, LOGIN;
+ *  OAUTHBEARER, XOAUTH2 with a token; EXTERNAL with neither. A refused secret is not tried again with a
+ *  weaker one. A server that does not prove that it knows the password (SCRAM) has failed.
+ *  @return SMTP_OK; SMTP_REFUSED_* (535: wrong; 534: mechanism too weak; 538: TLS is needed);
+ *          SMTP_UNSUPPORTED: no AUTH, or no mechanism that would do, is offered, or only such as would send
+ *          the secret in the clear; SMTP_PROTOCOL_VIOLATION: a challenge that is none, a wrong signature; SMTP_BAD_ARGUMENT, SMTP_UNSAFE_ARGUMENT. */
+enum smtp_status smtp_client_auth(struct smtp_client *client,
+                                  const struct smtp_client_credentials *credentials)
+    SMTP_MUST_CHECK;
+/** The same with a name and a password. */
+enum smtp_status smtp_client_login(struct smtp_client *client, const char *identity,
+                                   const char *password) SMTP_MUST_CHECK;
 
 /** Closes without QUIT. Idempotent. */
 void smtp_client_close(struct smtp_client *client);
@@ -246,7 +305,23 @@ enum smtp_status smtp_client_send(struct smtp_client *client, const struct smtp_
 enum smtp_status smtp_client_send_message(struct smtp_client *client, struct smtp_content message,
                                           const struct smtp_send_result **result) SMTP_MUST_CHECK;
 
+/** Everything in one call: connects, TLS, AUTH, the message, QUIT.
+ *      smtp://user:password@host:587?tls=required      smtps://user:password@host
+ *  User, password and host percent-decoded (RFC 3986). Port: 465 with smtps, else 587 with a user, else
+ *  25. The query, "&" between: tls=never|offered|required (smtp: required with a user, else offered),
+ *  ca=FILE, name=NAME (to verify), insecure=1, auth=MECHANISM, helo=NAME. Anything else is
+ *  SMTP_BAD_ARGUMENT with the part that is wrong. options: NULL, or what the URL does not say.
+ *  @param error  NULL, or filled in: the same as smtp_client_error. */
+enum smtp_status smtp_send_url(const char *url, const struct smtp_client_options *options,
+                               const struct smtp_envelope *envelope, struct smtp_content content,
+                               struct smtp_error *error) SMTP_MUST_CHECK;
+
 /* ---- what it knows ---- */
+
+/** NULL without TLS; lives until the connection ends. */
+const struct smtp_tls_facts *smtp_client_tls(const struct smtp_client *client);
+/** Whether AUTH succeeded on this connection. */
+bool smtp_client_is_authenticated(const struct smtp_client *client);
 
 /** The last reply; code 0 before any. */
 const struct smtp_reply *smtp_client_reply(const struct smtp_client *client);

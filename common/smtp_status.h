@@ -27,6 +27,7 @@ extern "C" {
     X(TIMED_OUT, "the deadline passed first")                                                      \
     X(CLOSED, "the peer closed the connection")                                                    \
     X(PROTOCOL_VIOLATION, "the peer broke the protocol")                                           \
+    X(TLS_FAILED, "TLS could not be set up, or the peer's certificate is not trusted")             \
     /* the peer's answer: a refusal, with its reply */                                             \
     X(REFUSED_TRANSIENT, "refused for now (4yz)")                                                  \
     X(REFUSED_PERMANENT, "refused for good (5yz)")                                                 \

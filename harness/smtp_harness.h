@@ -56,6 +56,9 @@ void smtp_harness_stop(struct smtp_harness *harness);
 const char *smtp_harness_host(const struct smtp_harness *harness); /* "127.0.0.1" */
 uint16_t smtp_harness_port(const struct smtp_harness *harness);
 const char *smtp_harness_url(const struct smtp_harness *harness); /* "smtp://127.0.0.1:41233" */
+/** The authority that signed the server's certificate, as PEM: what another client needs to trust it.
+ *  The harness's own clients trust it unless the options name another. "" where there is none. */
+const char *smtp_harness_ca_pem(struct smtp_harness *harness);
 struct smtp_server *smtp_harness_server(struct smtp_harness *harness);
 struct smtp_mailbox *smtp_harness_mailbox(struct smtp_harness *harness);
 
@@ -70,6 +73,8 @@ struct smtp_client *smtp_harness_connect(struct smtp_harness *harness);
  *          helo protocol session
  *          subject header.NAME     decoded; header.NAME holds when any field of that name does
  *          text html       decoded; a line end at the very end does not matter to = and !=
+ *          tls             the TLS version it came over, "" for none
+ *          auth            who had logged in, "" for nobody
  *          source size     the content as it came, and its octets
  *          attachments attachment.NAME   how many, and the decoded content of the file NAME
  *          count           how many messages must match (smtp_harness_expect alone)

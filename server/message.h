@@ -22,6 +22,8 @@ struct smtp_message_origin {
     const char *helo;
     const char *peer;
     const char *protocol;
+    const char *tls;      /* version, "" without */
+    const char *identity; /* "" for nobody */
 };
 
 /** A message with the envelope copied in and room for content_capacity octets of content. One

@@ -47,8 +47,13 @@ int64_t smtp_message_received_unix_ns(const struct smtp_message *message);
 const char *smtp_message_helo(const struct smtp_message *message);
 /** The peer's address, like "127.0.0.1:40112" or "unix:". */
 const char *smtp_message_peer(const struct smtp_message *message);
-/** The protocol type of RFC 3848: "SMTP" after HELO, "ESMTP" after EHLO. */
+/** The protocol type of RFC 3848: "SMTP" after HELO, "ESMTP" after EHLO, with "S" for TLS and "A" for
+ *  AUTH: "ESMTPS", "ESMTPA", "ESMTPSA". */
 const char *smtp_message_protocol(const struct smtp_message *message);
+/** The TLS version it came over, like "TLSv1.3"; "" without TLS. */
+const char *smtp_message_tls(const struct smtp_message *message);
+/** Who had logged in with AUTH; "" for nobody. */
+const char *smtp_message_identity(const struct smtp_message *message);
 /** The reverse-path without its brackets, "" for the null reverse-path. As given: case and quoting
  *  kept, a source route kept. */
 const char *smtp_message_reverse_path(const struct smtp_message *message);

@@ -28,6 +28,7 @@
 
 #include "smtp_mailbox.h"
 #include "smtp_status.h"
+#include "smtp_tls.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -68,8 +69,10 @@ struct smtp_server_session_info {
     uint64_t number;      /* 1 for the server's first session */
     const char *peer;     /* "127.0.0.1:40112", "unix:" */
     const char *helo;     /* "" before HELO or EHLO */
-    const char *protocol; /* "SMTP", "ESMTP"; "" before HELO or EHLO */
-    void **user;          /* yours, one a session, NULL at first; freed best in the close hook */
+    const char *protocol; /* "SMTP", "ESMTP", "ESMTPS", "ESMTPA", "ESMTPSA" (RFC 3848); "" before */
+    const char *identity; /* who logged in with AUTH; "" for nobody */
+    const struct smtp_tls_facts *tls; /* NULL without TLS */
+    void **user; /* yours, one a session, NULL at first; freed best in the close hook */
 };
 
 /** A line of a session's log, for the log hook. Secrets are masked before it is made. */
@@ -88,6 +91,16 @@ struct smtp_server_log_entry {
     size_t len;
 };
 
+/** What a client gave with AUTH (RFC 4954). */
+struct smtp_server_credentials {
+    const char *mechanism;              /* "PLAIN", "SCRAM-SHA-256", ... */
+    const char *identity;               /* authentication identity: whose secret it is */
+    const char *authorization_identity; /* whom to act as; "" for the same */
+    const char *secret;                 /* the password of PLAIN and LOGIN, the token of XOAUTH2 and
+                                         * OAUTHBEARER; NULL where it is not sent: it was proved */
+};
+#define SMTP_SERVER_SECRET_SIZE 4096
+
 /** Each hook: `user` as given in the table; the session; what the stage is about; the reply it may
  *  fill in. Without the hook: accept, but for vrfy (252), expn (502) and unknown (500). Where a
  *  hook accepts, an empty *reply means the library's own text. */
@@ -101,6 +114,19 @@ struct smtp_server_hooks {
     enum smtp_server_verdict (*helo)(void *user, const struct smtp_server_session_info *session,
                                      const char *name, bool extended,
                                      struct smtp_server_reply *reply);
+    /** STARTTLS, before 220. */
+    enum smtp_server_verdict (*starttls)(void *user, const struct smtp_server_session_info *session,
+                                         struct smtp_server_reply *reply);
+    /** Credentials, before 235. With a secret: nothing has been checked yet and the hook alone
+     *  decides, in place of options.auth.users. Without one: the mechanism's proof held. SMTP_REFUSE
+     *  without a reply is 535 5.7.8. Wiped when it returns. */
+    enum smtp_server_verdict (*auth)(void *user, const struct smtp_server_session_info *session,
+                                     const struct smtp_server_credentials *credentials,
+                                     struct smtp_server_reply *reply);
+    /** The password of an identity, for the mechanisms that never send it (CRAM-MD5, SCRAM-*), in
+     *  place of options.auth.users. False: no such identity. */
+    bool (*find_password)(void *user, const struct smtp_server_session_info *session,
+                          const char *identity, char password[SMTP_SERVER_SECRET_SIZE]);
     /** MAIL: the reverse-path without its brackets ("" for <>) and the parameters as given. */
     enum smtp_server_verdict (*mail)(void *user, const struct smtp_server_session_info *session,
                                      const char *reverse_path, const char *parameters,
@@ -147,20 +173,22 @@ enum smtp_server_bare_line_end {
 
 /** Limits. 0 means no limit, but for the first four, which cannot be 0. */
 struct smtp_server_limits {
-    size_t local_part_octets;    /* 64, RFC 5321 4.5.3.1.1 */
-    size_t domain_octets;        /* 255, 4.5.3.1.2 */
-    size_t path_octets;          /* 256 with its brackets, 4.5.3.1.3 */
-    size_t command_line_octets;  /* 512 with CRLF, 4.5.3.1.4; at least 64 */
-    size_t text_line_octets;     /* 1000 with CRLF, without the stuffed dot, 4.5.3.1.6 */
-    size_t recipients;           /* 100 a transaction, 4.5.3.1.8; beyond it 452 */
-    uint64_t message_octets;     /* 33554432 (32 MiB); offered with SIZE, RFC 1870 */
-    size_t errors;               /* 100 refused commands a session, then 421 */
-    size_t commands;             /* 0: none; commands a session, then 421 */
-    size_t messages;             /* 0: none; messages a session, then 421 */
-    size_t sessions;             /* 20000 at once; beyond it 421 as the greeting */
-    uint64_t command_timeout_ms; /* 300000 for one whole command, 4.5.3.2.7; then 421 */
-    uint64_t content_timeout_ms; /* 300000 without any octet of content; then 421 */
-    uint64_t session_timeout_ms; /* 3600000 for the whole session; then 421 */
+    size_t local_part_octets;      /* 64, RFC 5321 4.5.3.1.1 */
+    size_t domain_octets;          /* 255, 4.5.3.1.2 */
+    size_t path_octets;            /* 256 with its brackets, 4.5.3.1.3 */
+    size_t command_line_octets;    /* 512 with CRLF, 4.5.3.1.4; at least 64 */
+    size_t text_line_octets;       /* 1000 with CRLF, without the stuffed dot, 4.5.3.1.6 */
+    size_t recipients;             /* 100 a transaction, 4.5.3.1.8; beyond it 452 */
+    uint64_t message_octets;       /* 33554432 (32 MiB); offered with SIZE, RFC 1870 */
+    size_t errors;                 /* 100 refused commands a session, then 421 */
+    size_t commands;               /* 0: none; commands a session, then 421 */
+    size_t messages;               /* 0: none; messages a session, then 421 */
+    size_t sessions;               /* 20000 at once; beyond it 421 as the greeting */
+    size_t auth_line_octets;       /* 12288 with CRLF, RFC 4954 4: AUTH and the lines after it */
+    uint64_t handshake_timeout_ms; /* 30000 for a whole TLS handshake; then closed */
+    uint64_t command_timeout_ms;   /* 300000 for one whole command, 4.5.3.2.7; then 421 */
+    uint64_t content_timeout_ms;   /* 300000 without any octet of content; then 421 */
+    uint64_t session_timeout_ms;   /* 3600000 for the whole session; then 421 */
 };
 
 /** Which EHLO keywords are offered and kept to. All on by default. */
@@ -172,8 +200,48 @@ struct smtp_server_keywords {
     bool help;                  /* RFC 5321 4.1.1.8 */
 };
 
+/** TLS (RFC 3207, RFC 8314). */
+enum smtp_server_tls_mode {
+    SMTP_SERVER_TLS_OFFERED,  /* default: STARTTLS is offered */
+    SMTP_SERVER_TLS_REQUIRED, /* and until then 530 to all but EHLO, NOOP, STARTTLS and QUIT */
+    SMTP_SERVER_TLS_OFF,      /* STARTTLS is not known */
+};
+struct smtp_server_tls {
+    enum smtp_server_tls_mode mode;
+    /** The certificate. NULL, and no context: one is made in memory when it is first needed, for
+     *  localhost, options.hostname and the addresses listened on; see smtp_server_ca_pem. Retained. */
+    struct smtp_identity *identity;
+    /** An SSL_CTX of the caller's, in place of it; its reference count goes up. NULL: none. */
+    struct ssl_ctx_st *context;
+    /** Whose client certificates are asked for and taken, as PEM; NULL: none is asked for. */
+    const char *client_ca_pem;
+    bool client_certificate_required;
+};
+
+/** One row of the user table. */
+struct smtp_server_user {
+    const char *identity;
+    const char *password; /* for XOAUTH2 and OAUTHBEARER: the token */
+};
+/** AUTH (RFC 4954), offered where there is a user, or one of the hooks auth and find_password. */
+struct smtp_server_auth {
+    const struct smtp_server_user *users; /* copied */
+    size_t user_count;
+    bool required; /* MAIL and the like before a login are 530 5.7.0 */
+    /** Offered, parted by spaces; NULL: "SCRAM-SHA-256-PLUS SCRAM-SHA-256 SCRAM-SHA-1-PLUS SCRAM-SHA-1
+     *  CRAM-MD5 PLAIN LOGIN XOAUTH2 OAUTHBEARER EXTERNAL", each where it can work: -PLUS under TLS,
+     *  EXTERNAL with a client certificate. */
+    const char *mechanisms;
+    /** Known, not offered, and answered 534 5.7.9, like "PLAIN LOGIN"; NULL: none. */
+    const char *too_weak;
+    /** Takes secrets in the clear too: without it PLAIN, LOGIN, XOAUTH2 and OAUTHBEARER are offered
+     *  under TLS alone, and are 538 5.7.11 without. */
+    bool plain_without_tls;
+};
+
 struct smtp_server_options {
     /** Where to listen: "127.0.0.1:0", "[::1]:2525", "localhost:0", "unix:/path"; several at once.
+     *  "smtps://127.0.0.1:0": TLS from the first octet (RFC 8314); "smtp://..." is the plain form.
      *  Numeric addresses only: no name is ever looked up. NULL: "127.0.0.1:0". Port 0: any free. */
     const char *const *listen;
     size_t listen_count;
@@ -186,6 +254,8 @@ struct smtp_server_options {
     enum smtp_server_bare_line_end bare_line_end;
     struct smtp_server_limits limits;
     struct smtp_server_keywords keywords;
+    struct smtp_server_tls tls;
+    struct smtp_server_auth auth;
     struct smtp_server_hooks hooks;
 };
 
@@ -234,6 +304,18 @@ void smtp_server_free(struct smtp_server *server);
 const char *smtp_server_address(const struct smtp_server *server, size_t i);
 /** The real port of listener i; 0 for a Unix socket or beyond the last. */
 uint16_t smtp_server_port(const struct smtp_server *server, size_t i);
+/** Whether listener i speaks TLS from the first octet. */
+bool smtp_server_is_implicit_tls(const struct smtp_server *server, size_t i);
+/** The certificate authority that signed the server's certificate, as PEM; makes the certificate where
+ *  there is none yet. "" where the certificate is the user's own, TLS is off, or it cannot be made.
+ *  Lives as long as the server. */
+const char *smtp_server_ca_pem(struct smtp_server *server);
+/** From now on new TLS connections get this certificate, or this SSL_CTX (one of them NULL), while the
+ *  server runs or not. SMTP_OK, SMTP_TLS_FAILED (the old one stays), SMTP_BAD_ARGUMENT. */
+enum smtp_status smtp_server_set_certificate(struct smtp_server *server,
+                                             struct smtp_identity *identity,
+                                             struct ssl_ctx_st *context, struct smtp_error *error)
+    SMTP_MUST_CHECK;
 /** The mailbox; lives as long as the server. */
 struct smtp_mailbox *smtp_server_mailbox(struct smtp_server *server);
 /** Sessions open now. */

@@ -72,6 +72,14 @@ enum smtp_status smtp_client_session_check_content(struct smtp_client_session *s
 const struct smtp_send_result *
 smtp_client_session_result(const struct smtp_client_session *session);
 
+/** The handshake is over: all that was known of the server is forgotten (RFC 3207 4.2), and EHLO is due.
+ *  awaits_greeting: the connection began with TLS. */
+void smtp_client_session_tls_started(struct smtp_client_session *session, bool awaits_greeting,
+                                     uint64_t now_ns);
+/** Whether TLS is up. While it is not and the policy requires it, every command but EHLO, STARTTLS and
+ *  QUIT is SMTP_BAD_STATE, and nothing is sent. */
+bool smtp_client_session_has_tls(const struct smtp_client_session *session);
+
 /** Content, encoded on the way: at most SMTP_CLIENT_BLOCK_MAX octets, copied. On failure the
  *  session has ended. */
 #define SMTP_CLIENT_BLOCK_MAX 65536

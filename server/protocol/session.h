@@ -26,6 +26,14 @@ struct smtp_server_session_config {
     enum smtp_server_bare_line_end bare_line_end;
     struct smtp_server_limits limits;
     struct smtp_server_keywords keywords;
+    bool starttls;     /* offered while there is no TLS */
+    bool tls_required; /* 530 without */
+    bool auth_required;
+    /** Mechanisms parted by spaces, "" for none: offered in the clear, and under TLS. EXTERNAL counts
+     *  only where the peer showed a certificate. */
+    const char *mechanisms_clear;
+    const char *mechanisms_tls;
+    const char *mechanisms_too_weak; /* known, not offered: 534 */
     /** The stages the driver wants to be asked about, bits 1u << SMTP_SERVER_ASK_...; all others
      *  are accepted (or, for VRFY, EXPN and unknown verbs, answered) without an event. */
     unsigned asks;
@@ -44,6 +52,16 @@ enum smtp_server_event_kind {
     SMTP_SERVER_ASK_VRFY,    /* argument */
     SMTP_SERVER_ASK_EXPN,    /* argument */
     SMTP_SERVER_ASK_UNKNOWN, /* name (the verb), argument */
+    SMTP_SERVER_ASK_STARTTLS,
+    /** A step of AUTH: name (the mechanism, upper case), first (the exchange begins), has_response,
+     *  response (decoded). Always asked; answered by smtp_server_session_answer_auth. */
+    SMTP_SERVER_ASK_AUTH,
+    /** AUTH ended without the driver: cancelled with "*", malformed, over-long, or the session ended:
+     *  what it keeps of the exchange is of no more use. No answer. */
+    SMTP_SERVER_AUTH_CANCELLED,
+    /** The reply to STARTTLS is pending: write it, then hand octets to TLS and no more to the session
+     *  until smtp_server_session_tls_started. No answer. */
+    SMTP_SERVER_START_TLS,
     SMTP_SERVER_RESET, /* a transaction was dropped; only when (1u << SMTP_SERVER_RESET) is in asks
                         */
 };
@@ -52,10 +70,13 @@ enum smtp_server_event_kind {
 struct smtp_server_event {
     enum smtp_server_event_kind kind;
     bool extended;
+    bool first;
+    bool has_response;
     const char *name;
     const char *path;       /* without brackets */
     const char *parameters; /* as given, "" for none */
     const char *argument;
+    struct smtp_span response; /* wiped by the session after the answer */
     struct smtp_message *message;
 };
 
@@ -86,6 +107,34 @@ void smtp_server_session_answer(struct smtp_server_session *session,
                                 enum smtp_server_verdict verdict,
                                 const struct smtp_server_reply *reply, uint64_t now_ns);
 
+/** What a step of AUTH came to. */
+enum smtp_server_auth_step {
+    SMTP_SERVER_AUTH_CHALLENGE, /* 334 with the challenge, base64; the peer's response is asked about */
+    SMTP_SERVER_AUTH_ACCEPTED,  /* 235: identity is logged in */
+    SMTP_SERVER_AUTH_REFUSED,   /* 535 5.7.8, or the reply given */
+    SMTP_SERVER_AUTH_MALFORMED, /* 501 5.5.2: the response is not of the mechanism's form */
+    SMTP_SERVER_AUTH_FAILED,    /* 454 4.7.0: on our side */
+};
+struct smtp_server_auth_answer {
+    enum smtp_server_auth_step step;
+    struct smtp_span challenge;            /* of CHALLENGE */
+    const char *identity;                  /* of ACCEPTED; copied */
+    const struct smtp_server_reply *reply; /* NULL: the library's own */
+    bool disconnect;                       /* after the reply */
+};
+void smtp_server_session_answer_auth(struct smtp_server_session *session,
+                                     const struct smtp_server_auth_answer *answer, uint64_t now_ns);
+
+/** The handshake is over (facts: borrowed until the session is freed): all that was known of the peer
+ *  is forgotten (RFC 3207 4.2). greet: the connection began with TLS, and CONNECT is asked or the
+ *  greeting given now. */
+void smtp_server_session_tls_started(struct smtp_server_session *session,
+                                     const struct smtp_tls_facts *facts, bool greet,
+                                     uint64_t now_ns);
+/** The connection begins with TLS: nothing is said, and its deadline is the handshake's. In place of
+ *  smtp_server_session_open. */
+void smtp_server_session_open_tls(struct smtp_server_session *session, uint64_t now_ns);
+
 /** When smtp_server_session_expire is due; SMTP_NEVER for never. */
 uint64_t smtp_server_session_deadline_ns(const struct smtp_server_session *session);
 /** The deadline has passed: 421, and the session ends. Earlier: nothing. */
@@ -102,5 +151,7 @@ bool smtp_server_session_wants_input(const struct smtp_server_session *session);
 /** For hooks: "" before HELO or EHLO. */
 const char *smtp_server_session_helo(const struct smtp_server_session *session);
 const char *smtp_server_session_protocol(const struct smtp_server_session *session);
+const char *smtp_server_session_identity(const struct smtp_server_session *session); /* "" */
+const struct smtp_tls_facts *smtp_server_session_tls(const struct smtp_server_session *session);
 
 #endif
