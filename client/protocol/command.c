@@ -132,6 +132,7 @@ static enum smtp_status append_argument(struct smtp_buffer *out,
     case SMTP_CLIENT_FORWARD_PATH:
         return smtp_client_path_append(out, argument, true, error);
     case SMTP_CLIENT_TEXT:
+    case SMTP_CLIENT_SECRET:
         break;
     }
     if (*argument != '\0' && *command->verb != '\0') {
