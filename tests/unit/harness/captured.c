@@ -19,7 +19,7 @@ static void add_path(struct smtp_message_envelope *envelope, const char *path, b
 static struct smtp_harness_message *finish(struct smtp_message_envelope *envelope,
                                            const char *content, size_t len)
 {
-    struct smtp_message_origin origin = {2, "client.test", "127.0.0.1:40112", "ESMTP"};
+    struct smtp_message_origin origin = {2, "client.test", "127.0.0.1:40112", "ESMTP", "", ""};
     struct smtp_message *message = smtp_message_new(envelope, &origin, 16);
     expect_true(message != NULL);
     expect_true(smtp_message_append(&message, content, len));

@@ -13,7 +13,7 @@
 static void put(struct smtp_mailbox *mailbox, const char *content)
 {
     struct smtp_message_envelope envelope = {SMTP_BUFFER(64), SMTP_BUFFER(64), 0};
-    const struct smtp_message_origin origin = {1, "h", "p", "SMTP"};
+    const struct smtp_message_origin origin = {1, "h", "p", "SMTP", "", ""};
     expect_int(smtp_buffer_append(&envelope.texts, "\0", 2), SMTP_OK);
     struct smtp_message *message = smtp_message_new(&envelope, &origin, strlen(content));
     expect_true(message != NULL && smtp_message_append(&message, content, strlen(content)));
