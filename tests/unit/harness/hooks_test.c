@@ -79,9 +79,21 @@ static void on_log(void *user, SESSION, const struct smtp_server_log_entry *entr
 TEST(hooks, each_goes_through_with_its_arguments_verdict_and_user)
 {
     struct calls calls = {""};
-    struct smtp_server_hooks table = {&calls,   on_connect, on_helo, on_mail, on_rcpt,
-                                      on_data,  on_message, on_vrfy, on_expn, on_unknown,
-                                      on_reset, on_close,   on_log};
+    struct smtp_server_hooks table = {
+        .user = &calls,
+        .connect = on_connect,
+        .helo = on_helo,
+        .mail = on_mail,
+        .rcpt = on_rcpt,
+        .data = on_data,
+        .message = on_message,
+        .vrfy = on_vrfy,
+        .expn = on_expn,
+        .unknown = on_unknown,
+        .reset = on_reset,
+        .close = on_close,
+        .log = on_log,
+    };
     struct smtp_harness_hooks hooks = {.transcripts = smtp_harness_transcripts_new()};
     smtp_harness_hooks_wrap(&hooks, &table);
     struct smtp_server_session_info session = {.number = 1, .peer = "p"};
