@@ -166,6 +166,7 @@ enum smtp_client_log_kind {
     SMTP_CLIENT_LOG_REPLY,   /* one reply line, without its CRLF */
     SMTP_CLIENT_LOG_CONTENT, /* octets of content as sent */
     SMTP_CLIENT_LOG_NOTE,    /* connected, closed and the like */
+    SMTP_CLIENT_LOG_TLS,     /* the handshake is over; "TLSv1.3, TLS_AES_256_GCM_SHA384" */
 };
 /** Called on the client's thread for everything said; text is not NUL-terminated. */
 typedef void smtp_client_log(void *user, enum smtp_client_log_kind kind, const char *text,
@@ -185,7 +186,11 @@ struct smtp_client_tls {
     const char *name; /* it must be for this domain name or address; NULL: the host connected to */
     const char *ca_file; /* PEM file of who is trusted; neither file nor text: the system's */
     const char *ca_pem;  /* the same as text */
-    bool insecure;       /* any certificate will do: for tests alone */
+    /** Called when the first handshake begins, where there is neither file nor text: the text, which
+     *  lives as long as the client; "" or NULL: the system's. NULL: it is not asked for. */
+    const char *(*find_ca_pem)(void *user);
+    void *find_ca_user;
+    bool insecure;                  /* any certificate will do: for tests alone */
     struct smtp_identity *identity; /* the client's certificate, NULL: none; retained */
     struct ssl_ctx_st *context; /* an SSL_CTX of the caller's in place of all but policy and name */
 };

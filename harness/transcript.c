@@ -360,6 +360,8 @@ static const char *mark_of(const struct smtp_harness_transcript_line *line)
         return line->has_crlf ? "C:" : "C|";
     case SMTP_LOG_CONNECT:
         return "# connected:";
+    case SMTP_LOG_TLS:
+        return "[starttls]\n#";
     case SMTP_LOG_CLOSE:
         return "# closed:";
     default:

@@ -237,7 +237,7 @@ static void log_client(void *user, enum smtp_client_log_kind kind, const char *t
         trial->inside_line = false;
     }
     trial->content_octets = 0;
-    static const char *const marks[] = {"C: ", "S: ", "", "# "};
+    static const char *const marks[] = {"C: ", "S: ", "", "# ", "[starttls]\n# "};
     fputs(marks[kind], trial->dialogue_file);
     smtp_text_escape(trial->dialogue_file, text, len);
     fputc('\n', trial->dialogue_file);
