@@ -18,6 +18,29 @@ static enum smtp_server_verdict on_helo(void *user, const struct smtp_server_ses
     return hooks->caller.helo(hooks->caller.user, session, name, extended, reply);
 }
 
+static enum smtp_server_verdict on_starttls(void *user,
+                                            const struct smtp_server_session_info *session,
+                                            struct smtp_server_reply *reply)
+{
+    const struct smtp_harness_hooks *hooks = user;
+    return hooks->caller.starttls(hooks->caller.user, session, reply);
+}
+
+static enum smtp_server_verdict on_auth(void *user, const struct smtp_server_session_info *session,
+                                        const struct smtp_server_credentials *credentials,
+                                        struct smtp_server_reply *reply)
+{
+    const struct smtp_harness_hooks *hooks = user;
+    return hooks->caller.auth(hooks->caller.user, session, credentials, reply);
+}
+
+static bool on_find_password(void *user, const struct smtp_server_session_info *session,
+                             const char *identity, char password[SMTP_SERVER_SECRET_SIZE])
+{
+    const struct smtp_harness_hooks *hooks = user;
+    return hooks->caller.find_password(hooks->caller.user, session, identity, password);
+}
+
 static enum smtp_server_verdict on_mail(void *user, const struct smtp_server_session_info *session,
                                         const char *reverse_path, const char *parameters,
                                         struct smtp_server_reply *reply)
@@ -102,6 +125,9 @@ void smtp_harness_hooks_wrap(struct smtp_harness_hooks *hooks, struct smtp_serve
         .user = hooks,
         .connect = hooks->caller.connect != NULL ? on_connect : NULL,
         .helo = hooks->caller.helo != NULL ? on_helo : NULL,
+        .starttls = hooks->caller.starttls != NULL ? on_starttls : NULL,
+        .auth = hooks->caller.auth != NULL ? on_auth : NULL,
+        .find_password = hooks->caller.find_password != NULL ? on_find_password : NULL,
         .mail = hooks->caller.mail != NULL ? on_mail : NULL,
         .rcpt = hooks->caller.rcpt != NULL ? on_rcpt : NULL,
         .data = hooks->caller.data != NULL ? on_data : NULL,

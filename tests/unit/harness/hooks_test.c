@@ -31,6 +31,23 @@ static enum smtp_server_verdict on_helo(void *user, SESSION, const char *name, b
 {
     return note(user, "helo", name, extended && session != NULL && reply != NULL ? "ehlo" : "?");
 }
+static enum smtp_server_verdict on_starttls(void *user, SESSION, REPLY)
+{
+    return note(user, session != NULL && reply != NULL ? "starttls" : "?", "", "");
+}
+static enum smtp_server_verdict on_auth(void *user, SESSION,
+                                        const struct smtp_server_credentials *credentials, REPLY)
+{
+    return note(user, session != NULL && reply != NULL ? "auth" : "?", credentials->mechanism,
+                credentials->identity);
+}
+static bool on_find_password(void *user, SESSION, const char *identity,
+                             char password[SMTP_SERVER_SECRET_SIZE])
+{
+    memcpy(password, "found", sizeof "found");
+    note(user, session != NULL ? "find_password" : "?", identity, "");
+    return strcmp(identity, "ann") == 0;
+}
 static enum smtp_server_verdict on_mail(void *user, SESSION, const char *path, const char *more,
                                         REPLY)
 {
@@ -83,6 +100,9 @@ TEST(hooks, each_goes_through_with_its_arguments_verdict_and_user)
         .user = &calls,
         .connect = on_connect,
         .helo = on_helo,
+        .starttls = on_starttls,
+        .auth = on_auth,
+        .find_password = on_find_password,
         .mail = on_mail,
         .rcpt = on_rcpt,
         .data = on_data,
@@ -104,6 +124,13 @@ TEST(hooks, each_goes_through_with_its_arguments_verdict_and_user)
     expect_int(table.connect(user, &session, &reply), SMTP_REFUSE);
     expect_int(reply.code, 554);
     expect_int(table.helo(user, &session, "name", true, &reply), SMTP_REFUSE);
+    expect_int(table.starttls(user, &session, &reply), SMTP_REFUSE);
+    struct smtp_server_credentials credentials = {.mechanism = "PLAIN", .identity = "ann"};
+    expect_int(table.auth(user, &session, &credentials, &reply), SMTP_REFUSE);
+    char password[SMTP_SERVER_SECRET_SIZE];
+    expect_true(table.find_password(user, &session, "ann", password));
+    expect_str(password, "found");
+    expect_true(!table.find_password(user, &session, "bob", password));
     expect_int(table.mail(user, &session, "a@b", "SIZE=1", &reply), SMTP_REFUSE);
     expect_int(table.rcpt(user, &session, "c@d", "X=1", &reply), SMTP_REFUSE);
     expect_int(table.data(user, &session, &reply), SMTP_REFUSE);
@@ -114,8 +141,10 @@ TEST(hooks, each_goes_through_with_its_arguments_verdict_and_user)
     table.reset(user, &session);
     table.close(user, &session);
     table.log(user, &session, &entry);
-    expect_str(calls.text, "connect(p,) helo(name,ehlo) mail(a@b,SIZE=1) rcpt(c@d,X=1) data(,) "
-                           "message(none,) vrfy(v,) expn(e,) unknown(XYZ,u) reset(p,) close(p,) "
+    expect_str(calls.text, "connect(p,) helo(name,ehlo) starttls(,) auth(PLAIN,ann) "
+                           "find_password(ann,) find_password(bob,) "
+                           "mail(a@b,SIZE=1) rcpt(c@d,X=1) data(,) message(none,) vrfy(v,) "
+                           "expn(e,) unknown(XYZ,u) reset(p,) close(p,) "
                            "log(p,NOOP) ");
     expect_int(smtp_harness_transcripts_last(hooks.transcripts), 1);
     smtp_harness_transcripts_free(hooks.transcripts);
@@ -128,6 +157,7 @@ TEST(hooks, those_the_caller_has_not_stay_absent_but_for_log)
     struct smtp_harness_hooks hooks = {.transcripts = NULL};
     smtp_harness_hooks_wrap(&hooks, &table);
     expect_true(table.connect == NULL && table.helo == NULL && table.mail == NULL);
+    expect_true(table.starttls == NULL && table.auth == NULL && table.find_password == NULL);
     expect_true(table.rcpt == NULL && table.data == NULL && table.message == NULL);
     expect_true(table.vrfy == NULL && table.expn == NULL && table.unknown == NULL);
     expect_true(table.reset == NULL && table.close == NULL && table.log != NULL);
