@@ -4,21 +4,6 @@
 
 #include <string.h>
 
-const char *smtp_client_stage_name(enum smtp_client_stage stage)
-{
-    static const char *const names[] = {
-        [SMTP_STAGE_NONE] = "none",         [SMTP_STAGE_CONNECT] = "connect",
-        [SMTP_STAGE_GREETING] = "greeting", [SMTP_STAGE_EHLO] = "EHLO",
-        [SMTP_STAGE_HELO] = "HELO",         [SMTP_STAGE_MAIL] = "MAIL",
-        [SMTP_STAGE_RCPT] = "RCPT",         [SMTP_STAGE_DATA] = "DATA",
-        [SMTP_STAGE_CONTENT] = "content",   [SMTP_STAGE_DOT] = "final dot",
-        [SMTP_STAGE_RSET] = "RSET",         [SMTP_STAGE_QUIT] = "QUIT",
-        [SMTP_STAGE_COMMAND] = "command",
-    };
-    size_t at = (size_t)stage;
-    return at < sizeof(names) / sizeof(names[0]) && names[at] != NULL ? names[at] : "unknown";
-}
-
 /* "550 5.1.1 No such user", the first line only. */
 static void format_reply(const struct smtp_reply *reply, char *out, size_t size)
 {

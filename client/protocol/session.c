@@ -4,6 +4,7 @@
 #include "client/protocol/session.h"
 
 #include "client/protocol/session_state.h"
+#include "client/protocol/stage.h"
 #include "common/deadline.h"
 #include "common/error.h"
 
@@ -82,31 +83,12 @@ static enum smtp_client_stage front_stage(const struct smtp_client_session *sess
     return stage == SMTP_STAGE_DOT && session->content_unsent ? SMTP_STAGE_CONTENT : stage;
 }
 
-static uint64_t timeout_of(const struct smtp_client_timeouts *timeouts,
-                           enum smtp_client_stage stage)
-{
-    switch (stage) {
-    case SMTP_STAGE_GREETING:
-        return timeouts->greeting_ms;
-    case SMTP_STAGE_DATA:
-        return timeouts->data_ms;
-    case SMTP_STAGE_CONTENT:
-        return timeouts->content_ms;
-    case SMTP_STAGE_DOT:
-        return timeouts->final_ms;
-    case SMTP_STAGE_QUIT:
-        return timeouts->quit_ms;
-    default:
-        return timeouts->command_ms;
-    }
-}
-
-/* RFC 5321 4.5.3.2: each reply and each block of content has its own time. */
-static void arm(struct smtp_client_session *session, uint64_t now_ns)
+void smtp_client_session_arm(struct smtp_client_session *session, uint64_t now_ns)
 {
     uint64_t deadline_ns = SMTP_NEVER;
     if (session->owed > 0) {
-        uint64_t timeout_ms = timeout_of(&session->options->timeouts, front_stage(session));
+        uint64_t timeout_ms =
+            smtp_client_stage_timeout_ms(&session->options->timeouts, front_stage(session));
         deadline_ns = smtp_deadline_after(now_ns, timeout_ms);
     }
     session->deadline_ns = smtp_deadline_earlier(deadline_ns, session->overall_deadline_ns);
@@ -139,7 +121,7 @@ void smtp_client_session_release(struct smtp_client_session *session, uint64_t n
         session->released += (size_t)(lf - line) + 1;
         session->owed++;
     }
-    arm(session, now_ns);
+    smtp_client_session_arm(session, now_ns);
 }
 
 static enum smtp_status push_stage(struct smtp_client_session *session,
@@ -183,6 +165,7 @@ void smtp_client_session_open(struct smtp_client_session *session, uint64_t now_
     session->released = 0;
     session->content_open = session->content_unsent = session->sending = false;
     session->greeted = session->extended = session->ended = session->event_waits = false;
+    session->tls = session->handshake_due = false;
     session->error = (struct smtp_error){0};
     session->overall_deadline_ns = overall_deadline_ns;
     if (push_stage(session, SMTP_STAGE_GREETING) != SMTP_OK) {
@@ -191,7 +174,7 @@ void smtp_client_session_open(struct smtp_client_session *session, uint64_t now_
     }
     session->owed = 1;
     session->answerable = true;
-    arm(session, now_ns);
+    smtp_client_session_arm(session, now_ns);
 }
 
 enum smtp_status smtp_client_session_command(struct smtp_client_session *session,
@@ -199,13 +182,13 @@ enum smtp_status smtp_client_session_command(struct smtp_client_session *session
                                              const struct smtp_client_command *command,
                                              uint64_t now_ns)
 {
-    if (!smtp_client_session_idle(session)) {
-        return smtp_error_set(&session->error, SMTP_BAD_STATE, 0,
-                              session->ended ? "not connected" : "another command is open");
+    enum smtp_status status = smtp_client_session_check_state(session, stage);
+    if (status != SMTP_OK) {
+        return status;
     }
     struct smtp_client_command allowed = *command;
     allowed.parameters = session->extended ? command->parameters : NULL;
-    enum smtp_status status = smtp_client_session_check_offered(session, allowed.parameters);
+    status = smtp_client_session_check_offered(session, allowed.parameters);
     if (status == SMTP_OK) {
         status = smtp_client_session_queue(session, stage, &allowed);
     }
@@ -292,29 +275,10 @@ static void end_by_reply(struct smtp_client_session *session, enum smtp_client_s
 
 /* ---- replies ---- */
 
-/* RFC 5321 4.2: an unknown code counts by its first digit. 4.5.3.1.10: 552 to RCPT is "too many
- * recipients", to be tried again. 3.3: nothing but 354 lets content go. */
-static enum smtp_status judge(enum smtp_client_stage stage, int code)
-{
-    bool intermediate_wanted = stage == SMTP_STAGE_COMMAND;
-    switch (code / 100) {
-    case 2:
-        return stage == SMTP_STAGE_DATA ? SMTP_PROTOCOL_VIOLATION : SMTP_OK;
-    case 3:
-        return intermediate_wanted || (stage == SMTP_STAGE_DATA && code == 354)
-                   ? SMTP_OK
-                   : SMTP_PROTOCOL_VIOLATION;
-    case 4:
-        return SMTP_REFUSED_TRANSIENT;
-    default:
-        return stage == SMTP_STAGE_RCPT && code == 552 ? SMTP_REFUSED_TRANSIENT
-                                                       : SMTP_REFUSED_PERMANENT;
-    }
-}
-
 static enum smtp_status learn(struct smtp_client_session *session, enum smtp_client_stage stage,
                               const struct smtp_reply *reply)
 {
+    session->handshake_due = stage == SMTP_STAGE_STARTTLS;
     if (stage != SMTP_STAGE_EHLO && stage != SMTP_STAGE_HELO) {
         return SMTP_OK;
     }
@@ -340,7 +304,7 @@ static void command_reply(struct smtp_client_session *session, enum smtp_client_
         return;
     }
     smtp_client_session_raise(session, SMTP_CLIENT_EVENT_REPLY, stage, judged, reply);
-    arm(session, now_ns);
+    smtp_client_session_arm(session, now_ns);
 }
 
 /* Why a reply cannot be one to what is owed; NULL: it can. */
@@ -361,7 +325,7 @@ static void take_reply(struct smtp_client_session *session, uint64_t now_ns)
 {
     struct smtp_reply reply = smtp_client_reply_reader_reply(&session->reader);
     enum smtp_client_stage stage = front_stage(session);
-    enum smtp_status judged = judge(stage, reply.code);
+    enum smtp_status judged = smtp_client_stage_judge(stage, reply.code);
     const char *wrong = what_is_wrong(session, stage, reply.code);
     if (wrong != NULL) {
         smtp_client_session_end(session, SMTP_PROTOCOL_VIOLATION, wrong);
@@ -384,7 +348,11 @@ static void take_reply(struct smtp_client_session *session, uint64_t now_ns)
 static void take_unsolicited(struct smtp_client_session *session, const char *bytes, size_t len)
 {
     size_t compared = len < 3 ? len : 3;
-    if (memcmp(bytes, "421", compared) == 0) {
+    if (session->handshake_due) {
+        smtp_client_session_end(session, SMTP_PROTOCOL_VIOLATION,
+                                "octets came behind the reply to STARTTLS, in the clear: somebody "
+                                "may have put them in to pass for replies under TLS");
+    } else if (memcmp(bytes, "421", compared) == 0) {
         smtp_client_session_end(session, SMTP_CLOSED, "the server ended the session with 421");
     } else {
         smtp_client_session_end(session, SMTP_PROTOCOL_VIOLATION,
@@ -444,7 +412,7 @@ void smtp_client_session_sent(struct smtp_client_session *session, size_t len, u
     if (session->content_unsent) {
         session->content_unsent =
             session->content_open || session->released > 0 || session->whole.len > 0;
-        arm(session, now_ns);
+        smtp_client_session_arm(session, now_ns);
     }
 }
 

@@ -126,11 +126,10 @@ enum smtp_status smtp_client_session_send(struct smtp_client_session *session,
                                           const struct smtp_client_content_facts *facts,
                                           uint64_t now_ns)
 {
-    if (!smtp_client_session_idle(session)) {
-        return smtp_error_set(&session->error, SMTP_BAD_STATE, 0,
-                              session->ended ? "not connected" : "another command is open");
+    enum smtp_status status = smtp_client_session_check_state(session, SMTP_STAGE_MAIL);
+    if (status == SMTP_OK) {
+        status = check_envelope(session, envelope);
     }
-    enum smtp_status status = check_envelope(session, envelope);
     if (status == SMTP_OK) {
         status = smtp_client_session_check_content(session, facts);
     }

@@ -1,5 +1,5 @@
 /* session_state.h - what a session knows; for the files that make up the session (session.c:
- * commands and replies; session_send.c: transactions and content). */
+ * commands and replies; session_tls.c: what TLS changes; session_send.c: transactions and content). */
 #ifndef SMTP_CLIENT_PROTOCOL_SESSION_STATE_H
 #define SMTP_CLIENT_PROTOCOL_SESSION_STATE_H
 
@@ -26,6 +26,8 @@ struct smtp_client_session {
     bool sending;              /* a whole transaction is the open operation */
     bool greeted;              /* EHLO or HELO was accepted */
     bool extended;             /* and it was EHLO: parameters may be sent */
+    bool tls;                  /* TLS is up */
+    bool handshake_due;        /* 220 to STARTTLS came: nothing more may come or go in the clear */
     bool ended;
     bool event_waits;
     struct smtp_client_event event;
@@ -42,6 +44,9 @@ enum smtp_status smtp_client_session_queue(struct smtp_client_session *session,
     SMTP_MUST_CHECK;
 /** Forgets what was queued and not released. */
 void smtp_client_session_unqueue(struct smtp_client_session *session);
+/** Sets the deadline of what is owed first (RFC 5321 4.5.3.2: each reply and each block of content has
+ *  its own time). */
+void smtp_client_session_arm(struct smtp_client_session *session, uint64_t now_ns);
 /** Lets go what may go now: one command, or with PIPELINING all. Sets the deadline. */
 void smtp_client_session_release(struct smtp_client_session *session, uint64_t now_ns);
 void smtp_client_session_raise(struct smtp_client_session *session,
@@ -56,6 +61,11 @@ bool smtp_client_session_idle(const struct smtp_client_session *session);
 /** The dot's reply is owed from now on. */
 enum smtp_status smtp_client_session_expect_dot(struct smtp_client_session *session)
     SMTP_MUST_CHECK;
+
+/* ---- session_tls.c ---- */
+/** Whether commands of this stage may go out as things stand; SMTP_BAD_STATE says why not. */
+enum smtp_status smtp_client_session_check_state(struct smtp_client_session *session,
+                                                 enum smtp_client_stage stage) SMTP_MUST_CHECK;
 
 /* ---- session_send.c ---- */
 /** SMTP_UNSUPPORTED for a parameter of an extension that was not offered. parameters: NULL for
