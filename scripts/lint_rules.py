@@ -15,6 +15,7 @@ ARROWS = {
 }
 PUBLIC_HEADERS = {  # these include each other by plain name
     "smtp_status.h": "common",
+    "smtp_tls.h": "common",
     "smtp_client.h": "client",
     "smtp_server.h": "server",
     "smtp_mailbox.h": "server",
