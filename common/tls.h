@@ -30,6 +30,11 @@ enum smtp_status smtp_tls_client_context(struct ssl_ctx_st **out,
                                          const struct smtp_tls_trust *trust,
                                          struct smtp_error *error) SMTP_MUST_CHECK;
 
+/** Whether a server can work with a caller's SSL_CTX: SMTP_OK, or SMTP_BAD_ARGUMENT where it has no
+ *  certificate or the key is not the certificate's. */
+enum smtp_status smtp_tls_context_check(const struct ssl_ctx_st *context, struct smtp_error *error)
+    SMTP_MUST_CHECK;
+
 struct ssl_ctx_st *smtp_tls_context_retain(struct ssl_ctx_st *context); /* its argument */
 void smtp_tls_context_release(struct ssl_ctx_st *context);              /* NULL: nothing */
 

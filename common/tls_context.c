@@ -168,6 +168,17 @@ enum smtp_status smtp_tls_client_context(struct ssl_ctx_st **out,
     return give(out, context, status);
 }
 
+enum smtp_status smtp_tls_context_check(const struct ssl_ctx_st *context, struct smtp_error *error)
+{
+    ERR_clear_error();
+    if (SSL_CTX_check_private_key(context) == 1) {
+        return SMTP_OK;
+    }
+    return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
+                          "the SSL_CTX must hold a certificate and its key: %s",
+                          smtp_tls_queue_reason());
+}
+
 struct ssl_ctx_st *smtp_tls_context_retain(struct ssl_ctx_st *context)
 {
     SSL_CTX_up_ref(context);

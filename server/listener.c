@@ -32,7 +32,7 @@ enum smtp_status smtp_server_acceptor_init(struct smtp_server_acceptor *acceptor
     acceptor->count = settings->listen_count;
     for (size_t i = 0; i < acceptor->count; i++) {
         acceptor->listeners[i].server = server;
-        acceptor->listeners[i].address = settings->listen[i];
+        acceptor->listeners[i].address = settings->listen[i].address;
         acceptor->listeners[i].fd = -1;
     }
     uv_timer_init(&server->loops[0].uv, &acceptor->resume);

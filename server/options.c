@@ -6,6 +6,7 @@ void smtp_server_options_init(struct smtp_server_options *options)
     *options = (struct smtp_server_options){
         .workers = 1,
         .bare_line_end = SMTP_BARE_REFUSE,
+        .tls = {.mode = SMTP_SERVER_TLS_OFFERED},
         .limits =
             {
                 .local_part_octets = 64,
@@ -17,6 +18,8 @@ void smtp_server_options_init(struct smtp_server_options *options)
                 .message_octets = 33554432,
                 .errors = 100,
                 .sessions = 20000,
+                .auth_line_octets = 12288,
+                .handshake_timeout_ms = 30000,
                 .command_timeout_ms = 300000,
                 .content_timeout_ms = 300000,
                 .session_timeout_ms = 3600000,

@@ -56,11 +56,35 @@ static void free_parts(struct smtp_server *server)
 {
     clear_loops(server);
     smtp_server_acceptor_clear(&server->acceptor);
+    smtp_server_certificate_clear(&server->certificate);
     smtp_mailbox_free(server->mailbox);
     pthread_cond_destroy(&server->changed);
     pthread_mutex_destroy(&server->lock);
     smtp_server_settings_clear(&server->settings);
     free(server);
+}
+
+static enum smtp_status init_settings(struct smtp_server *server,
+                                      const struct smtp_server_options *options,
+                                      struct smtp_error *error)
+{
+    struct smtp_server_options defaults;
+    if (options == NULL) {
+        smtp_server_options_init(&defaults);
+        options = &defaults;
+    }
+    enum smtp_status status = smtp_server_settings_init(&server->settings, options, error);
+    if (status != SMTP_OK) {
+        return status;
+    }
+    server->settings.config.log = options->hooks.log != NULL ? smtp_server_log : NULL;
+    status =
+        smtp_server_certificate_init(&server->certificate, &server->settings, &options->tls, error);
+    if (status != SMTP_OK) {
+        smtp_server_certificate_clear(&server->certificate);
+        smtp_server_settings_clear(&server->settings);
+    }
+    return status;
 }
 
 enum smtp_status smtp_server_new(struct smtp_server **out,
@@ -72,12 +96,11 @@ enum smtp_status smtp_server_new(struct smtp_server **out,
     if (server == NULL) {
         return smtp_error_set(error, SMTP_NO_MEMORY, 0, "out of memory");
     }
-    enum smtp_status status = smtp_server_settings_init(&server->settings, options, error);
+    enum smtp_status status = init_settings(server, options, error);
     if (status != SMTP_OK) {
         free(server);
         return status;
     }
-    server->settings.config.log = server->settings.hooks.log != NULL ? smtp_server_log : NULL;
     pthread_mutex_init(&server->lock, NULL); /* neither can fail without attributes on Linux */
     pthread_cond_init(&server->changed, NULL);
     atomic_init(&server->stop_deadline_ns, SMTP_NEVER);
@@ -131,6 +154,23 @@ uint16_t smtp_server_port(const struct smtp_server *server, size_t i)
     uint16_t port = listener->address.kind == SMTP_ADDRESS_TCP ? listener->address.port : 0;
     unlock(server);
     return port;
+}
+
+bool smtp_server_is_implicit_tls(const struct smtp_server *server, size_t i)
+{
+    return i < server->settings.listen_count && server->settings.listen[i].implicit_tls;
+}
+
+const char *smtp_server_ca_pem(struct smtp_server *server)
+{
+    return smtp_server_certificate_ca_pem(&server->certificate);
+}
+
+enum smtp_status smtp_server_set_certificate(struct smtp_server *server,
+                                             struct smtp_identity *identity,
+                                             struct ssl_ctx_st *context, struct smtp_error *error)
+{
+    return smtp_server_certificate_set(&server->certificate, identity, context, error);
 }
 
 struct smtp_mailbox *smtp_server_mailbox(struct smtp_server *server)

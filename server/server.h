@@ -2,6 +2,7 @@
 #ifndef SMTP_SERVER_SERVER_H
 #define SMTP_SERVER_SERVER_H
 
+#include "server/certificate.h"
 #include "server/listener.h"
 #include "server/loop.h"
 #include "server/mailbox.h"
@@ -19,8 +20,9 @@ enum smtp_server_life {
 };
 
 struct smtp_server {
-    struct smtp_server_settings settings; /* constant from new to free */
-    struct smtp_mailbox *mailbox;         /* has its own lock */
+    struct smtp_server_settings settings;       /* constant from new to free */
+    struct smtp_server_certificate certificate; /* has its own lock */
+    struct smtp_mailbox *mailbox;               /* has its own lock */
     struct smtp_server_loop *loops;       /* settings.workers of them; the array is constant */
     struct smtp_server_acceptor acceptor; /* of whoever starts or joins, of loops[0] in between */
 

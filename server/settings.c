@@ -43,6 +43,7 @@ static enum smtp_status check_numbers(const struct smtp_server_options *options,
     } rows[] = {
         {"workers", options->workers, 1, WORKERS_MAX},
         {"bare_line_end", (uint64_t)options->bare_line_end, SMTP_BARE_REFUSE, SMTP_BARE_ACCEPT},
+        {"tls.mode", (uint64_t)options->tls.mode, SMTP_SERVER_TLS_OFFERED, SMTP_SERVER_TLS_OFF},
         {"limits.local_part_octets", limits->local_part_octets, 1, ADDRESS_OCTETS_MAX},
         {"limits.domain_octets", limits->domain_octets, 1, ADDRESS_OCTETS_MAX},
         {"limits.path_octets", limits->path_octets, 2, ADDRESS_OCTETS_MAX},
@@ -108,15 +109,30 @@ static enum smtp_status copy_names(struct smtp_server_settings *settings,
     return status == SMTP_OK ? copy_text(&settings->greeting_text, greeting, error) : status;
 }
 
-static enum smtp_status parse_listen(struct smtp_address *out, const char *text, size_t i,
+/* RFC 3986 3.1: a scheme in either case. */
+static bool take_scheme(const char **text, const char *scheme)
+{
+    size_t len = strlen(scheme);
+    if (*text == NULL || strncasecmp(*text, scheme, len) != 0) {
+        return false;
+    }
+    *text += len;
+    return true;
+}
+
+static enum smtp_status parse_listen(struct smtp_server_listen *out, const char *text, size_t i,
                                      struct smtp_error *error)
 {
     struct sockaddr_storage unused;
     socklen_t unused_len;
     struct smtp_error reason = {0};
-    enum smtp_status status = smtp_address_parse(text, 0, out, &reason);
+    out->implicit_tls = take_scheme(&text, "smtps://");
+    if (!out->implicit_tls) {
+        (void)take_scheme(&text, "smtp://");
+    }
+    enum smtp_status status = smtp_address_parse(text, 0, &out->address, &reason);
     if (status == SMTP_OK) {
-        status = smtp_address_to_sockaddr(out, &unused, &unused_len, &reason);
+        status = smtp_address_to_sockaddr(&out->address, &unused, &unused_len, &reason);
     }
     return status == SMTP_OK
                ? SMTP_OK
@@ -144,6 +160,32 @@ static enum smtp_status copy_listen(struct smtp_server_settings *settings,
     return status;
 }
 
+/* What goes with an SSL_CTX of the caller's own, it holds itself. */
+static enum smtp_status copy_tls(struct smtp_server_settings *settings,
+                                 const struct smtp_server_options *options,
+                                 struct smtp_error *error)
+{
+    const struct smtp_server_tls *tls = &options->tls;
+    if (tls->context != NULL && (tls->identity != NULL || tls->client_ca_pem != NULL)) {
+        return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
+                              "tls.context stands in place of tls.identity and tls.client_ca_pem; "
+                              "leave these NULL");
+    }
+    if (tls->client_certificate_required && tls->client_ca_pem == NULL) {
+        return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
+                              "tls.client_certificate_required needs tls.client_ca_pem, which says "
+                              "whose are taken");
+    }
+    settings->tls = tls->mode != SMTP_SERVER_TLS_OFF;
+    for (size_t i = 0; i < settings->listen_count; i++) {
+        settings->tls = settings->tls || settings->listen[i].implicit_tls;
+    }
+    settings->client_certificate_required = tls->client_certificate_required;
+    return tls->client_ca_pem != NULL
+               ? copy_text(&settings->client_ca_pem, tls->client_ca_pem, error)
+               : SMTP_OK;
+}
+
 /* Only for the stages that somebody listens to is the session to stop and ask. */
 static unsigned asks_of(const struct smtp_server_hooks *hooks)
 {
@@ -160,6 +202,7 @@ static unsigned asks_of(const struct smtp_server_hooks *hooks)
         {SMTP_SERVER_ASK_VRFY, hooks->vrfy != NULL},
         {SMTP_SERVER_ASK_EXPN, hooks->expn != NULL},
         {SMTP_SERVER_ASK_UNKNOWN, hooks->unknown != NULL},
+        {SMTP_SERVER_ASK_STARTTLS, true}, /* the certificate is made now, or 454 */
         {SMTP_SERVER_RESET, hooks->reset != NULL},
     };
     unsigned asks = 0;
@@ -169,15 +212,29 @@ static unsigned asks_of(const struct smtp_server_hooks *hooks)
     return asks;
 }
 
+static void set_config(struct smtp_server_settings *settings,
+                       const struct smtp_server_options *options)
+{
+    settings->config = (struct smtp_server_session_config){
+        .hostname = settings->hostname,
+        .greeting_text = settings->greeting_text,
+        .bare_line_end = options->bare_line_end,
+        .limits = options->limits,
+        .keywords = options->keywords,
+        .starttls = options->tls.mode != SMTP_SERVER_TLS_OFF,
+        .tls_required = options->tls.mode == SMTP_SERVER_TLS_REQUIRED,
+        .auth_required = options->auth.required,
+        .mechanisms_clear = settings->auth.mechanisms_clear,
+        .mechanisms_tls = settings->auth.mechanisms_tls,
+        .mechanisms_too_weak = settings->auth.too_weak,
+        .asks = asks_of(&options->hooks),
+    };
+}
+
 enum smtp_status smtp_server_settings_init(struct smtp_server_settings *settings,
                                            const struct smtp_server_options *options,
                                            struct smtp_error *error)
 {
-    struct smtp_server_options defaults;
-    if (options == NULL) {
-        smtp_server_options_init(&defaults);
-        options = &defaults;
-    }
     *settings = (struct smtp_server_settings){.workers = options->workers, .hooks = options->hooks};
     enum smtp_status status = check_numbers(options, error);
     if (status == SMTP_OK) {
@@ -186,18 +243,17 @@ enum smtp_status smtp_server_settings_init(struct smtp_server_settings *settings
     if (status == SMTP_OK) {
         status = copy_listen(settings, options, error);
     }
+    if (status == SMTP_OK) {
+        status = copy_tls(settings, options, error);
+    }
+    if (status == SMTP_OK) {
+        status = smtp_server_auth_settings_init(&settings->auth, options, error);
+    }
     if (status != SMTP_OK) {
         smtp_server_settings_clear(settings);
         return status;
     }
-    settings->config = (struct smtp_server_session_config){
-        .hostname = settings->hostname,
-        .greeting_text = settings->greeting_text,
-        .bare_line_end = options->bare_line_end,
-        .limits = options->limits,
-        .keywords = options->keywords,
-        .asks = asks_of(&options->hooks),
-    };
+    set_config(settings, options);
     return SMTP_OK;
 }
 
@@ -206,5 +262,7 @@ void smtp_server_settings_clear(struct smtp_server_settings *settings)
     free(settings->listen);
     free(settings->hostname);
     free(settings->greeting_text);
+    free(settings->client_ca_pem);
+    smtp_server_auth_settings_clear(&settings->auth);
     *settings = (struct smtp_server_settings){0};
 }

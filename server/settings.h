@@ -3,19 +3,30 @@
 #define SMTP_SERVER_SETTINGS_H
 
 #include "common/address.h"
+#include "server/auth_settings.h"
 #include "server/protocol/session.h"
 
+/** One row of options.listen. */
+struct smtp_server_listen {
+    struct smtp_address address; /* as the options say, port 0 included */
+    bool implicit_tls;           /* "smtps://" */
+};
+
 struct smtp_server_settings {
-    struct smtp_address *listen; /* as the options say, port 0 included; owned */
+    struct smtp_server_listen *listen; /* owned */
     size_t listen_count;
     char *hostname;      /* owned */
     char *greeting_text; /* owned */
     unsigned workers;
+    char *client_ca_pem; /* owned; NULL: no client certificate is asked for */
+    bool client_certificate_required;
+    bool tls; /* there is TLS at all: STARTTLS, or an address with implicit TLS */
+    struct smtp_server_auth_settings auth;
     struct smtp_server_hooks hooks;
     struct smtp_server_session_config config; /* points into this */
 };
 
-/** options NULL: the defaults. SMTP_BAD_ARGUMENT names the option, its range and what came. On
+/** SMTP_BAD_ARGUMENT names the option, its range and what came. On
  *  failure nothing is to be cleared. */
 enum smtp_status smtp_server_settings_init(struct smtp_server_settings *settings,
                                            const struct smtp_server_options *options,

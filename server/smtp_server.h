@@ -308,8 +308,8 @@ uint16_t smtp_server_port(const struct smtp_server *server, size_t i);
 /** Whether listener i speaks TLS from the first octet. */
 bool smtp_server_is_implicit_tls(const struct smtp_server *server, size_t i);
 /** The certificate authority that signed the server's certificate, as PEM; makes the certificate where
- *  there is none yet. "" where the certificate is the user's own, TLS is off, or it cannot be made.
- *  Lives as long as the server. */
+ *  there is none yet. "" where the certificate was loaded or is an SSL_CTX's, TLS is off, or it cannot
+ *  be made. Lives until smtp_server_set_certificate or _free. */
 const char *smtp_server_ca_pem(struct smtp_server *server);
 /** From now on new TLS connections get this certificate, or this SSL_CTX (one of them NULL), while the
  *  server runs or not. SMTP_OK, SMTP_TLS_FAILED (the old one stays), SMTP_BAD_ARGUMENT. */
