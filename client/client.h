@@ -5,6 +5,7 @@
 #include "client/content_source.h"
 #include "client/protocol/session.h"
 #include "common/address.h"
+#include "common/tls.h"
 
 #define SMTP_CLIENT_READ_SIZE 4096 /* replies are short; the rest of a longer one comes next */
 
@@ -21,6 +22,11 @@ struct smtp_client {
     int fd; /* -1: not connected */
     struct smtp_address address;
     uint64_t overall_deadline_ns;
+    struct smtp_tls *tls;               /* NULL: in the clear */
+    size_t encrypted;                   /* octets of the session's that wait in tls, encrypted */
+    struct ssl_ctx_st *tls_context;     /* made when it is first needed */
+    struct ssl_session_st *tls_session; /* of the last connection, to be resumed with its server */
+    struct smtp_address tls_session_address;
     struct smtp_reply reply;
     struct smtp_error error;
     enum smtp_client_stage stage;      /* of the last command */
@@ -34,6 +40,19 @@ struct smtp_client {
     struct smtp_buffer header; /* of the message that send_message sends, without Bcc */
 };
 
+/* ---- options.c ---- */
+/** Gives the options copies and references of their own. False: out of memory; clear all the same. */
+bool smtp_client_options_copy(struct smtp_client_options *options) SMTP_MUST_CHECK;
+void smtp_client_options_clear(struct smtp_client_options *options);
+
+/* ---- smtp_client.c ---- */
+/** Runs one command to its end; source: the content of DATA, else NULL. */
+enum smtp_status smtp_client_run(struct smtp_client *client, enum smtp_client_stage stage,
+                                 const struct smtp_client_command *command,
+                                 struct smtp_client_source *source) SMTP_MUST_CHECK;
+/** QUIT after a failure: that stays what the caller is told. */
+void smtp_client_quit_quietly(struct smtp_client *client);
+
 /* ---- connection.c ---- */
 /** Connects; the greeting is still to come. */
 enum smtp_status smtp_client_connection_open(struct smtp_client *client) SMTP_MUST_CHECK;
@@ -43,6 +62,27 @@ enum smtp_status smtp_client_connection_check(struct smtp_client *client) SMTP_M
 /** Moves octets until the operation is over: *event is its last. source: for content, or NULL. */
 void smtp_client_connection_run(struct smtp_client *client, struct smtp_client_source *source,
                                 struct smtp_client_event *event);
+
+/* ---- secure.c: TLS, where client->tls is not NULL ---- */
+/** Makes the context, where there is none yet; the connection is not touched. */
+enum smtp_status smtp_client_secure_prepare(struct smtp_client *client) SMTP_MUST_CHECK;
+/** Frees what outlives a connection. */
+void smtp_client_secure_clear(struct smtp_client *client);
+/** The whole handshake; prepare first. On failure the connection is closed and the error set. */
+enum smtp_status smtp_client_secure_start(struct smtp_client *client) SMTP_MUST_CHECK;
+/** Octets that came already, into client->in; false: none. The session hears of an end. */
+bool smtp_client_secure_take(struct smtp_client *client);
+/** The same with what the socket has. SMTP_TIMED_OUT: nothing. */
+enum smtp_status smtp_client_secure_read(struct smtp_client *client) SMTP_MUST_CHECK;
+/** Whether something of TLS's own, or encrypted before, waits to be written. */
+bool smtp_client_secure_wants_to_write(const struct smtp_client *client);
+/** Writes what the socket takes, and tells the session. SMTP_TIMED_OUT: nothing. */
+enum smtp_status smtp_client_secure_write(struct smtp_client *client) SMTP_MUST_CHECK;
+/** Says that nothing more comes, as far as the socket takes it, and frees. */
+void smtp_client_secure_end(struct smtp_client *client);
+/** A line for the log. */
+void smtp_client_note(const struct smtp_client *client, enum smtp_client_log_kind kind,
+                      const char *text);
 
 /* ---- report.c: the error messages ---- */
 /** What a REPLY or ENDED event says to a caller. what: the command, like "MAIL FROM:<a@b>". */

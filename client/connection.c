@@ -14,6 +14,9 @@
 
 void smtp_client_connection_close(struct smtp_client *client)
 {
+    if (client->tls != NULL) {
+        smtp_client_secure_end(client);
+    }
     if (client->fd >= 0) {
         close(client->fd);
         client->fd = -1;
@@ -42,10 +45,8 @@ static void choose_helo_name(struct smtp_client *client)
 static void note_connected(const struct smtp_client *client)
 {
     char text[SMTP_ADDRESS_TEXT_SIZE + 16] = "connected to ";
-    if (client->options.log != NULL) {
-        smtp_address_format(&client->address, text + strlen(text));
-        client->options.log(client->options.log_user, SMTP_CLIENT_LOG_NOTE, text, strlen(text));
-    }
+    smtp_address_format(&client->address, text + strlen(text));
+    smtp_client_note(client, SMTP_CLIENT_LOG_NOTE, text);
 }
 
 /* The commonest failure of all gets the plainest words. */
@@ -63,31 +64,44 @@ static enum smtp_status explain(struct smtp_client *client, enum smtp_status sta
 
 enum smtp_status smtp_client_connection_open(struct smtp_client *client)
 {
+    bool implicit = client->options.tls.policy == SMTP_CLIENT_TLS_IMPLICIT;
+    enum smtp_status status = implicit ? smtp_client_secure_prepare(client) : SMTP_OK;
+    if (status != SMTP_OK) {
+        return status;
+    }
     uint64_t now_ns = smtp_clock_now_ns();
     client->overall_deadline_ns = smtp_deadline_after(now_ns, client->options.timeouts.overall_ms);
     uint64_t deadline_ns =
         smtp_deadline_earlier(smtp_deadline_after(now_ns, client->options.timeouts.connect_ms),
                               client->overall_deadline_ns);
-    enum smtp_status status = smtp_net_connect(&client->address, client->options.source_address,
-                                               deadline_ns, &client->fd, &client->error);
+    status = smtp_net_connect(&client->address, client->options.source_address, deadline_ns,
+                              &client->fd, &client->error);
     if (status != SMTP_OK) {
         client->fd = -1;
         return explain(client, status);
     }
     choose_helo_name(client);
     note_connected(client);
+    if (implicit && (status = smtp_client_secure_start(client)) != SMTP_OK) {
+        return status;
+    }
     smtp_client_session_open(client->session, smtp_clock_now_ns(), client->overall_deadline_ns);
+    if (implicit) {
+        smtp_client_session_tls_started(client->session, true, smtp_clock_now_ns());
+    }
     return SMTP_OK;
 }
 
 static void read_some(struct smtp_client *client)
 {
-    size_t len = 0;
     client->in_at = client->in_len = 0;
-    enum smtp_status status = smtp_net_read(client->fd, client->in, sizeof(client->in), 0, &len);
-    if (status == SMTP_OK) {
-        client->in_len = len;
-    } else if (status != SMTP_TIMED_OUT) {
+    enum smtp_status status;
+    if (client->tls == NULL) {
+        status = smtp_net_read(client->fd, client->in, sizeof(client->in), 0, &client->in_len);
+    } else {
+        status = smtp_client_secure_take(client) ? SMTP_OK : smtp_client_secure_read(client);
+    }
+    if (status != SMTP_OK && status != SMTP_TIMED_OUT) {
         smtp_client_session_lost(client->session);
     }
 }
@@ -110,7 +124,7 @@ static void read_last_words(struct smtp_client *client)
     smtp_client_session_lost(client->session);
 }
 
-static void write_some(struct smtp_client *client)
+static enum smtp_status write_in_the_clear(struct smtp_client *client)
 {
     struct smtp_span parts[SMTP_CLIENT_PENDING_PARTS];
     struct iovec vectors[SMTP_CLIENT_PENDING_PARTS];
@@ -122,21 +136,39 @@ static void write_some(struct smtp_client *client)
     enum smtp_status status = smtp_net_write(client->fd, vectors, count, 0, &len);
     if (status == SMTP_OK) {
         smtp_client_session_sent(client->session, len, smtp_clock_now_ns());
-    } else if (status != SMTP_TIMED_OUT) {
+    }
+    return status;
+}
+
+static void write_some(struct smtp_client *client)
+{
+    enum smtp_status status =
+        client->tls == NULL ? write_in_the_clear(client) : smtp_client_secure_write(client);
+    if (status != SMTP_OK && status != SMTP_TIMED_OUT) {
         read_last_words(client);
     }
+}
+
+static bool wants_to_write(const struct smtp_client *client)
+{
+    struct smtp_span parts[SMTP_CLIENT_PENDING_PARTS];
+    return smtp_client_session_pending(client->session, parts) > 0 ||
+           (client->tls != NULL && smtp_client_secure_wants_to_write(client));
 }
 
 /* Waits for either way to be open, or the deadline. */
 static void move_octets(struct smtp_client *client)
 {
     struct smtp_client_session *session = client->session;
-    if (client->in_at < client->in_len) {
+    bool holds = client->in_at < client->in_len;
+    if (holds || (client->tls != NULL && smtp_client_secure_take(client))) {
         take_input(client);
         return;
     }
-    struct smtp_span parts[SMTP_CLIENT_PENDING_PARTS];
-    bool writing = smtp_client_session_pending(session, parts) > 0;
+    if (smtp_client_session_ended(session)) {
+        return; /* TLS has ended it: an event waits */
+    }
+    bool writing = wants_to_write(client);
     struct pollfd wanted = {.fd = client->fd,
                             .events = (short)(writing ? POLLIN | POLLOUT : POLLIN)};
     uint64_t deadline_ns = smtp_client_session_deadline_ns(session);
@@ -185,7 +217,8 @@ enum smtp_status smtp_client_connection_check(struct smtp_client *client)
                               "not connected; call smtp_client_connect first");
     }
     struct smtp_client_session *session = client->session;
-    if (client->in_at == client->in_len && smtp_net_wait(client->fd, false, 0) == SMTP_OK) {
+    if (client->in_at == client->in_len &&
+        (client->tls != NULL || smtp_net_wait(client->fd, false, 0) == SMTP_OK)) {
         read_some(client);
     }
     if (client->in_at < client->in_len) {

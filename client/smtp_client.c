@@ -1,6 +1,6 @@
 /* smtp_client.c - the public calls: each one puts an operation into the session, runs the
  * connection until it is over, and says what came of it. Does not know: octets (client/protocol/),
- * sockets (connection.c). */
+ * sockets (connection.c), what is said before the first message (hello.c). */
 #include "client/smtp_client.h"
 
 #include "client/client.h"
@@ -9,23 +9,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-static void free_strings(struct smtp_client *client)
-{
-    free((void *)(uintptr_t)client->options.helo_name);
-    free((void *)(uintptr_t)client->options.source_address);
-}
-
-static enum smtp_status copy_strings(struct smtp_client *client)
-{
-    struct smtp_client_options *options = &client->options;
-    const char *helo_name = options->helo_name, *source_address = options->source_address;
-    options->helo_name = helo_name != NULL ? strdup(helo_name) : NULL;
-    options->source_address = source_address != NULL ? strdup(source_address) : NULL;
-    bool failed = (helo_name != NULL && options->helo_name == NULL) ||
-                  (source_address != NULL && options->source_address == NULL);
-    return failed ? SMTP_NO_MEMORY : SMTP_OK;
-}
 
 static enum smtp_status check_helo_name(const char *name)
 {
@@ -60,8 +43,9 @@ enum smtp_status smtp_client_new(struct smtp_client **out,
     client->fd = -1;
     client->options = *options;
     client->reply.text = "";
-    client->session =
-        copy_strings(client) == SMTP_OK ? smtp_client_session_new(&client->options) : NULL;
+    client->session = smtp_client_options_copy(&client->options)
+                          ? smtp_client_session_new(&client->options)
+                          : NULL;
     if (client->session == NULL) {
         smtp_client_free(client);
         return SMTP_NO_MEMORY;
@@ -79,14 +63,17 @@ void smtp_client_free(struct smtp_client *client)
     smtp_client_session_free(client->session);
     smtp_client_envelope_clear(&client->envelope);
     smtp_buffer_free(&client->header);
-    free_strings(client);
+    smtp_client_secure_clear(client);
+    smtp_client_options_clear(&client->options);
     free(client);
 }
 
 void smtp_client_close(struct smtp_client *client)
 {
     smtp_client_connection_close(client);
-    smtp_client_session_abandon(client->session, SMTP_CLOSED, "the connection was closed");
+    if (client->session != NULL) {
+        smtp_client_session_abandon(client->session, SMTP_CLOSED, "the connection was closed");
+    }
 }
 
 /* ---- one command each ---- */
@@ -105,10 +92,9 @@ static void describe(const struct smtp_client_command *command, char *out, size_
     }
 }
 
-/* Runs one command to its end; source: the content of DATA. */
-static enum smtp_status run_command(struct smtp_client *client, enum smtp_client_stage stage,
-                                    const struct smtp_client_command *command,
-                                    struct smtp_client_source *source)
+enum smtp_status smtp_client_run(struct smtp_client *client, enum smtp_client_stage stage,
+                                 const struct smtp_client_command *command,
+                                 struct smtp_client_source *source)
 {
     enum smtp_status status = smtp_client_connection_check(client);
     if (status != SMTP_OK) {
@@ -133,34 +119,7 @@ static enum smtp_status run_text(struct smtp_client *client, enum smtp_client_st
 {
     struct smtp_client_command command = {
         .verb = verb, .kind = SMTP_CLIENT_TEXT, .argument = argument};
-    return run_command(client, stage, &command, NULL);
-}
-
-enum smtp_status smtp_client_ehlo(struct smtp_client *client)
-{
-    struct smtp_client_command ehlo = {
-        .verb = "EHLO ", .kind = SMTP_CLIENT_DOMAIN, .argument = client->helo_name};
-    return run_command(client, SMTP_STAGE_EHLO, &ehlo, NULL);
-}
-
-enum smtp_status smtp_client_helo(struct smtp_client *client)
-{
-    struct smtp_client_command helo = {
-        .verb = "HELO ", .kind = SMTP_CLIENT_DOMAIN, .argument = client->helo_name};
-    return run_command(client, SMTP_STAGE_HELO, &helo, NULL);
-}
-
-enum smtp_status smtp_client_hello(struct smtp_client *client)
-{
-    if (client->fd >= 0 && smtp_client_session_greeted(client->session)) {
-        return SMTP_OK;
-    }
-    enum smtp_status status = smtp_client_ehlo(client);
-    bool refused = status == SMTP_REFUSED_PERMANENT || status == SMTP_REFUSED_TRANSIENT;
-    if (!refused || client->fd < 0) {
-        return status; /* 421 closed the connection: HELO would find nobody */
-    }
-    return smtp_client_helo(client);
+    return smtp_client_run(client, stage, &command, NULL);
 }
 
 enum smtp_status smtp_client_mail(struct smtp_client *client, const char *reverse_path,
@@ -174,7 +133,7 @@ enum smtp_status smtp_client_mail(struct smtp_client *client, const char *revers
                                        .kind = SMTP_CLIENT_REVERSE_PATH,
                                        .argument = reverse_path,
                                        .parameters = parameters};
-    return run_command(client, SMTP_STAGE_MAIL, &mail, NULL);
+    return smtp_client_run(client, SMTP_STAGE_MAIL, &mail, NULL);
 }
 
 enum smtp_status smtp_client_rcpt(struct smtp_client *client, const char *forward_path,
@@ -184,7 +143,7 @@ enum smtp_status smtp_client_rcpt(struct smtp_client *client, const char *forwar
                                        .kind = SMTP_CLIENT_FORWARD_PATH,
                                        .argument = forward_path,
                                        .parameters = parameters};
-    return run_command(client, SMTP_STAGE_RCPT, &rcpt, NULL);
+    return smtp_client_run(client, SMTP_STAGE_RCPT, &rcpt, NULL);
 }
 
 /* SMTP_OK, or why this content cannot be sent here. */
@@ -209,7 +168,7 @@ enum smtp_status smtp_client_data(struct smtp_client *client, struct smtp_conten
         return status;
     }
     struct smtp_client_command data = {.verb = "DATA"};
-    return run_command(client, SMTP_STAGE_DATA, &data, &source);
+    return smtp_client_run(client, SMTP_STAGE_DATA, &data, &source);
 }
 
 enum smtp_status smtp_client_rset(struct smtp_client *client)
@@ -251,8 +210,7 @@ enum smtp_status smtp_client_quit(struct smtp_client *client)
     return status == SMTP_CLOSED ? SMTP_OK : status; /* closed is what was asked for */
 }
 
-/* QUIT after a refusal: the refusal stays what the caller is told. */
-static void quit_quietly(struct smtp_client *client)
+void smtp_client_quit_quietly(struct smtp_client *client)
 {
     char text[256];
     struct smtp_error error = client->error;
@@ -274,7 +232,7 @@ static enum smtp_status await_greeting(struct smtp_client *client)
         return status;
     }
     if (client->fd >= 0) {
-        quit_quietly(client);
+        smtp_client_quit_quietly(client);
     }
     return status;
 }

@@ -24,16 +24,37 @@ uint64_t peer_deadline(void)
     return smtp_deadline_after(smtp_clock_now_ns(), PEER_WAIT_MS);
 }
 
+/* One read of the socket into TLS. */
+static bool peer_receive(struct peer *peer)
+{
+    char wire[16384];
+    size_t len = 0;
+    return smtp_net_read(peer->fd, wire, sizeof(wire), peer_deadline(), &len) == SMTP_OK &&
+           smtp_tls_receive(peer->tls, wire, len);
+}
+
+static bool peer_read_secure(struct peer *peer, char *bytes, size_t capacity, size_t *len)
+{
+    for (;;) {
+        enum smtp_tls_progress progress = smtp_tls_read(peer->tls, bytes, capacity, len);
+        if (progress != SMTP_TLS_WAITS || !peer_receive(peer)) {
+            peer->ended = progress == SMTP_TLS_ENDED;
+            return progress == SMTP_TLS_DONE;
+        }
+    }
+}
+
 static bool peer_read(struct peer *peer)
 {
     size_t len = 0;
-    if (peer->in_len == sizeof(peer->in) ||
-        smtp_net_read(peer->fd, peer->in + peer->in_len, sizeof(peer->in) - peer->in_len,
-                      peer_deadline(), &len) != SMTP_OK) {
-        return false;
-    }
+    char *room = peer->in + peer->in_len;
+    size_t capacity = sizeof(peer->in) - peer->in_len;
+    bool came = capacity > 0 &&
+                (peer->tls != NULL
+                     ? peer_read_secure(peer, room, capacity, &len)
+                     : smtp_net_read(peer->fd, room, capacity, peer_deadline(), &len) == SMTP_OK);
     peer->in_len += len;
-    return true;
+    return came;
 }
 
 static void peer_drop(struct peer *peer, size_t len)
@@ -42,7 +63,7 @@ static void peer_drop(struct peer *peer, size_t len)
     memmove(peer->in, peer->in + len, peer->in_len);
 }
 
-static void peer_write(struct peer *peer, const char *bytes, size_t len)
+static void peer_put(struct peer *peer, const char *bytes, size_t len)
 {
     while (len > 0) {
         struct iovec part = {(void *)(uintptr_t)bytes, peer->drip ? 1 : len};
@@ -54,6 +75,43 @@ static void peer_write(struct peer *peer, const char *bytes, size_t len)
         bytes += written;
         len -= written;
     }
+}
+
+/* Writes what TLS has pending. */
+static void peer_flush(struct peer *peer)
+{
+    struct smtp_span pending = smtp_tls_pending(peer->tls);
+    peer_put(peer, pending.bytes, pending.len);
+    smtp_tls_sent(peer->tls, pending.len);
+}
+
+static void peer_write(struct peer *peer, const char *bytes, size_t len)
+{
+    if (peer->tls == NULL) {
+        peer_put(peer, bytes, len);
+    } else if (smtp_tls_write(peer->tls, (struct smtp_span){bytes, len})) {
+        peer_flush(peer);
+    } else {
+        peer_fail(peer, "S:", smtp_tls_error(peer->tls));
+    }
+}
+
+/* The server's half of a handshake; what the client thinks of it shows in the next step. */
+static void peer_tls(struct peer *peer, const char *step)
+{
+    peer->tls = smtp_tls_new_server(peer->context);
+    enum smtp_tls_progress progress = SMTP_TLS_BROKEN;
+    if (peer->tls == NULL || peer->in_len > 0) {
+        peer_fail(peer, step, "octets came in the clear");
+        return;
+    }
+    while ((progress = smtp_tls_handshake(peer->tls)) == SMTP_TLS_WAITS) {
+        peer_flush(peer);
+        if (!peer_receive(peer)) {
+            return;
+        }
+    }
+    peer_flush(peer);
 }
 
 /* All S: lines in a row go out in one write. */
@@ -131,6 +189,8 @@ static void peer_accept(struct peer *peer)
 {
     int before = peer->fd;
     peer->in_len = 0;
+    smtp_tls_free(peer->tls);
+    peer->tls = NULL;
     peer->fd = smtp_net_wait(peer->listener, false, peer_deadline()) == SMTP_OK
                    ? smtp_net_accept(peer->listener)
                    : -1;
@@ -177,6 +237,16 @@ static void peer_step(struct peer *peer, const char *step)
         peer_eof(peer, step, false);
     } else if (strncmp(step, "[some]", 6) == 0) {
         (void)peer_read(peer);
+    } else if (strncmp(step, "[tls]", 5) == 0) {
+        peer_tls(peer, step);
+    } else if (strncmp(step, "[no tls]", 8) == 0) { /* it ends without a close_notify */
+        smtp_tls_free(peer->tls);
+        peer->tls = NULL;
+    } else if (strncmp(step, "[close_notify]", 14) == 0) { /* awaits the client's */
+        peer_eof(peer, step, true);
+        if (!peer->ended) {
+            peer_fail(peer, step, "the connection ended without it");
+        }
     } else if (strncmp(step, "[drip]", 6) == 0) {
         peer->drip = true;
     } else if (strncmp(step, "[accept]", 8) == 0) {
@@ -200,17 +270,31 @@ static void *peer_run(void *argument)
         } while (said && strncmp(at, "S: ", 3) == 0);
     }
     close(peer->fd);
+    smtp_tls_free(peer->tls);
     return NULL;
 }
 
-void peer_start_at(struct peer *peer, const char *where, const char *script)
+static void start_peer(struct peer *peer, const char *where)
 {
     struct smtp_error error = {0};
-    *peer = (struct peer){.script = script, .fd = -1};
     expect_int(smtp_address_parse(where, 0, &peer->address, &error), SMTP_OK);
     expect_int(smtp_net_listen(&peer->address, &peer->listener, &error), SMTP_OK);
     smtp_address_of_socket(peer->listener, false, &peer->address);
     expect_int(pthread_create(&peer->thread, NULL, peer_run, peer), 0);
+}
+
+void peer_start_at(struct peer *peer, const char *where, const char *script)
+{
+    *peer = (struct peer){.script = script, .fd = -1};
+    start_peer(peer, where);
+}
+
+void peer_start_tls(struct peer *peer, const struct smtp_identity *identity, const char *script)
+{
+    struct smtp_error error = {0};
+    *peer = (struct peer){.script = script, .fd = -1};
+    expect_int(smtp_tls_server_context(&peer->context, identity, NULL, false, &error), SMTP_OK);
+    start_peer(peer, "127.0.0.1:0");
 }
 
 void peer_start(struct peer *peer, const char *script)
@@ -222,5 +306,6 @@ void peer_stop(struct peer *peer)
 {
     pthread_join(peer->thread, NULL);
     close(peer->listener);
+    smtp_tls_context_release(peer->context);
     expect_str(peer->failure, "");
 }

@@ -4,6 +4,7 @@
 #define SMTP_TESTS_END_TO_END_PEER_H
 
 #include "common/address.h"
+#include "common/tls.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -15,7 +16,10 @@ struct peer {
     int listener;
     int fd;
     struct smtp_address address;
-    bool drip; /* every octet in a write of its own */
+    bool drip;                  /* every octet in a write of its own */
+    struct ssl_ctx_st *context; /* of [tls]; NULL: none */
+    struct smtp_tls *tls;       /* NULL: in the clear */
+    bool ended;                 /* the client's close_notify came */
     char in[65536];
     size_t in_len;
     char content[4096]; /* of the last message, dots and end mark as they came */
@@ -25,6 +29,8 @@ struct peer {
 };
 
 void peer_start(struct peer *peer, const char *script); /* on a free port of 127.0.0.1 */
+/** The same with a certificate to show in the step [tls]. */
+void peer_start_tls(struct peer *peer, const struct smtp_identity *identity, const char *script);
 void peer_start_at(struct peer *peer, const char *where, const char *script);
 /** Waits for the script's end; it must have gone as written. */
 void peer_stop(struct peer *peer);
