@@ -21,12 +21,14 @@ bool smtp_wire_connect(struct smtp_wire *wire, const char *address)
 {
     struct smtp_address parsed;
     wire->fd = -1;
+    wire->tls = NULL;
+    wire->end_came = false;
     wire->len = 0;
     return smtp_address_parse(address, 25, &parsed, NULL) == SMTP_OK &&
            smtp_net_connect(&parsed, NULL, deadline(), &wire->fd, NULL) == SMTP_OK;
 }
 
-bool smtp_wire_send(struct smtp_wire *wire, const char *octets, size_t len)
+static bool send_clear(const struct smtp_wire *wire, const char *octets, size_t len)
 {
     while (len > 0) {
         const struct iovec part = {.iov_base = (void *)(uintptr_t)octets, .iov_len = len};
@@ -38,6 +40,72 @@ bool smtp_wire_send(struct smtp_wire *wire, const char *octets, size_t len)
         len -= sent;
     }
     return true;
+}
+
+static bool send_pending(struct smtp_wire *wire)
+{
+    struct smtp_span span = smtp_tls_pending(wire->tls);
+    bool sent = send_clear(wire, span.bytes, span.len);
+    smtp_tls_sent(wire->tls, span.len);
+    return sent;
+}
+
+bool smtp_wire_send(struct smtp_wire *wire, const char *octets, size_t len)
+{
+    if (wire->tls == NULL) {
+        return send_clear(wire, octets, len);
+    }
+    return smtp_tls_write(wire->tls, (struct smtp_span){octets, len}) && send_pending(wire);
+}
+
+/* Reads octets of the wire for TLS. */
+static enum smtp_status feed_tls(struct smtp_wire *wire, uint64_t until_ns)
+{
+    char octets[16384];
+    size_t got = 0;
+    enum smtp_status status = smtp_net_read(wire->fd, octets, sizeof octets, until_ns, &got);
+    if (status == SMTP_OK && !smtp_tls_receive(wire->tls, octets, got)) {
+        status = SMTP_NO_MEMORY;
+    }
+    return status;
+}
+
+bool smtp_wire_secure(struct smtp_wire *wire, struct ssl_ctx_st *context, const char *name,
+                      struct ssl_session_st *session)
+{
+    uint64_t until_ns = deadline();
+    wire->tls = smtp_tls_new_client(context, name, session);
+    if (wire->tls == NULL) {
+        return false;
+    }
+    for (;;) {
+        enum smtp_tls_progress progress = smtp_tls_handshake(wire->tls);
+        if (!send_pending(wire) || progress != SMTP_TLS_WAITS) {
+            return progress == SMTP_TLS_DONE;
+        }
+        if (feed_tls(wire, until_ns) != SMTP_OK) {
+            return false;
+        }
+    }
+}
+
+static enum smtp_status wire_read(struct smtp_wire *wire, char *octets, size_t capacity,
+                                  uint64_t until_ns, size_t *got)
+{
+    if (wire->tls == NULL) {
+        return smtp_net_read(wire->fd, octets, capacity, until_ns, got);
+    }
+    for (;;) {
+        enum smtp_tls_progress progress = smtp_tls_read(wire->tls, octets, capacity, got);
+        if (progress == SMTP_TLS_DONE) {
+            return SMTP_OK;
+        }
+        wire->end_came = wire->end_came || progress == SMTP_TLS_ENDED;
+        enum smtp_status status = feed_tls(wire, until_ns);
+        if (status != SMTP_OK) {
+            return status;
+        }
+    }
 }
 
 /* The end of the last line of the first reply in text, 0 when it has not come yet. */
@@ -82,8 +150,8 @@ const char *smtp_wire_reply(struct smtp_wire *wire)
         }
         size_t got = 0;
         if (wire->len == sizeof wire->text ||
-            smtp_net_read(wire->fd, wire->text + wire->len, sizeof wire->text - wire->len, until_ns,
-                          &got) != SMTP_OK) {
+            wire_read(wire, wire->text + wire->len, sizeof wire->text - wire->len, until_ns,
+                      &got) != SMTP_OK) {
             wire->reply[0] = '\0';
             return wire->reply;
         }
@@ -109,7 +177,7 @@ bool smtp_wire_closed(struct smtp_wire *wire)
     while (status == SMTP_OK) {
         char dropped[4096];
         size_t got = 0;
-        status = smtp_net_read(wire->fd, dropped, sizeof dropped, until_ns, &got);
+        status = wire_read(wire, dropped, sizeof dropped, until_ns, &got);
     }
     return status == SMTP_CLOSED;
 }
@@ -119,6 +187,8 @@ void smtp_wire_close(struct smtp_wire *wire)
     if (wire->fd >= 0) {
         close(wire->fd);
         wire->fd = -1;
+        smtp_tls_free(wire->tls);
+        wire->tls = NULL;
     }
 }
 

@@ -1,21 +1,30 @@
-/* wire.h - the plain end of an SMTP connection for tests: octets out, replies in, every wait
- * bounded. Knows how replies are parted (RFC 5321 4.2.1). Uses neither half's protocol code. */
+/* wire.h - the plain end of an SMTP connection for tests, in the clear or over TLS: octets out,
+ * replies in, every wait bounded. Knows how replies are parted (RFC 5321 4.2.1). Uses neither half's
+ * protocol code. */
 #ifndef SMTP_TESTS_SUPPORT_WIRE_H
 #define SMTP_TESTS_SUPPORT_WIRE_H
+
+#include "common/tls.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct smtp_wire {
-    int fd;          /* -1: no connection */
-    size_t len;      /* octets in text */
-    char text[8192]; /* a reply must fit */
+    int fd;               /* -1: no connection */
+    struct smtp_tls *tls; /* NULL: in the clear; owned */
+    bool end_came;        /* the peer said close_notify */
+    size_t len;           /* octets in text */
+    char text[8192];      /* a reply must fit */
     char reply[8192];
 };
 
 /** Connects to "127.0.0.1:25", "[::1]:25" or "unix:PATH". False: no connection (fd is -1). */
 bool smtp_wire_connect(struct smtp_wire *wire, const char *address);
+/** From here on TLS, as its client: the whole handshake. Context, name and session as for
+ *  smtp_tls_new_client. False: it failed, and smtp_tls_error(wire->tls) says why, or the peer went. */
+bool smtp_wire_secure(struct smtp_wire *wire, struct ssl_ctx_st *context, const char *name,
+                      struct ssl_session_st *session);
 /** Sends all; false when the peer has gone or takes nothing for 10 s. */
 bool smtp_wire_send(struct smtp_wire *wire, const char *octets, size_t len);
 /** The next whole reply, its lines parted by LF; "" when the peer closed or 10 s passed. Valid
