@@ -145,9 +145,10 @@ static enum smtp_status append_argument(struct smtp_buffer *out,
 }
 
 /* The last look: what goes out is one line. */
-static enum smtp_status check_line(struct smtp_span line, struct smtp_error *error)
+static enum smtp_status check_line(struct smtp_span line, bool may_be_empty,
+                                   struct smtp_error *error)
 {
-    if (line.len == 0) {
+    if (line.len == 0 && !may_be_empty) {
         return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0, "a command line is empty");
     }
     for (size_t i = 0; i < line.len; i++) {
@@ -178,7 +179,8 @@ enum smtp_status smtp_client_command_append(struct smtp_buffer *out,
     }
     if (status == SMTP_OK) {
         struct smtp_span all = smtp_buffer_span(out);
-        status = check_line((struct smtp_span){all.bytes + before, all.len - before}, error);
+        status = check_line((struct smtp_span){all.bytes + before, all.len - before},
+                            command->kind == SMTP_CLIENT_SECRET, error);
     }
     if (status == SMTP_OK && smtp_buffer_append(out, "\r\n", 2) != SMTP_OK) {
         status = no_room(error);

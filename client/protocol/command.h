@@ -14,7 +14,7 @@ enum smtp_client_argument_kind {
     SMTP_CLIENT_REVERSE_PATH, /* NULL or "": the null reverse-path */
     SMTP_CLIENT_FORWARD_PATH,
     SMTP_CLIENT_TEXT,   /* any text without control octets; "" and NULL: none */
-    SMTP_CLIENT_SECRET, /* the same, masked in the log: a line of AUTH */
+    SMTP_CLIENT_SECRET, /* the same, masked in the log: a line of AUTH, which may be empty */
 };
 
 /** A command before it is a line. */

@@ -45,6 +45,7 @@ void smtp_client_session_free(struct smtp_client_session *session)
     if (session == NULL) {
         return;
     }
+    smtp_client_session_forget_exchange(session);
     smtp_buffer_free(&session->out);
     smtp_buffer_free(&session->stages);
     smtp_client_reply_reader_clear(&session->reader);
@@ -116,8 +117,8 @@ void smtp_client_session_release(struct smtp_client_session *session, uint64_t n
         if (lf == NULL) {
             break; /* cannot be: each stage that is not owed yet has its line */
         }
-        smtp_client_session_note(session, SMTP_CLIENT_LOG_COMMAND,
-                                 (struct smtp_span){line, (size_t)(lf - line) - 1});
+        smtp_client_session_note_command(session,
+                                         (struct smtp_span){line, (size_t)(lf - line) - 1});
         session->released += (size_t)(lf - line) + 1;
         session->owed++;
     }
@@ -161,6 +162,7 @@ void smtp_client_session_open(struct smtp_client_session *session, uint64_t now_
     smtp_client_reply_reader_restart(&session->reader);
     smtp_client_extensions_forget(&session->extensions);
     session->whole = (struct smtp_span){NULL, 0};
+    session->auth.authenticated = false;
     session->owed = 0;
     session->released = 0;
     session->content_open = session->content_unsent = session->sending = false;
@@ -205,6 +207,7 @@ enum smtp_status smtp_client_session_command(struct smtp_client_session *session
 static void stop(struct smtp_client_session *session)
 {
     session->ended = true;
+    smtp_client_session_forget_exchange(session);
     session->content_open = session->content_unsent = false;
     session->owed = session->released = 0;
     session->whole = (struct smtp_span){NULL, 0};
@@ -334,10 +337,13 @@ static void take_reply(struct smtp_client_session *session, uint64_t now_ns)
     smtp_buffer_take(&session->stages, 1);
     session->owed--;
     session->answerable = session->owed > 0;
+    session->auth.challenged = reply.code == 334 && stage != SMTP_STAGE_DATA;
     if (reply.code == 421 || stage == SMTP_STAGE_CONTENT) {
         end_by_reply(session, stage, judged, &reply);
     } else if (session->sending) {
         smtp_client_session_transaction_reply(session, stage, judged, &reply, now_ns);
+    } else if (stage == SMTP_STAGE_AUTH) {
+        smtp_client_session_auth_reply(session, judged, &reply, now_ns);
     } else {
         command_reply(session, stage, judged, &reply, now_ns);
     }
@@ -408,6 +414,7 @@ void smtp_client_session_sent(struct smtp_client_session *session, size_t len, u
     }
     smtp_buffer_take(&session->out, len);
     session->released -= len;
+    smtp_client_session_wipe_sent(session);
     session->answerable = true;
     if (session->content_unsent) {
         session->content_unsent =

@@ -13,6 +13,7 @@
 #ifndef SMTP_CLIENT_PROTOCOL_SESSION_H
 #define SMTP_CLIENT_PROTOCOL_SESSION_H
 
+#include "client/protocol/auth.h"
 #include "client/protocol/command.h"
 #include "client/protocol/extensions.h"
 #include "client/smtp_client.h"
@@ -57,6 +58,16 @@ enum smtp_status smtp_client_session_command(struct smtp_client_session *session
                                              enum smtp_client_stage stage,
                                              const struct smtp_client_command *command,
                                              uint64_t now_ns) SMTP_MUST_CHECK;
+
+/** AUTH by a mechanism, borrowed until the REPLY event: the whole exchange. The status of the event is
+ *  SMTP_OK, SMTP_REFUSED_*, or why the exchange was cancelled, which smtp_client_session_error says.
+ *  SMTP_BAD_STATE also where AUTH succeeded before (RFC 4954 4); the failures of the mechanism's initial
+ *  response: then nothing was queued. */
+enum smtp_status smtp_client_session_auth(struct smtp_client_session *session,
+                                          const struct smtp_client_mechanism *mechanism,
+                                          uint64_t now_ns) SMTP_MUST_CHECK;
+/** Whether AUTH succeeded on this connection, which has not ended. */
+bool smtp_client_session_is_authenticated(const struct smtp_client_session *session);
 
 /** Queues a whole transaction, borrowed until TRANSACTION_DONE. All of it is checked before an
  *  octet goes out. SMTP_UNSUPPORTED where the message does not fit what the server offers. */

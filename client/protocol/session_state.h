@@ -1,8 +1,10 @@
 /* session_state.h - what a session knows; for the files that make up the session (session.c:
- * commands and replies; session_tls.c: what TLS changes; session_send.c: transactions and content). */
+ * commands and replies; session_tls.c: what TLS changes; session_auth.c: AUTH; session_send.c:
+ * transactions and content). */
 #ifndef SMTP_CLIENT_PROTOCOL_SESSION_STATE_H
 #define SMTP_CLIENT_PROTOCOL_SESSION_STATE_H
 
+#include "client/protocol/auth.h"
 #include "client/protocol/content.h"
 #include "client/protocol/reply_reader.h"
 #include "client/protocol/session.h"
@@ -14,6 +16,7 @@ struct smtp_client_session {
     struct smtp_client_extensions extensions;
     struct smtp_client_transaction transaction;
     struct smtp_client_encoder encoder;
+    struct smtp_client_exchange auth;
     struct smtp_span whole;    /* borrowed content; goes out before `out` */
     struct smtp_buffer out;    /* command lines in order, or encoded content */
     struct smtp_buffer stages; /* an octet each: what is owed, then what stands in out unreleased */
@@ -82,5 +85,17 @@ void smtp_client_session_transaction_reply(struct smtp_client_session *session,
 void smtp_client_session_fail_transaction(struct smtp_client_session *session,
                                           enum smtp_client_stage stage, enum smtp_status status,
                                           const struct smtp_reply *reply);
+
+/* ---- session_auth.c ---- */
+/** A reply inside AUTH. */
+void smtp_client_session_auth_reply(struct smtp_client_session *session, enum smtp_status judged,
+                                    const struct smtp_reply *reply, uint64_t now_ns);
+/** Drops an open exchange, and wipes what is left of it. Whether AUTH succeeded stays known. */
+void smtp_client_session_forget_exchange(struct smtp_client_session *session);
+/** Wipes the storage of out once all of it was sent, where it held a secret. */
+void smtp_client_session_wipe_sent(struct smtp_client_session *session);
+/** Logs a command line, with "***" in place of the secrets of AUTH. */
+void smtp_client_session_note_command(const struct smtp_client_session *session,
+                                      struct smtp_span line);
 
 #endif

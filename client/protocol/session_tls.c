@@ -33,6 +33,7 @@ void smtp_client_session_tls_started(struct smtp_client_session *session, bool a
     smtp_client_reply_reader_restart(&session->reader);
     smtp_client_extensions_forget(&session->extensions);
     session->greeted = session->extended = session->handshake_due = false;
+    session->auth.authenticated = false;
     session->tls = true;
     if (awaits_greeting) { /* its time runs from here, not from the connection */
         smtp_client_session_arm(session, now_ns);
