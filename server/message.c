@@ -1,8 +1,8 @@
 /* message.c - see message.h and smtp_mailbox.h.
  * Knows: how a message lies in memory. One block:
  *     struct smtp_message | places, a uint32_t a recipient | texts | content, NUL
- * texts: reverse-path, its parameters, then forward-path and parameters of each recipient, then
- * HELO name and peer, each with its NUL. Offsets of 32 bits, not pointers: the block may move while
+ * texts: HELO name, peer, TLS version, identity, then the reverse-path, its parameters, then
+ * forward-path and parameters of each recipient, each with its NUL. Offsets of 32 bits, not pointers: the block may move while
  * it grows, and the overhead of a small message stays small. Does not know: sessions, who waits for
  * it. */
 #include "server/message.h"
@@ -31,7 +31,7 @@ struct smtp_message {
 };
 
 /* The types of RFC 3848. */
-static const char *const protocols[] = {"", "SMTP", "ESMTP"};
+static const char *const protocols[] = {"", "SMTP", "ESMTP", "ESMTPS", "ESMTPA", "ESMTPSA"};
 
 static uint32_t find_protocol(const char *name)
 {
@@ -63,17 +63,24 @@ static const char *text_after(const char *text)
     return text + strlen(text) + 1;
 }
 
+static char *put_text(char *at, const char *text)
+{
+    size_t size = strlen(text) + 1;
+    memcpy(at, text, size);
+    return at + size;
+}
+
 static void write_texts(struct smtp_message *message, const struct smtp_message_envelope *envelope,
                         const struct smtp_message_origin *origin)
 {
     struct smtp_span texts = smtp_buffer_span(&envelope->texts);
     struct smtp_span places = smtp_buffer_span(&envelope->places);
-    size_t helo_size = strlen(origin->helo) + 1;
-    size_t session_size = helo_size + strlen(origin->peer) + 1;
-    char *at = texts_of(message);
-    memcpy(at, origin->helo, helo_size);
-    memcpy(at + helo_size, origin->peer, session_size - helo_size);
-    memcpy(at + session_size, texts.bytes, texts.len);
+    char *at = put_text(texts_of(message), origin->helo);
+    at = put_text(at, origin->peer);
+    at = put_text(at, origin->tls);
+    at = put_text(at, origin->identity);
+    size_t session_size = (size_t)(at - texts_of(message));
+    memcpy(at, texts.bytes, texts.len);
     memcpy(message->places, places.bytes, message->recipient_count * sizeof *message->places);
     for (uint32_t i = 0; i < message->recipient_count; i++) {
         message->places[i] += (uint32_t)session_size;
@@ -84,7 +91,8 @@ struct smtp_message *smtp_message_new(const struct smtp_message_envelope *envelo
                                       const struct smtp_message_origin *origin,
                                       size_t content_capacity)
 {
-    size_t texts_len = envelope->texts.len + strlen(origin->helo) + strlen(origin->peer) + 2;
+    size_t texts_len = envelope->texts.len + strlen(origin->helo) + strlen(origin->peer) +
+                       strlen(origin->tls) + strlen(origin->identity) + 4;
     size_t places_size = envelope->recipient_count * sizeof(uint32_t);
     size_t fixed = sizeof(struct smtp_message) + places_size + texts_len + 1;
     if (texts_len > UINT32_MAX || envelope->recipient_count > UINT32_MAX ||
@@ -203,9 +211,19 @@ const char *smtp_message_protocol(const struct smtp_message *message)
     return protocols[message->protocol];
 }
 
-const char *smtp_message_reverse_path(const struct smtp_message *message)
+const char *smtp_message_tls(const struct smtp_message *message)
 {
     return text_after(smtp_message_peer(message));
+}
+
+const char *smtp_message_identity(const struct smtp_message *message)
+{
+    return text_after(smtp_message_tls(message));
+}
+
+const char *smtp_message_reverse_path(const struct smtp_message *message)
+{
+    return text_after(smtp_message_identity(message));
 }
 
 const char *smtp_message_mail_parameters(const struct smtp_message *message)

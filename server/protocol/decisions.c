@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EHLO_TEXT_MAX 1024
+#define EHLO_TEXT_MAX 2048 /* two names, the hook's text, each keyword's line */
 
 struct decision {
     void (*accept)(struct smtp_server_session *session, const struct smtp_server_event *event,
@@ -79,6 +79,14 @@ static void say_extensions(struct smtp_server_session *session, const char *gree
     if (keywords->enhanced_status_codes) {
         at = add_line(text, at, "ENHANCEDSTATUSCODES");
     }
+    if (session->config->starttls && session->tls == NULL) { /* RFC 3207 4.2: not under TLS */
+        at = add_line(text, at, "STARTTLS");
+    }
+    if (smtp_server_offers_auth(session)) {
+        char line[SMTP_SERVER_OFFER_MAX];
+        smtp_server_write_offer(session, line);
+        at = add_line(text, at, line);
+    }
     if (smtp_server_has_expn(session->config)) {
         at = add_line(text, at, "EXPN");
     }
@@ -107,6 +115,22 @@ static void accept_helo(struct smtp_server_session *session, const struct smtp_s
         say_named(session, 250, reply->code != 0 ? reply->text : "");
     }
     smtp_server_session_enter(session, SMTP_SERVER_READY);
+}
+
+/* ---- STARTTLS ---- */
+
+static void accept_starttls(struct smtp_server_session *session,
+                            const struct smtp_server_event *event,
+                            const struct smtp_server_reply *reply)
+{
+    (void)event;
+    smtp_server_session_say(session, 220, "2.0.0",
+                            reply->code != 0 ? reply->text : "Ready to start TLS");
+    smtp_server_session_enter(session, SMTP_SERVER_HANDSHAKE);
+    if (session->state == SMTP_SERVER_HANDSHAKE) {
+        smtp_server_session_raise(
+            session, &(struct smtp_server_event){.kind = SMTP_SERVER_START_TLS}, false);
+    }
 }
 
 /* ---- MAIL, RCPT, DATA ---- */
@@ -202,6 +226,7 @@ static const struct decision decisions[] = {
     [SMTP_SERVER_ASK_VRFY] = {accept_vrfy, NULL, 550, "5.1.1", "No such mailbox"},
     [SMTP_SERVER_ASK_EXPN] = {accept_expn, NULL, 550, "5.1.1", "No such list"},
     [SMTP_SERVER_ASK_UNKNOWN] = {accept_unknown, NULL, 500, "5.5.1", "Command not recognized"},
+    [SMTP_SERVER_ASK_STARTTLS] = {accept_starttls, NULL, 454, "4.7.0", "TLS is not available now"},
 };
 
 void smtp_server_decide(struct smtp_server_session *session, const struct smtp_server_event *event,
@@ -246,7 +271,5 @@ void smtp_server_session_ask(struct smtp_server_session *session,
         smtp_server_decide(session, event, SMTP_ACCEPT, &own_words);
         return;
     }
-    session->event = *event;
-    session->event_waits = true;
-    session->question_open = true;
+    smtp_server_session_raise(session, event, true);
 }

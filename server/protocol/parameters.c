@@ -57,14 +57,62 @@ static bool take_body(struct smtp_server_session *session, const struct smtp_par
     return false;
 }
 
+static bool is_xtext_digit(char c)
+{
+    return smtp_is_digit((unsigned char)c) || (c >= 'A' && c <= 'F');
+}
+
+/* xtext of RFC 3461 4: '+' and two hexadecimal digits stand for an octet. Control octets have no place
+ * in a mailbox, however they are written. */
+static bool is_xtext(struct smtp_span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.bytes[i] != '+') {
+            continue;
+        }
+        if (text.len - i < 3 || !is_xtext_digit(text.bytes[i + 1]) ||
+            !is_xtext_digit(text.bytes[i + 2])) {
+            return false;
+        }
+        bool control =
+            text.bytes[i + 1] < '2' || (text.bytes[i + 1] == '7' && text.bytes[i + 2] == 'F');
+        if (control) {
+            return false;
+        }
+        i += 2;
+    }
+    return text.len > 0;
+}
+
+/* AUTH=mailbox or AUTH=<>, RFC 4954 5: taken of everybody, believed of nobody; the message keeps it. */
+static bool take_auth(struct smtp_server_session *session, const struct smtp_parameter *parameter)
+{
+    if (is_xtext(parameter->value)) {
+        return true;
+    }
+    refuse_parameter(session, parameter->keyword, "a mailbox in xtext or <> is needed");
+    return false;
+}
+
+static bool offers_size(const struct smtp_server_session *session)
+{
+    return session->config->keywords.size;
+}
+
+static bool offers_eight_bit_mime(const struct smtp_server_session *session)
+{
+    return session->config->keywords.eight_bit_mime;
+}
+
 /* The parameters that MAIL may have; RCPT has none yet. */
 static const struct mail_parameter {
     struct smtp_span keyword;
-    size_t offered; /* the bool of struct smtp_server_keywords */
+    bool (*offered)(const struct smtp_server_session *session);
     bool (*take)(struct smtp_server_session *session, const struct smtp_parameter *parameter);
 } mail_parameters[] = {
-    {{"SIZE", 4}, offsetof(struct smtp_server_keywords, size), take_size},
-    {{"BODY", 4}, offsetof(struct smtp_server_keywords, eight_bit_mime), take_body},
+    {{"SIZE", 4}, offers_size, take_size},
+    {{"BODY", 4}, offers_eight_bit_mime, take_body},
+    {{"AUTH", 4}, smtp_server_offers_auth, take_auth},
 };
 #define MAIL_PARAMETER_COUNT (sizeof mail_parameters / sizeof *mail_parameters)
 
@@ -72,10 +120,8 @@ static const struct mail_parameter *find_parameter(const struct smtp_server_sess
                                                    struct smtp_span keyword)
 {
     for (size_t i = 0; i < MAIL_PARAMETER_COUNT; i++) {
-        const bool *offered =
-            (const void *)((const char *)&session->config->keywords + mail_parameters[i].offered);
-        if (*offered && smtp_span_equal_nocase(keyword, mail_parameters[i].keyword)) {
-            return &mail_parameters[i];
+        if (smtp_span_equal_nocase(keyword, mail_parameters[i].keyword)) {
+            return mail_parameters[i].offered(session) ? &mail_parameters[i] : NULL;
         }
     }
     return NULL;

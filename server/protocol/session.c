@@ -1,10 +1,11 @@
 /* session.c - one session seen from the server: octets and the time go in; octets, events and a
- * deadline come out. Knows: cutting input into command lines and content, limits, timeouts.
- * Does not know: verbs (verbs.c), what follows from a decision (decisions.c), sockets, TLS,
- * threads, the clock. */
+ * deadline come out. Knows: content, questions and answers, when TLS has the octets, timeouts.
+ * Does not know: command lines (lines.c), verbs (verbs.c), what follows from a decision
+ * (decisions.c), sockets, TLS itself, threads, the clock. */
 #include "server/protocol/session.h"
 
 #include "common/deadline.h"
+#include "common/secret.h"
 #include "server/protocol/state.h"
 
 #include <stdio.h>
@@ -13,7 +14,6 @@
 
 #define BACKLOG_MAX ((size_t)64 * 1024) /* owed octets beyond which no more commands are taken */
 #define OUT_MAX (2 * BACKLOG_MAX)       /* and the longest reply of one command on top */
-#define STORAGE_KEPT 512u               /* of each buffer, when it is empty */
 #define TEXTS_MAX (1u << 20)
 
 /* ---- life ---- */
@@ -51,12 +51,16 @@ void smtp_server_session_free(struct smtp_server_session *session)
     if (session->event_waits) {
         smtp_message_release(session->event.message);
     }
+    if (session->state == SMTP_SERVER_AUTH) {
+        smtp_server_session_forget_response(session);
+    }
     smtp_transaction_free(&session->transaction);
-    smtp_buffer_free(&session->line);
+    smtp_secret_free_buffer(&session->line);
     smtp_buffer_free(&session->texts);
     smtp_buffer_free(&session->out);
     free(session->peer);
     free(session->helo);
+    free(session->identity);
     free(session);
 }
 
@@ -65,9 +69,10 @@ void smtp_server_session_free(struct smtp_server_session *session)
 static void set_step_deadline(struct smtp_server_session *session, uint64_t now_ns)
 {
     const struct smtp_server_limits *limits = &session->config->limits;
-    session->step_deadline_ns = smtp_deadline_after(now_ns, session->state == SMTP_SERVER_CONTENT
-                                                                ? limits->content_timeout_ms
-                                                                : limits->command_timeout_ms);
+    session->step_deadline_ns = smtp_deadline_after(
+        now_ns, session->state == SMTP_SERVER_CONTENT     ? limits->content_timeout_ms
+                : session->state == SMTP_SERVER_HANDSHAKE ? limits->handshake_timeout_ms
+                                                          : limits->command_timeout_ms);
 }
 
 /* ---- questions and answers ---- */
@@ -85,142 +90,102 @@ bool smtp_server_session_next_event(struct smtp_server_session *session,
     return true;
 }
 
-static void check_limits(struct smtp_server_session *session)
+/* False: there is no such question, or the session ended while it was open. */
+static bool close_question(struct smtp_server_session *session, bool of_auth)
 {
-    size_t errors = session->config->limits.errors;
-    if (session->state != SMTP_SERVER_ENDED && errors != 0 && session->error_count >= errors) {
-        smtp_server_session_say(session, 421, "4.7.0", "Too many errors, closing");
-        smtp_server_session_enter(session, SMTP_SERVER_ENDED);
+    if (!session->question_open || (session->event.kind == SMTP_SERVER_ASK_AUTH) != of_auth) {
+        return false;
     }
+    session->question_open = false;
+    return session->state != SMTP_SERVER_ENDED;
+}
+
+static void finish_step(struct smtp_server_session *session, uint64_t now_ns)
+{
+    smtp_server_session_check_limits(session);
+    smtp_server_session_enter(session, session->state); /* 421 where the server stops by now */
+    set_step_deadline(session, now_ns);
 }
 
 void smtp_server_session_answer(struct smtp_server_session *session,
                                 enum smtp_server_verdict verdict,
                                 const struct smtp_server_reply *reply, uint64_t now_ns)
 {
-    if (!session->question_open) {
+    if (!close_question(session, false)) {
         return;
-    }
-    session->question_open = false;
-    if (session->state == SMTP_SERVER_ENDED) {
-        return; /* it timed out while the question was open */
     }
     /* a copy: what is decided may raise an event of its own */
     const struct smtp_server_event asked = session->event;
     smtp_server_decide(session, &asked, verdict, reply != NULL ? reply : &own_words);
-    check_limits(session);
-    if (session->state != SMTP_SERVER_ENDED) {
-        smtp_server_session_enter(session, session->state); /* 421 where the server stops by now */
-    }
-    set_step_deadline(session, now_ns);
+    finish_step(session, now_ns);
 }
 
-void smtp_server_session_open(struct smtp_server_session *session, uint64_t now_ns)
+void smtp_server_session_answer_auth(struct smtp_server_session *session,
+                                     const struct smtp_server_auth_answer *answer, uint64_t now_ns)
+{
+    if (close_question(session, true)) {
+        smtp_server_decide_auth(session, answer);
+        finish_step(session, now_ns);
+    }
+}
+
+/* ---- the connection, and TLS ---- */
+
+static void connected(struct smtp_server_session *session, uint64_t now_ns)
 {
     session->session_deadline_ns =
         smtp_deadline_after(now_ns, session->config->limits.session_timeout_ms);
     smtp_server_session_log(session, SMTP_LOG_CONNECT, smtp_span_of(session->peer));
+}
+
+static void greet_peer(struct smtp_server_session *session)
+{
     smtp_server_session_ask(session, &(struct smtp_server_event){.kind = SMTP_SERVER_ASK_CONNECT});
+}
+
+void smtp_server_session_open(struct smtp_server_session *session, uint64_t now_ns)
+{
+    connected(session, now_ns);
+    greet_peer(session);
     set_step_deadline(session, now_ns);
 }
 
-/* ---- command lines ---- */
-
-/* A peer may send credentials even where nothing asked for them: "AUTH mechanism ..." is masked. */
-static void log_command(const struct smtp_server_session *session, struct smtp_span line)
+void smtp_server_session_open_tls(struct smtp_server_session *session, uint64_t now_ns)
 {
-    struct smtp_span rest = line;
-    const char *space;
-    if (session->config->log == NULL || !smtp_command_take_word(&rest, SMTP_SPAN("AUTH ")) ||
-        (space = memchr(rest.bytes, ' ', rest.len)) == NULL) {
-        smtp_server_session_log(session, SMTP_LOG_COMMAND, line);
+    connected(session, now_ns);
+    smtp_server_session_enter(session, SMTP_SERVER_HANDSHAKE);
+    set_step_deadline(session, now_ns);
+}
+
+static void log_tls(const struct smtp_server_session *session)
+{
+    char text[160];
+    int len =
+        snprintf(text, sizeof text, "%.40s, %.100s", session->tls->version, session->tls->cipher);
+    smtp_server_session_log(session, SMTP_LOG_TLS, (struct smtp_span){text, (size_t)len});
+}
+
+void smtp_server_session_tls_started(struct smtp_server_session *session,
+                                     const struct smtp_tls_facts *facts, bool greet,
+                                     uint64_t now_ns)
+{
+    if (session->state != SMTP_SERVER_HANDSHAKE) {
         return;
     }
-    char masked[128];
-    int len = snprintf(masked, sizeof masked, "%.*s ***",
-                       (int)(space - line.bytes > 100 ? 100 : space - line.bytes), line.bytes);
-    smtp_server_session_log(session, SMTP_LOG_COMMAND, (struct smtp_span){masked, (size_t)len});
-}
-
-static void take_command(struct smtp_server_session *session, struct smtp_span line)
-{
-    size_t limit = session->config->limits.commands;
-    smtp_buffer_clear(&session->texts, STORAGE_KEPT);
-    log_command(session, line);
-    if (limit != 0 && ++session->command_count > limit) {
-        smtp_server_session_say(session, 421, "4.7.0", "Too many commands, closing");
-        smtp_server_session_enter(session, SMTP_SERVER_ENDED);
-        return;
+    session->tls = facts;
+    free(session->helo);
+    session->helo = NULL;
+    session->extended = false;
+    free(session->identity);
+    session->identity = NULL;
+    smtp_server_session_reset(session);
+    smtp_buffer_clear(&session->texts, SMTP_SERVER_STORAGE_KEPT);
+    log_tls(session);
+    smtp_server_session_enter(session, SMTP_SERVER_CONNECTED);
+    if (greet) {
+        greet_peer(session);
     }
-    smtp_server_execute(session, line);
-    check_limits(session);
-}
-
-static void take_overlong(struct smtp_server_session *session)
-{
-    session->overlong = false;
-    smtp_server_session_note(session, "a command line over the limit, its octets dropped");
-    smtp_server_refuse_overlong(session);
-    check_limits(session);
-}
-
-/* Keeps the part of a line whose end has not come. What is over every limit is dropped to its CRLF,
- * so that no tail of it is ever taken for a command. */
-static void keep_part(struct smtp_server_session *session, const char *bytes, size_t len)
-{
-    session->last_octet = bytes[len - 1];
-    if (session->overlong) {
-        return;
-    }
-    enum smtp_status status = smtp_buffer_append(&session->line, bytes, len);
-    if (status == SMTP_NO_MEMORY) {
-        smtp_server_session_fail(session);
-    } else if (status != SMTP_OK) {
-        session->overlong = true;
-        smtp_buffer_clear(&session->line, STORAGE_KEPT);
-    }
-}
-
-/* The LF of the first CRLF, NULL for none; the CR may have come before. Only CRLF ends a line. */
-static const char *find_line_end(const struct smtp_server_session *session, const char *bytes,
-                                 size_t len)
-{
-    const char *from = bytes;
-    const char *lf;
-    while ((lf = memchr(from, '\n', (size_t)(bytes + len - from))) != NULL) {
-        bool part_waits = session->overlong || session->line.len > 0;
-        if (lf > bytes ? lf[-1] == '\r' : part_waits && session->last_octet == '\r') {
-            return lf;
-        }
-        from = lf + 1;
-    }
-    return NULL;
-}
-
-/* Takes one command line, or the part of it that is there; returns the octets taken. A line that
- * came whole is read where it lies. */
-static size_t take_line(struct smtp_server_session *session, const char *bytes, size_t len)
-{
-    const char *lf = find_line_end(session, bytes, len);
-    if (lf == NULL) {
-        keep_part(session, bytes, len);
-        return len;
-    }
-    size_t used = (size_t)(lf - bytes) + 1;
-    if (!session->overlong && session->line.len > 0) {
-        keep_part(session, bytes, used);
-    }
-    if (session->overlong) {
-        take_overlong(session);
-    } else if (session->line.len > 0) {
-        struct smtp_span line = smtp_buffer_span(&session->line);
-        line.len -= 2;
-        take_command(session, line);
-        smtp_buffer_clear(&session->line, STORAGE_KEPT);
-    } else if (session->state != SMTP_SERVER_ENDED) {
-        take_command(session, (struct smtp_span){bytes, used - 2});
-    }
-    return used;
+    set_step_deadline(session, now_ns);
 }
 
 /* ---- content ---- */
@@ -299,7 +264,7 @@ static void end_content(struct smtp_server_session *session)
         refuse_content(session);
         smtp_transaction_clear(&session->transaction);
         smtp_server_session_enter(session, SMTP_SERVER_READY);
-        check_limits(session);
+        smtp_server_session_check_limits(session);
         return;
     }
     struct smtp_message *message = smtp_transaction_take_message(&session->transaction, &origin);
@@ -333,7 +298,7 @@ static size_t take_content(struct smtp_server_session *session, const char *byte
 
 bool smtp_server_session_wants_input(const struct smtp_server_session *session)
 {
-    return session->state != SMTP_SERVER_ENDED && !session->question_open &&
+    return session->state < SMTP_SERVER_HANDSHAKE && !session->question_open &&
            !session->event_waits && session->out.len < BACKLOG_MAX;
 }
 
@@ -347,7 +312,7 @@ size_t smtp_server_session_receive(struct smtp_server_session *session, const ch
             at += take_content(session, bytes + at, len - at);
             stepped = true;
         } else {
-            at += take_line(session, bytes + at, len - at);
+            at += smtp_server_take_line(session, bytes + at, len - at);
             stepped = stepped || (session->line.len == 0 && !session->overlong);
         }
     }
@@ -366,7 +331,7 @@ void smtp_server_session_sent(struct smtp_server_session *session, size_t len)
 {
     smtp_buffer_take(&session->out, len);
     if (session->out.len == 0) {
-        smtp_buffer_clear(&session->out, STORAGE_KEPT);
+        smtp_buffer_clear(&session->out, SMTP_SERVER_STORAGE_KEPT);
     }
 }
 
@@ -385,11 +350,15 @@ void smtp_server_session_expire(struct smtp_server_session *session, uint64_t no
     if (now_ns < smtp_server_session_deadline_ns(session)) {
         return;
     }
-    smtp_server_session_say(
-        session, 421, "4.4.2",
-        now_ns >= session->session_deadline_ns  ? "The session has taken too long, closing"
-        : session->state == SMTP_SERVER_CONTENT ? "Timed out waiting for content, closing"
-                                                : "Timed out waiting for a command, closing");
+    if (session->state == SMTP_SERVER_HANDSHAKE) { /* nothing is said in the clear any more */
+        smtp_server_session_note(session, "timed out in the TLS handshake");
+    } else {
+        smtp_server_session_say(
+            session, 421, "4.4.2",
+            now_ns >= session->session_deadline_ns  ? "The session has taken too long, closing"
+            : session->state == SMTP_SERVER_CONTENT ? "Timed out waiting for content, closing"
+                                                    : "Timed out waiting for a command, closing");
+    }
     smtp_server_session_enter(session, SMTP_SERVER_ENDED);
 }
 

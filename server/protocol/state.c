@@ -4,6 +4,7 @@
  * is open. Does not know: why anything is said. */
 #include "server/protocol/state.h"
 
+#include "common/secret.h"
 #include "server/protocol/reply.h"
 
 #include <stdarg.h>
@@ -18,17 +19,40 @@ static bool in_transaction(const struct smtp_server_session *session)
            session->state == SMTP_SERVER_CONTENT;
 }
 
+void smtp_server_session_forget_response(struct smtp_server_session *session)
+{
+    struct smtp_buffer *texts = &session->texts;
+    texts->len = strlen(texts->bytes) + 1; /* the mechanism stays */
+    smtp_secret_wipe(texts->bytes + texts->len, texts->capacity - texts->len);
+}
+
+static void end(struct smtp_server_session *session)
+{
+    if (session->state == SMTP_SERVER_AUTH) {
+        smtp_server_session_forget_response(session);
+        smtp_server_session_raise(
+            session, &(struct smtp_server_event){.kind = SMTP_SERVER_AUTH_CANCELLED}, false);
+    }
+    session->state = SMTP_SERVER_ENDED;
+    smtp_transaction_clear(&session->transaction);
+    smtp_secret_free_buffer(&session->line);
+}
+
 void smtp_server_session_enter(struct smtp_server_session *session, enum smtp_server_state state)
 {
-    session->state = state;
-    if (state == SMTP_SERVER_ENDED) {
-        smtp_transaction_clear(&session->transaction);
-        smtp_buffer_clear(&session->line, 0);
+    if (session->state == SMTP_SERVER_ENDED) {
         return;
     }
+    if (state == SMTP_SERVER_ENDED) {
+        end(session);
+        return;
+    }
+    session->state = state;
     if (session->shutting_down && !in_transaction(session)) {
-        smtp_server_session_say(session, 421, "4.3.2", "Server is stopping, closing");
-        smtp_server_session_enter(session, SMTP_SERVER_ENDED);
+        if (state != SMTP_SERVER_HANDSHAKE) {
+            smtp_server_session_say(session, 421, "4.3.2", "Server is stopping, closing");
+        }
+        end(session);
     }
 }
 
@@ -44,14 +68,22 @@ void smtp_server_session_fail(struct smtp_server_session *session)
 
 void smtp_server_session_reset(struct smtp_server_session *session)
 {
-    if (!in_transaction(session)) {
+    if (session->transaction.envelope.texts.len == 0) {
         return;
     }
     smtp_transaction_clear(&session->transaction);
     if ((session->config->asks & (1u << SMTP_SERVER_RESET)) != 0) {
-        session->event = (struct smtp_server_event){.kind = SMTP_SERVER_RESET};
-        session->event_waits = true;
+        smtp_server_session_raise(session, &(struct smtp_server_event){.kind = SMTP_SERVER_RESET},
+                                  false);
     }
+}
+
+void smtp_server_session_raise(struct smtp_server_session *session,
+                               const struct smtp_server_event *event, bool question)
+{
+    session->event = *event;
+    session->event_waits = true;
+    session->question_open = question;
 }
 
 struct smtp_message_origin smtp_server_session_origin(const struct smtp_server_session *session)
@@ -61,6 +93,8 @@ struct smtp_message_origin smtp_server_session_origin(const struct smtp_server_s
         .helo = smtp_server_session_helo(session),
         .peer = session->peer,
         .protocol = smtp_server_session_protocol(session),
+        .tls = session->tls != NULL ? session->tls->version : "",
+        .identity = smtp_server_session_identity(session),
     };
 }
 
@@ -69,10 +103,24 @@ const char *smtp_server_session_helo(const struct smtp_server_session *session)
     return session->helo != NULL ? session->helo : "";
 }
 
-/* RFC 3848 */
+/* RFC 3848: after HELO it is "SMTP", whatever carries it */
 const char *smtp_server_session_protocol(const struct smtp_server_session *session)
 {
-    return session->helo == NULL ? "" : session->extended ? "ESMTP" : "SMTP";
+    static const char *const extended[] = {"ESMTP", "ESMTPS", "ESMTPA", "ESMTPSA"};
+    if (!session->extended) {
+        return session->helo == NULL ? "" : "SMTP";
+    }
+    return extended[(session->tls != NULL ? 1 : 0) + (session->identity != NULL ? 2 : 0)];
+}
+
+const char *smtp_server_session_identity(const struct smtp_server_session *session)
+{
+    return session->identity != NULL ? session->identity : "";
+}
+
+const struct smtp_tls_facts *smtp_server_session_tls(const struct smtp_server_session *session)
+{
+    return session->tls;
 }
 
 /* ---- what is said ---- */
@@ -136,4 +184,20 @@ void smtp_server_session_say_or(struct smtp_server_session *session,
     const char *given = reply->enhanced[0] != '\0' ? reply->enhanced : of_class;
     smtp_server_session_say(session, reply->code, reply->code / 100 == 3 ? NULL : given,
                             reply->text);
+}
+
+void smtp_server_session_refuse_syntax(struct smtp_server_session *session, const char *syntax)
+{
+    char text[160];
+    snprintf(text, sizeof text, "Syntax: %s", syntax);
+    smtp_server_session_say(session, 501, "5.5.4", text);
+}
+
+void smtp_server_session_check_limits(struct smtp_server_session *session)
+{
+    size_t errors = session->config->limits.errors;
+    if (session->state != SMTP_SERVER_ENDED && errors != 0 && session->error_count >= errors) {
+        smtp_server_session_say(session, 421, "4.7.0", "Too many errors, closing");
+        smtp_server_session_enter(session, SMTP_SERVER_ENDED);
+    }
 }

@@ -1,6 +1,7 @@
 /* state.h - what a session knows, for the files of this folder only, from the ground up: state.c
- * changes it and speaks, decisions.c goes on once a step is decided, verbs.c acts on commands,
- * session.c moves octets and time. Each calls only those before it. */
+ * changes it and speaks, auth.c logs the peer in, decisions.c goes on once a step is decided,
+ * envelope.c acts on MAIL and RCPT, verbs.c on all other commands, lines.c cuts lines out of the
+ * octets, session.c moves octets and time. Each calls only those before it. */
 #ifndef SMTP_SERVER_PROTOCOL_STATE_H
 #define SMTP_SERVER_PROTOCOL_STATE_H
 
@@ -8,6 +9,8 @@
 #include "server/protocol/command.h"
 #include "server/protocol/session.h"
 #include "server/protocol/transaction.h"
+
+#define SMTP_SERVER_STORAGE_KEPT 512u /* of each buffer, when it is empty */
 
 /* Each is a bit in a verb's "legal in". */
 enum smtp_server_state {
@@ -17,6 +20,8 @@ enum smtp_server_state {
     SMTP_SERVER_MAIL,        /* a transaction is open, without a recipient */
     SMTP_SERVER_RCPT,        /* with at least one */
     SMTP_SERVER_CONTENT,     /* after 354 */
+    SMTP_SERVER_AUTH,        /* an exchange of AUTH is open: the next line is a response */
+    SMTP_SERVER_HANDSHAKE,   /* TLS has the octets: nothing is taken, nothing is said */
     SMTP_SERVER_ENDED,
 };
 
@@ -28,16 +33,20 @@ struct smtp_server_session {
     bool extended;      /* EHLO, not HELO */
     bool shutting_down; /* 421 as soon as no transaction is open */
     bool overlong;      /* the line that is coming in is over every limit; its octets are dropped */
+    bool octets_behind; /* the line is not the end of what was received */
     char last_octet;    /* of an overlong line: its CR may come alone */
     int turned_away_with; /* the greeting's code in SMTP_SERVER_TURNED_AWAY */
     size_t error_count;
     size_t command_count;
     size_t message_count;
-    struct smtp_buffer line;  /* the part of a command line that came so far */
-    struct smtp_buffer texts; /* of an event, NUL-terminated */
+    struct smtp_buffer line;  /* the part of a line that came so far; it may be a secret */
+    struct smtp_buffer texts; /* of an event, NUL-terminated; in AUTH the mechanism, and behind it
+                               * the response */
     struct smtp_buffer out;   /* owed to the peer */
     char *peer;               /* owned */
     char *helo;               /* owned; NULL before HELO or EHLO */
+    char *identity;           /* owned; NULL: nobody logged in */
+    const struct smtp_tls_facts *tls; /* the driver's; NULL without TLS */
     struct smtp_transaction transaction;
     struct smtp_server_event event;
     bool event_waits;   /* for next_event */
@@ -54,14 +63,22 @@ static inline bool smtp_server_has_expn(const struct smtp_server_session_config 
 
 /* ---- state.c ---- */
 
-/** The one place where the state changes. */
+/** The one place where the state changes. From the end it does not. */
 void smtp_server_session_enter(struct smtp_server_session *session, enum smtp_server_state state);
 /** Out of memory, or a bound of our own: 421 and the end. */
 void smtp_server_session_fail(struct smtp_server_session *session);
 /** Drops the open transaction, if any; the driver hears of it if it wants to. */
 void smtp_server_session_reset(struct smtp_server_session *session);
+/** Hands an event to the driver; a question waits for its answer. */
+void smtp_server_session_raise(struct smtp_server_session *session,
+                               const struct smtp_server_event *event, bool question);
+/** In AUTH: overwrites the response, once the driver has seen it. */
+void smtp_server_session_forget_response(struct smtp_server_session *session);
 /** What a message of this session says of it. */
 struct smtp_message_origin smtp_server_session_origin(const struct smtp_server_session *session);
+
+/** Too many errors: 421 and the end. */
+void smtp_server_session_check_limits(struct smtp_server_session *session);
 
 /** Gives a reply. enhanced: NULL for those that have none (greeting, EHLO, 3yz: RFC 2034). */
 void smtp_server_session_say(struct smtp_server_session *session, int code, const char *enhanced,
@@ -70,10 +87,34 @@ void smtp_server_session_say(struct smtp_server_session *session, int code, cons
 void smtp_server_session_say_or(struct smtp_server_session *session,
                                 const struct smtp_server_reply *reply, int code,
                                 const char *enhanced, const char *text);
+/** 501 5.5.4 with the syntax that was expected. */
+void smtp_server_session_refuse_syntax(struct smtp_server_session *session, const char *syntax);
 void smtp_server_session_log(const struct smtp_server_session *session,
                              enum smtp_server_log_kind kind, struct smtp_span text);
 void smtp_server_session_note(const struct smtp_server_session *session, const char *format, ...)
     SMTP_PRINTF(2, 3);
+
+/* ---- auth.c ---- */
+
+/** The longest line that says what is offered, without its code: an EHLO line. */
+#define SMTP_SERVER_OFFER_MAX 500
+
+/** Whether AUTH is a verb at all: some mechanism is known, be it under TLS alone. */
+bool smtp_server_knows_auth(const struct smtp_server_session_config *config);
+/** Whether a mechanism is offered here and now. */
+bool smtp_server_offers_auth(const struct smtp_server_session *session);
+/** "AUTH PLAIN LOGIN", where smtp_server_offers_auth. */
+void smtp_server_write_offer(const struct smtp_server_session *session,
+                             char text[SMTP_SERVER_OFFER_MAX]);
+/** The AUTH command: its argument. */
+void smtp_server_begin_auth(struct smtp_server_session *session, struct smtp_span argument);
+/** A line of the exchange, without its CRLF. */
+void smtp_server_take_response(struct smtp_server_session *session, struct smtp_span line);
+/** A line of the exchange was over the limit. */
+void smtp_server_refuse_long_response(struct smtp_server_session *session);
+/** Goes on with what the driver made of the response. */
+void smtp_server_decide_auth(struct smtp_server_session *session,
+                             const struct smtp_server_auth_answer *answer);
 
 /* ---- decisions.c ---- */
 
@@ -88,17 +129,33 @@ void smtp_server_decide(struct smtp_server_session *session, const struct smtp_s
 
 /** What SIZE (26, RFC 1870 3) and BODY (17, RFC 6152 2) add to the limit of the MAIL line. */
 #define SMTP_SERVER_MAIL_EXTRA_OCTETS (26 + 17)
+/** And AUTH, where it is known (RFC 4954 3). */
+#define SMTP_SERVER_MAIL_AUTH_OCTETS 500
 /** Takes the parameters behind a path. False: the refusal is said. */
 bool smtp_server_take_parameters(struct smtp_server_session *session, struct smtp_span text,
                                  bool of_mail);
 
+/* ---- envelope.c ---- */
+
+extern const char smtp_server_mail_syntax[];
+extern const char smtp_server_rcpt_syntax[];
+void smtp_server_act_mail(struct smtp_server_session *session, struct smtp_span argument);
+void smtp_server_act_rcpt(struct smtp_server_session *session, struct smtp_span argument);
+/** The longest MAIL line with CRLF, extensions counted, where command lines have a limit. */
+size_t smtp_server_mail_line_octets(const struct smtp_server_session_config *config);
+
 /* ---- verbs.c ---- */
 
-/** The longest command line that any verb may have. */
+/** The longest line that any verb, or an exchange of AUTH, may have. */
 size_t smtp_server_longest_line(const struct smtp_server_session_config *config);
 /** Acts on one command line, without its CRLF. */
 void smtp_server_execute(struct smtp_server_session *session, struct smtp_span line);
 /** The command line was over the limit. */
 void smtp_server_refuse_overlong(struct smtp_server_session *session);
+
+/* ---- lines.c ---- */
+
+/** Takes one line, or the part of it that is there; returns the octets taken. */
+size_t smtp_server_take_line(struct smtp_server_session *session, const char *bytes, size_t len);
 
 #endif

@@ -15,24 +15,29 @@
 
 enum argument_rule { NO_ARGUMENT, MAY_HAVE_ARGUMENT, NEEDS_ARGUMENT };
 
+/* What a verb works without, where the server wants it first. */
+enum { WITHOUT_TLS = 1, WITHOUT_LOGIN = 2 };
+
 struct verb {
     struct smtp_span name;
     unsigned legal_in;        /* states */
     const char *out_of_order; /* the 503 elsewhere */
     enum argument_rule argument;
-    const char *syntax;  /* for 501 and HELP */
-    size_t extra_octets; /* what extensions add to the line's limit */
+    unsigned works_without; /* WITHOUT_TLS, WITHOUT_LOGIN */
+    const char *syntax;     /* for 501 and HELP */
     void (*act)(struct smtp_server_session *session, struct smtp_span argument);
+    /* the longest line with CRLF, where extensions add to the limit, which is not 0; NULL: as any */
+    size_t (*line_octets)(const struct smtp_server_session_config *config);
+    bool (*known)(const struct smtp_server_session *session); /* NULL: always */
 };
 
-static const struct verb *find_verb(struct smtp_span name);
+static const struct verb *find_verb(const struct smtp_server_session *session,
+                                    struct smtp_span name);
 static const struct verb *each_verb(size_t i);
 
-static void refuse_syntax(struct smtp_server_session *session, const char *syntax)
+static bool is_known(const struct verb *verb, const struct smtp_server_session *session)
 {
-    char text[160];
-    snprintf(text, sizeof text, "Syntax: %s", syntax);
-    smtp_server_session_say(session, 501, "5.5.4", text);
+    return verb->known == NULL || verb->known(session);
 }
 
 /* ---- HELO, EHLO ---- */
@@ -79,110 +84,47 @@ static void act_ehlo(struct smtp_server_session *session, struct smtp_span argum
     hello(session, argument, true);
 }
 
-/* ---- MAIL, RCPT ---- */
+/* ---- STARTTLS, AUTH ---- */
 
-static void refuse_path(struct smtp_server_session *session, enum smtp_path_fault fault,
-                        enum smtp_path_kind kind, const char *syntax)
+static bool knows_starttls(const struct smtp_server_session *session)
 {
-    /* RFC 3463 3.2: bad sender's, or bad destination, mailbox address syntax */
-    const char *enhanced = kind == SMTP_REVERSE_PATH ? "5.1.7" : "5.1.3";
-    switch (fault) {
-    case SMTP_PATH_EIGHT_BIT:
-        smtp_server_session_say(session, 501, enhanced,
-                                "Octets above 127 in an address need SMTPUTF8");
-        break;
-    case SMTP_PATH_LOCAL_PART_TOO_LONG:
-        smtp_server_session_say(session, 501, enhanced, "Local part too long");
-        break;
-    case SMTP_PATH_DOMAIN_TOO_LONG:
-        smtp_server_session_say(session, 501, enhanced, "Domain too long");
-        break;
-    case SMTP_PATH_TOO_LONG:
-        smtp_server_session_say(session, 501, enhanced, "Path too long");
-        break;
-    default:
-        refuse_syntax(session, syntax);
-        break;
-    }
+    return session->config->starttls || session->tls != NULL;
 }
 
-static bool over_message_limit(struct smtp_server_session *session)
+/* RFC 3207 asks for no EHLO before it and forbids it in no transaction: the one is the peer's affair,
+ * the other is dropped when TLS is up (4.2). Octets behind it in one piece with it came before 220, so
+ * whoever sent them does not know of TLS, or wants them taken for what came under it: the session ends
+ * (RFC 3207 6, CVE-2011-0411). */
+static void act_starttls(struct smtp_server_session *session, struct smtp_span argument)
 {
-    size_t limit = session->config->limits.messages;
-    if (limit == 0 || session->message_count < limit) {
-        return false;
+    (void)argument;
+    if (session->tls != NULL) {
+        smtp_server_session_say(session, 503, "5.5.1", "TLS is up already");
+        return;
     }
-    smtp_server_session_say(session, 421, "4.7.0", "Too many messages in one session, closing");
-    smtp_server_session_enter(session, SMTP_SERVER_ENDED);
-    return true;
+    if (session->octets_behind) {
+        smtp_server_session_note(session, "octets came behind STARTTLS");
+        smtp_server_session_say(session, 503, "5.5.1", "Octets came behind STARTTLS, closing");
+        smtp_server_session_enter(session, SMTP_SERVER_ENDED);
+        return;
+    }
+    smtp_server_session_ask(session, &(struct smtp_server_event){.kind = SMTP_SERVER_ASK_STARTTLS});
 }
 
-static const char mail_syntax[] = "MAIL FROM:<reverse-path> [parameters]";
-static const char rcpt_syntax[] = "RCPT TO:<forward-path> [parameters]";
-
-/* No space stands behind the colon: RFC 5321 3.3 forbids it, and a client under test shall hear
- * so. */
-static void act_mail(struct smtp_server_session *session, struct smtp_span argument)
+static bool knows_auth(const struct smtp_server_session *session)
 {
-    struct smtp_span path;
-    if (over_message_limit(session)) {
-        return;
-    }
-    if (!smtp_command_take_word(&argument, SMTP_SPAN("FROM:"))) {
-        refuse_syntax(session, mail_syntax);
-        return;
-    }
-    enum smtp_path_fault fault =
-        smtp_path_read(&argument, SMTP_REVERSE_PATH, &session->config->limits, &path);
-    if (fault != SMTP_PATH_OK) {
-        refuse_path(session, fault, SMTP_REVERSE_PATH, mail_syntax);
-        return;
-    }
-    struct smtp_transaction *transaction = &session->transaction;
-    smtp_transaction_clear(transaction);
-    if (!smtp_server_take_parameters(session, argument, true)) {
-        return;
-    }
-    if (smtp_transaction_set_reverse_path(transaction, path, smtp_span_trim_start(argument)) !=
-        SMTP_OK) {
-        smtp_server_session_fail(session);
-        return;
-    }
-    struct smtp_server_event event = {.kind = SMTP_SERVER_ASK_MAIL};
-    smtp_transaction_last_path(transaction, &event.path, &event.parameters);
-    smtp_server_session_ask(session, &event);
+    return smtp_server_knows_auth(session->config);
 }
 
-static void act_rcpt(struct smtp_server_session *session, struct smtp_span argument)
+static size_t auth_line_octets(const struct smtp_server_session_config *config)
 {
-    struct smtp_transaction *transaction = &session->transaction;
-    struct smtp_span path;
-    if (!smtp_command_take_word(&argument, SMTP_SPAN("TO:"))) {
-        refuse_syntax(session, rcpt_syntax);
-        return;
+    const struct smtp_server_limits *limits = &config->limits;
+    if (!smtp_server_knows_auth(config)) {
+        return limits->command_line_octets;
     }
-    enum smtp_path_fault fault =
-        smtp_path_read(&argument, SMTP_FORWARD_PATH, &session->config->limits, &path);
-    if (fault != SMTP_PATH_OK) {
-        refuse_path(session, fault, SMTP_FORWARD_PATH, rcpt_syntax);
-        return;
-    }
-    if (!smtp_server_take_parameters(session, argument, false)) {
-        return;
-    }
-    size_t limit = session->config->limits.recipients;
-    if (limit != 0 && transaction->envelope.recipient_count >= limit) {
-        smtp_server_session_say(session, 452, "4.5.3", "Too many recipients");
-        return;
-    }
-    if (smtp_transaction_propose_recipient(transaction, path, smtp_span_trim_start(argument)) !=
-        SMTP_OK) {
-        smtp_server_session_say(session, 452, "4.3.1", "Out of storage for recipients");
-        return;
-    }
-    struct smtp_server_event event = {.kind = SMTP_SERVER_ASK_RCPT};
-    smtp_transaction_last_path(transaction, &event.path, &event.parameters);
-    smtp_server_session_ask(session, &event);
+    return limits->auth_line_octets == 0                            ? SIZE_MAX
+           : limits->auth_line_octets > limits->command_line_octets ? limits->auth_line_octets
+                                                                    : limits->command_line_octets;
 }
 
 /* ---- DATA, RSET, QUIT ---- */
@@ -244,7 +186,8 @@ static void list_verbs(const struct smtp_server_session *session, char *text, si
     size_t at = (size_t)snprintf(text, size, "Commands:");
     const struct verb *verb;
     for (size_t i = 0; (verb = each_verb(i)) != NULL && at < size; i++) {
-        if (verb->act != act_expn || smtp_server_has_expn(session->config)) {
+        if ((verb->act != act_expn || smtp_server_has_expn(session->config)) &&
+            is_known(verb, session)) {
             at += (size_t)snprintf(text + at, size - at, " %s", verb->name.bytes);
         }
     }
@@ -258,7 +201,7 @@ static void act_help(struct smtp_server_session *session, struct smtp_span argum
         return;
     }
     if (argument.len > 0) {
-        const struct verb *verb = find_verb(argument);
+        const struct verb *verb = find_verb(session, argument);
         if (verb == NULL) {
             smtp_server_session_say(session, 504, "5.5.4", "No help on that");
             return;
@@ -274,31 +217,95 @@ static void act_help(struct smtp_server_session *session, struct smtp_span argum
 
 static const char hello_first[] = "Send EHLO or HELO first";
 
+/* What works without TLS stands in RFC 3207 4, without a login in RFC 4954 6; HELP does too, as it
+ * gives nothing away. */
 static const struct verb verbs[] = {
-    /* name, legal in, elsewhere, argument, syntax, extra octets, act */
-    {{"EHLO", 4}, ALWAYS, "", NEEDS_ARGUMENT, "EHLO domain-or-literal", 0, act_ehlo},
-    {{"HELO", 4}, ALWAYS, "", NEEDS_ARGUMENT, "HELO domain", 0, act_helo},
+    /* name, legal in, elsewhere, argument, works without, syntax, act, line octets, known */
+    {{"EHLO", 4},
+     ALWAYS,
+     "",
+     NEEDS_ARGUMENT,
+     WITHOUT_TLS | WITHOUT_LOGIN,
+     "EHLO domain-or-literal",
+     act_ehlo,
+     NULL,
+     NULL},
+    {{"HELO", 4}, ALWAYS, "", NEEDS_ARGUMENT, WITHOUT_LOGIN, "HELO domain", act_helo, NULL, NULL},
     {{"MAIL", 4},
      STATE(READY),
      "A transaction is open; RSET drops it",
      NEEDS_ARGUMENT,
-     mail_syntax,
-     SMTP_SERVER_MAIL_EXTRA_OCTETS,
-     act_mail},
-    {{"RCPT", 4}, IN_TRANSACTION, "Send MAIL first", NEEDS_ARGUMENT, rcpt_syntax, 0, act_rcpt},
+     0,
+     smtp_server_mail_syntax,
+     smtp_server_act_mail,
+     smtp_server_mail_line_octets,
+     NULL},
+    {{"RCPT", 4},
+     IN_TRANSACTION,
+     "Send MAIL first",
+     NEEDS_ARGUMENT,
+     0,
+     smtp_server_rcpt_syntax,
+     smtp_server_act_rcpt,
+     NULL,
+     NULL},
     {{"DATA", 4},
      STATE(RCPT),
      "No transaction with an accepted recipient is open",
      NO_ARGUMENT,
-     "DATA",
      0,
-     act_data},
-    {{"RSET", 4}, ALWAYS, "", NO_ARGUMENT, "RSET", 0, act_rset},
-    {{"NOOP", 4}, ALWAYS, "", MAY_HAVE_ARGUMENT, "NOOP [text]", 0, act_noop},
-    {{"QUIT", 4}, ALWAYS | STATE(TURNED_AWAY), "", NO_ARGUMENT, "QUIT", 0, act_quit},
-    {{"VRFY", 4}, ALWAYS, "", NEEDS_ARGUMENT, "VRFY user-or-mailbox", 0, act_vrfy},
-    {{"EXPN", 4}, ALWAYS, "", NEEDS_ARGUMENT, "EXPN mailing-list", 0, act_expn},
-    {{"HELP", 4}, ALWAYS, "", MAY_HAVE_ARGUMENT, "HELP [verb]", 0, act_help},
+     "DATA",
+     act_data,
+     NULL,
+     NULL},
+    {{"RSET", 4}, ALWAYS, "", NO_ARGUMENT, WITHOUT_LOGIN, "RSET", act_rset, NULL, NULL},
+    {{"NOOP", 4},
+     ALWAYS,
+     "",
+     MAY_HAVE_ARGUMENT,
+     WITHOUT_TLS | WITHOUT_LOGIN,
+     "NOOP [text]",
+     act_noop,
+     NULL,
+     NULL},
+    {{"QUIT", 4},
+     ALWAYS | STATE(TURNED_AWAY),
+     "",
+     NO_ARGUMENT,
+     WITHOUT_TLS | WITHOUT_LOGIN,
+     "QUIT",
+     act_quit,
+     NULL,
+     NULL},
+    {{"STARTTLS", 8},
+     ALWAYS,
+     "",
+     NO_ARGUMENT,
+     WITHOUT_TLS | WITHOUT_LOGIN,
+     "STARTTLS",
+     act_starttls,
+     NULL,
+     knows_starttls},
+    {{"AUTH", 4},
+     STATE(READY),
+     "No AUTH while a transaction is open",
+     NEEDS_ARGUMENT,
+     WITHOUT_LOGIN,
+     "AUTH mechanism [initial-response]",
+     smtp_server_begin_auth,
+     auth_line_octets,
+     knows_auth},
+    {{"VRFY", 4}, ALWAYS, "", NEEDS_ARGUMENT, 0, "VRFY user-or-mailbox", act_vrfy, NULL, NULL},
+    {{"EXPN", 4}, ALWAYS, "", NEEDS_ARGUMENT, 0, "EXPN mailing-list", act_expn, NULL, NULL},
+    {{"HELP", 4},
+     ALWAYS,
+     "",
+     MAY_HAVE_ARGUMENT,
+     WITHOUT_LOGIN,
+     "HELP [verb]",
+     act_help,
+     NULL,
+     NULL},
 };
 #define VERB_COUNT (sizeof verbs / sizeof *verbs)
 
@@ -307,12 +314,13 @@ static const struct verb *each_verb(size_t i)
     return i < VERB_COUNT ? &verbs[i] : NULL;
 }
 
-static const struct verb *find_verb(struct smtp_span name)
+static const struct verb *find_verb(const struct smtp_server_session *session,
+                                    struct smtp_span name)
 {
     for (size_t i = 0; i < VERB_COUNT; i++) {
         if (name.len == verbs[i].name.len && (name.bytes[0] & ~32) == verbs[i].name.bytes[0] &&
             smtp_span_equal_nocase(name, verbs[i].name)) {
-            return &verbs[i];
+            return is_known(&verbs[i], session) ? &verbs[i] : NULL;
         }
     }
     return NULL;
@@ -320,12 +328,26 @@ static const struct verb *find_verb(struct smtp_span name)
 
 size_t smtp_server_longest_line(const struct smtp_server_session_config *config)
 {
-    size_t extra = 0;
-    for (size_t i = 0; i < VERB_COUNT; i++) {
-        extra = verbs[i].extra_octets > extra ? verbs[i].extra_octets : extra;
+    size_t longest = config->limits.command_line_octets;
+    if (longest == 0) {
+        return SIZE_MAX;
     }
-    return config->limits.command_line_octets == 0 ? SIZE_MAX
-                                                   : config->limits.command_line_octets + extra;
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        size_t octets = verbs[i].line_octets != NULL ? verbs[i].line_octets(config) : 0;
+        longest = octets > longest ? octets : longest;
+    }
+    return longest;
+}
+
+static bool is_overlong(const struct smtp_server_session *session, const struct verb *verb,
+                        size_t line_octets)
+{
+    size_t limit = session->config->limits.command_line_octets;
+    if (limit == 0 || line_octets <= limit) {
+        return false;
+    }
+    return verb == NULL || verb->line_octets == NULL ||
+           line_octets > verb->line_octets(session->config);
 }
 
 static void refuse_order(struct smtp_server_session *session, const struct verb *verb)
@@ -340,6 +362,24 @@ static void refuse_order(struct smtp_server_session *session, const struct verb 
     } else {
         smtp_server_session_say(session, 503, "5.5.1", verb->out_of_order);
     }
+}
+
+/* Where the server wants TLS or a login first, 530 to all that the RFC does not except, unknown verbs
+ * too. */
+static bool is_locked(struct smtp_server_session *session, const struct verb *verb)
+{
+    const struct smtp_server_session_config *config = session->config;
+    unsigned works_without = verb != NULL ? verb->works_without : 0;
+    if (config->tls_required && session->tls == NULL && (works_without & WITHOUT_TLS) == 0) {
+        smtp_server_session_say(session, 530, "5.7.0", "Must issue a STARTTLS command first");
+        return true;
+    }
+    if (config->auth_required && session->identity == NULL &&
+        (works_without & WITHOUT_LOGIN) == 0) {
+        smtp_server_session_say(session, 530, "5.7.0", "Authentication required");
+        return true;
+    }
+    return false;
 }
 
 static void unknown_verb(struct smtp_server_session *session, const struct smtp_command *command)
@@ -370,17 +410,17 @@ void smtp_server_refuse_overlong(struct smtp_server_session *session)
 void smtp_server_execute(struct smtp_server_session *session, struct smtp_span line)
 {
     struct smtp_command command = smtp_command_parse(line);
-    const struct verb *verb = find_verb(command.verb);
-    size_t limit = session->config->limits.command_line_octets;
-    size_t extra = verb != NULL ? verb->extra_octets : 0;
+    const struct verb *verb = find_verb(session, command.verb);
     bool turned_away = session->state == SMTP_SERVER_TURNED_AWAY;
-    if (limit != 0 && line.len + 2 > limit + extra) {
+    if (is_overlong(session, verb, line.len + 2)) {
         smtp_server_refuse_overlong(session);
     } else if (turned_away && (verb == NULL || (verb->legal_in & STATE(TURNED_AWAY)) == 0)) {
         refuse_order(session, verb);
     } else if (command.has_bare_line_end) {
         smtp_server_session_note(session, "bare CR or LF in a command line");
         smtp_server_session_say(session, 500, "5.5.2", "A bare CR or LF ends no command");
+    } else if (is_locked(session, verb)) {
+        return;
     } else if (verb == NULL) {
         unknown_verb(session, &command);
     } else if (command.has_control) {
@@ -389,7 +429,7 @@ void smtp_server_execute(struct smtp_server_session *session, struct smtp_span l
         refuse_order(session, verb);
     } else if ((verb->argument == NO_ARGUMENT && command.argument.len > 0) ||
                (verb->argument == NEEDS_ARGUMENT && command.argument.len == 0)) {
-        refuse_syntax(session, verb->syntax);
+        smtp_server_session_refuse_syntax(session, verb->syntax);
     } else {
         verb->act(session, command.argument);
     }

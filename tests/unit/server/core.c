@@ -7,7 +7,7 @@
 
 static void log_line(void *user, enum smtp_server_log_kind kind, struct smtp_span text)
 {
-    static const char marks[] = {'+', 'C', 'S', 'D', 'N', '-'};
+    static const char marks[] = {'+', 'C', 'S', 'D', 'N', 'T', '-'};
     struct core *core = user;
     char head[] = {marks[kind], ':'};
     expect_int(smtp_buffer_append(&core->log, head, sizeof head), SMTP_OK);
@@ -23,7 +23,10 @@ void core_init(struct core *core)
         .config = {.hostname = "mx.test",
                    .greeting_text = "ESMTP",
                    .limits = options.limits,
-                   .keywords = options.keywords},
+                   .keywords = options.keywords,
+                   .mechanisms_clear = "",
+                   .mechanisms_tls = "",
+                   .mechanisms_too_weak = ""},
         .now_ns = 1000000000,
         .output = SMTP_BUFFER(SIZE_MAX),
         .log = SMTP_BUFFER(SIZE_MAX),

@@ -5,7 +5,7 @@
 #include <malloc.h>
 
 static const struct smtp_message_origin origin = {
-    .session = 7, .helo = "client.example", .peer = "127.0.0.1:40112", .protocol = "ESMTP"};
+    7, "client.example", "127.0.0.1:40112", "ESMTP", "", ""};
 
 static void add_text(struct smtp_message_envelope *envelope, const char *text)
 {
@@ -55,7 +55,33 @@ TEST(message, keeps_envelope_and_session_as_given)
     expect_str(smtp_message_helo(message), "client.example");
     expect_str(smtp_message_peer(message), "127.0.0.1:40112");
     expect_str(smtp_message_protocol(message), "ESMTP");
+    expect_str(smtp_message_tls(message), "");
+    expect_str(smtp_message_identity(message), "");
     smtp_message_release(message);
+}
+
+TEST(message, says_how_it_was_protected_rfc3848)
+{
+    static const char *const protocols[] = {"", "SMTP", "ESMTP", "ESMTPS", "ESMTPA", "ESMTPSA"};
+    struct smtp_message_envelope envelope;
+    make_envelope(&envelope, 2);
+    for (size_t i = 0; i < sizeof protocols / sizeof *protocols; i++) {
+        struct smtp_message_origin own = origin;
+        own.protocol = protocols[i];
+        own.tls = "TLSv1.3";
+        own.identity = "j\xc3\xbcrgen";
+        struct smtp_message *message = smtp_message_new(&envelope, &own, 0);
+        expect_true(message != NULL);
+        expect_str(smtp_message_protocol(message), protocols[i]);
+        expect_str(smtp_message_tls(message), "TLSv1.3");
+        expect_str(smtp_message_identity(message), "j\xc3\xbcrgen");
+        expect_str(smtp_message_peer(message), "127.0.0.1:40112");
+        expect_str(smtp_message_reverse_path(message), "ann@example.com");
+        expect_str(smtp_message_forward_path(message, 1), "rcptb@example.com");
+        smtp_message_release(message);
+    }
+    smtp_buffer_free(&envelope.texts);
+    smtp_buffer_free(&envelope.places);
 }
 
 TEST(message, content_grows_in_any_steps_and_keeps_every_octet)

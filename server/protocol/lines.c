@@ -1,0 +1,190 @@
+/* lines.c - cutting what comes in into lines: commands, and the responses of AUTH.
+ * Knows: that CRLF alone ends a line, limits of a line, what the log may see of one, that a part of a
+ * line may be a part of a secret. Does not know: what a line means (verbs.c, auth.c), content. */
+#include "common/secret.h"
+#include "server/protocol/state.h"
+
+#include <stdio.h>
+
+/* ---- whole lines ---- */
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static void skip(struct smtp_span *text, bool blanks)
+{
+    while (text->len > 0 && is_blank(text->bytes[0]) == blanks) {
+        text->bytes++;
+        text->len--;
+    }
+}
+
+/* How much of a command line may be seen: of "AUTH mechanism secret", what stands before the secret.
+ * A peer may send credentials where nothing asked for them, and in no good form. */
+static size_t open_octets(struct smtp_span line)
+{
+    struct smtp_span rest = line;
+    skip(&rest, true);
+    if (!smtp_command_take_word(&rest, SMTP_SPAN("AUTH")) ||
+        (rest.len > 0 && !is_blank(rest.bytes[0]))) {
+        return line.len;
+    }
+    skip(&rest, true);
+    skip(&rest, false);
+    return smtp_span_trim_end(rest).len > 0 ? line.len - rest.len : line.len;
+}
+
+static void log_command(const struct smtp_server_session *session, struct smtp_span line)
+{
+    if (session->config->log == NULL) {
+        return;
+    }
+    size_t open = open_octets(line);
+    if (open == line.len) {
+        smtp_server_session_log(session, SMTP_LOG_COMMAND, line);
+        return;
+    }
+    char masked[128];
+    int len = snprintf(masked, sizeof masked, "%.*s ***", open > 100 ? 100 : (int)open, line.bytes);
+    smtp_server_session_log(session, SMTP_LOG_COMMAND, (struct smtp_span){masked, (size_t)len});
+}
+
+static void take_command(struct smtp_server_session *session, struct smtp_span line)
+{
+    size_t limit = session->config->limits.commands;
+    smtp_buffer_clear(&session->texts, SMTP_SERVER_STORAGE_KEPT);
+    log_command(session, line);
+    if (limit != 0 && ++session->command_count > limit) {
+        smtp_server_session_say(session, 421, "4.7.0", "Too many commands, closing");
+        smtp_server_session_enter(session, SMTP_SERVER_ENDED);
+        return;
+    }
+    smtp_server_execute(session, line);
+    smtp_server_session_check_limits(session);
+}
+
+static void take_overlong(struct smtp_server_session *session)
+{
+    session->overlong = false;
+    smtp_server_session_note(session, "a command line over the limit, its octets dropped");
+    if (session->state == SMTP_SERVER_AUTH) {
+        smtp_server_refuse_long_response(session);
+    } else {
+        smtp_server_refuse_overlong(session);
+    }
+    smtp_server_session_check_limits(session);
+}
+
+/* A line of an exchange of AUTH. The log sees of it whether there was something, and "*", which is
+ * no secret. */
+static void take_response(struct smtp_server_session *session, struct smtp_span line)
+{
+    size_t limit = session->config->limits.auth_line_octets;
+    if (limit != 0 && line.len + 2 > limit) {
+        take_overlong(session);
+        return;
+    }
+    bool plain = line.len == 0 || smtp_span_equal(line, SMTP_SPAN("*"));
+    smtp_server_session_log(session, SMTP_LOG_COMMAND, plain ? line : SMTP_SPAN("***"));
+    smtp_server_take_response(session, line);
+    smtp_server_session_check_limits(session);
+}
+
+static void take_whole(struct smtp_server_session *session, struct smtp_span line)
+{
+    if (session->state == SMTP_SERVER_AUTH) {
+        take_response(session, line);
+    } else {
+        take_command(session, line);
+    }
+}
+
+/* ---- lines in pieces ---- */
+
+static void forget_line(struct smtp_server_session *session)
+{
+    smtp_secret_wipe(session->line.bytes,
+                     session->line.len); /* nothing is ever taken off its front */
+    smtp_buffer_clear(&session->line, SMTP_SERVER_STORAGE_KEPT);
+}
+
+/* Appends to the line so that no copy of it stays behind where it has to move. */
+static enum smtp_status append_to_line(struct smtp_server_session *session, const char *bytes,
+                                       size_t len)
+{
+    struct smtp_buffer *line = &session->line;
+    if (line->len > 0 && line->capacity - line->len < len && line->max - line->len >= len) {
+        struct smtp_buffer larger = SMTP_BUFFER(line->max);
+        size_t wanted = line->len + len;
+        wanted = wanted < line->max / 2 ? 2 * wanted : line->max;
+        if (smtp_buffer_reserve(&larger, wanted) == NULL) {
+            return SMTP_NO_MEMORY;
+        }
+        smtp_bytes_copy(larger.bytes, smtp_buffer_span(line));
+        smtp_buffer_added(&larger, line->len);
+        smtp_secret_free_buffer(line);
+        *line = larger;
+    }
+    return smtp_buffer_append(line, bytes, len);
+}
+
+/* Keeps the part of a line whose end has not come. What is over every limit is dropped to its CRLF,
+ * so that no tail of it is ever taken for a command. */
+static void keep_part(struct smtp_server_session *session, const char *bytes, size_t len)
+{
+    session->last_octet = bytes[len - 1];
+    if (session->overlong) {
+        return;
+    }
+    enum smtp_status status = append_to_line(session, bytes, len);
+    if (status == SMTP_NO_MEMORY) {
+        smtp_server_session_fail(session);
+    } else if (status != SMTP_OK) {
+        session->overlong = true;
+        forget_line(session);
+    }
+}
+
+/* The LF of the first CRLF, NULL for none; the CR may have come before. Only CRLF ends a line. */
+static const char *find_line_end(const struct smtp_server_session *session, const char *bytes,
+                                 size_t len)
+{
+    const char *from = bytes;
+    const char *lf;
+    while ((lf = memchr(from, '\n', (size_t)(bytes + len - from))) != NULL) {
+        bool part_waits = session->overlong || session->line.len > 0;
+        if (lf > bytes ? lf[-1] == '\r' : part_waits && session->last_octet == '\r') {
+            return lf;
+        }
+        from = lf + 1;
+    }
+    return NULL;
+}
+
+/* A line that came whole is read where it lies. */
+size_t smtp_server_take_line(struct smtp_server_session *session, const char *bytes, size_t len)
+{
+    const char *lf = find_line_end(session, bytes, len);
+    if (lf == NULL) {
+        keep_part(session, bytes, len);
+        return len;
+    }
+    size_t used = (size_t)(lf - bytes) + 1;
+    session->octets_behind = used < len;
+    if (!session->overlong && session->line.len > 0) {
+        keep_part(session, bytes, used);
+    }
+    if (session->overlong) {
+        take_overlong(session);
+    } else if (session->line.len > 0) {
+        struct smtp_span line = smtp_buffer_span(&session->line);
+        line.len -= 2;
+        take_whole(session, line);
+        forget_line(session);
+    } else if (session->state != SMTP_SERVER_ENDED) {
+        take_whole(session, (struct smtp_span){bytes, used - 2});
+    }
+    return used;
+}
