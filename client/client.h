@@ -88,6 +88,8 @@ void smtp_client_note(const struct smtp_client *client, enum smtp_client_log_kin
 /** What a REPLY or ENDED event says to a caller. what: the command, like "MAIL FROM:<a@b>". */
 enum smtp_status smtp_client_report_event(struct smtp_client *client,
                                           const struct smtp_client_event *event, const char *what);
+/** Where no greeting came: a port with TLS from the first octet gives none in the clear. */
+void smtp_client_report_silence(struct smtp_client *client);
 /** What a transaction's result says. */
 enum smtp_status smtp_client_report_result(struct smtp_client *client,
                                            const struct smtp_envelope *envelope);

@@ -26,6 +26,7 @@ static bool is_refusal(enum smtp_status status)
 /* STARTTLS, where the server offers it. */
 static enum smtp_status ask_for_tls(struct smtp_client *client)
 {
+    client->stage = SMTP_STAGE_STARTTLS;
     if (!smtp_client_has_extension(client, "STARTTLS")) {
         return smtp_error_set(&client->error, SMTP_UNSUPPORTED, 0,
                               "the server does not offer STARTTLS%s",

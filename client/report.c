@@ -42,6 +42,17 @@ enum smtp_status smtp_client_report_event(struct smtp_client *client,
     return report_refusal(client, event->status, what, &event->reply);
 }
 
+void smtp_client_report_silence(struct smtp_client *client)
+{
+    struct smtp_error *error = &client->error;
+    bool silent = error->status == SMTP_CLOSED || error->status == SMTP_TIMED_OUT;
+    size_t len = strlen(error->message);
+    if (silent && client->options.tls.policy != SMTP_CLIENT_TLS_IMPLICIT) {
+        snprintf(error->message + len, sizeof(error->message) - len,
+                 "; if the port speaks TLS from the first octet (smtps), use implicit TLS");
+    }
+}
+
 /* The recipient that the error message shows: the first whose end was not good. */
 static size_t first_refused(const struct smtp_send_result *result)
 {

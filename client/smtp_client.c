@@ -233,6 +233,8 @@ static enum smtp_status await_greeting(struct smtp_client *client)
     }
     if (client->fd >= 0) {
         smtp_client_quit_quietly(client);
+    } else {
+        smtp_client_report_silence(client);
     }
     return status;
 }

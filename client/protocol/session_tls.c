@@ -30,7 +30,6 @@ enum smtp_status smtp_client_session_check_state(struct smtp_client_session *ses
 void smtp_client_session_tls_started(struct smtp_client_session *session, bool awaits_greeting,
                                      uint64_t now_ns)
 {
-    smtp_client_reply_reader_restart(&session->reader);
     smtp_client_extensions_forget(&session->extensions);
     session->greeted = session->extended = session->handshake_due = false;
     session->auth.authenticated = false;

@@ -4,6 +4,7 @@
 #include "tests/end_to_end/peer.h"
 #include "tests/support/test.h"
 
+#include <openssl/ssl.h>
 #include <stdio.h>
 
 #define CLEAR "S: 220 mx\nC: EHLO [127.0.0.1]\nS: 250-mx\nS: 250-SIZE 99\nS: 250 STARTTLS\n"
@@ -142,4 +143,328 @@ TEST(client_tls, each_wrong_certificate_is_refused_and_no_message_passes)
         expect_int(send_to_bob(&pair), SMTP_BAD_STATE);
         end(&pair);
     }
+}
+
+/* RFC 3207 6, RFC 8314 5.2: with TLS demanded nothing passes without it, whoever strips or breaks it */
+TEST(client_tls, where_it_is_required_no_message_passes_without_it)
+{
+    static const struct {
+        const char *script;
+        enum smtp_status status;
+        const char *why;
+    } rows[] = {
+        {"S: 220 mx\nC: EHLO [127.0.0.1]\nS: 250-mx\nS: 250 PIPELINING\nC: QUIT\nS: 221 "
+         "bye\n[eof]\n",
+         SMTP_UNSUPPORTED, "does not offer STARTTLS, and TLS is required"},
+        {"S: 220 mx\nC: EHLO [127.0.0.1]\nS: 502 what\nC: QUIT\nS: 221 bye\n[eof]\n",
+         SMTP_REFUSED_PERMANENT, "EHLO [127.0.0.1] refused: 502 what"},
+        {CLEAR "C: STARTTLS\nS: 454 no\nC: QUIT\nS: 221 bye\n[eof]\n", SMTP_REFUSED_TRANSIENT,
+         "STARTTLS refused: 454 no"},
+        {CLEAR "C: STARTTLS\nS: 502 no\nC: QUIT\nS: 221 bye\n[eof]\n", SMTP_REFUSED_PERMANENT,
+         "STARTTLS refused: 502 no"},
+        {CLEAR "C: STARTTLS\nS: 250 no\n[eof]\n", SMTP_PROTOCOL_VIOLATION,
+         "STARTTLS: unexpected reply: 250 no"},
+        {CLEAR "C: STARTTLS\nS: 220 go\n[some]\nS: 250 garbage\n[ignore]\n", SMTP_TLS_FAILED,
+         "came \"250 garbage"},
+        {CLEAR "C: STARTTLS\nS: 220 go\n[some]\n", SMTP_TLS_FAILED, "closed the connection"},
+        {CLEAR "C: STARTTLS\nS: 220 go\n[some]\n[reset]\n", SMTP_TLS_FAILED,
+         "closed the connection"},
+        {CLEAR "C: STARTTLS\nS: 220 go\n[alert]\n[ignore]\n", SMTP_TLS_FAILED,
+         "alert \"handshake failure\""},
+        {CLEAR "C: STARTTLS\nS: 421 bye\n[eof]\n", SMTP_REFUSED_TRANSIENT, "421 bye"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        static struct pair pair;
+        begin(&pair, SMTP_CLIENT_TLS_REQUIRED, rows[i].script);
+        expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+        expect_int(send_to_bob(&pair), rows[i].status);
+        expect_contains(error_of(&pair), rows[i].why);
+        if (smtp_client_is_connected(pair.client)) {
+            expect_int(smtp_client_rcpt(pair.client, "bob@x", NULL), SMTP_BAD_STATE);
+            expect_int(smtp_client_helo(pair.client), SMTP_BAD_STATE);
+            expect_int(smtp_client_command(pair.client, "NOOP"), SMTP_BAD_STATE);
+            expect_int(smtp_client_quit(pair.client), SMTP_OK);
+        }
+        end(&pair);
+    }
+}
+
+TEST(client_tls, where_it_is_required_one_call_does_all_of_it)
+{
+    static struct pair pair;
+    begin(&pair, SMTP_CLIENT_TLS_REQUIRED, UP EHLO "C: MAIL FROM:<ann@x>\nS: 250 ok\n" BYE);
+    expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+    expect_int(smtp_client_mail(pair.client, "ann@x", NULL), SMTP_OK);
+    expect_int(smtp_client_quit(pair.client), SMTP_OK);
+    end(&pair);
+}
+
+TEST(client_tls, when_offered_it_is_used_and_a_failure_ends_the_session)
+{
+    static const struct {
+        const char *script;
+        enum smtp_status status;
+    } rows[] = {
+        {UP EHLO MESSAGE BYE, SMTP_OK},
+        {"S: 220 mx\n" EHLO MESSAGE "C: QUIT\nS: 221 bye\n[eof]\n", SMTP_OK},
+        {CLEAR "C: STARTTLS\nS: 454 no\nC: QUIT\nS: 221 bye\n[eof]\n", SMTP_REFUSED_TRANSIENT}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        static struct pair pair;
+        begin(&pair, SMTP_CLIENT_TLS_WHEN_OFFERED, rows[i].script);
+        expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+        expect_int(send_to_bob(&pair), rows[i].status);
+        expect_true(smtp_client_is_connected(pair.client) == (rows[i].status == SMTP_OK));
+        if (rows[i].status != SMTP_OK) {
+            expect_contains(error_of(&pair), "STARTTLS refused: 454 no");
+            expect_int(smtp_client_reply(pair.client)->code, 454);
+        } else {
+            expect_int(smtp_client_quit(pair.client), SMTP_OK);
+        }
+        end(&pair);
+    }
+}
+
+/* RFC 3207 4: one packet, CVE-2021-38371 */
+TEST(client_tls, octets_in_the_packet_of_220_are_an_attack)
+{
+    static struct pair pair;
+    begin(&pair, SMTP_CLIENT_TLS_NEVER,
+          CLEAR "C: STARTTLS\nS: 220 go\nS: 250-fake\nS: 250 AUTH PLAIN\n[eof]\n");
+    expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+    expect_int(smtp_client_starttls(pair.client), SMTP_PROTOCOL_VIOLATION);
+    expect_contains(error_of(&pair), "behind the reply to STARTTLS, in the clear");
+    expect_true(!smtp_client_is_connected(pair.client));
+    end(&pair);
+}
+
+TEST(client_tls, starttls_that_is_not_offered_is_not_said)
+{
+    static struct pair pair;
+    begin(&pair, SMTP_CLIENT_TLS_NEVER,
+          "S: 220 mx\n" EHLO "C: HELO [127.0.0.1]\nS: 250 mx\nC: QUIT\nS: 221 bye\n[eof]\n");
+    expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+    expect_int(smtp_client_starttls(pair.client), SMTP_UNSUPPORTED);
+    expect_int(smtp_client_helo(pair.client), SMTP_OK);
+    expect_int(smtp_client_starttls(pair.client), SMTP_UNSUPPORTED);
+    expect_str(error_of(&pair), "the server does not offer STARTTLS");
+    expect_int(smtp_client_quit(pair.client), SMTP_OK);
+    expect_int(smtp_client_starttls(pair.client), SMTP_BAD_STATE);
+    end(&pair);
+}
+
+TEST(client_tls, the_name_to_verify_may_differ_from_the_host)
+{
+    static struct pair pair;
+    begin_flawed(&pair, SMTP_IDENTITY_WRONG_NAME, SMTP_CLIENT_TLS_REQUIRED, UP EHLO MESSAGE BYE);
+    pair.options.tls.name = "wrong.invalid";
+    expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+    expect_int(send_to_bob(&pair), SMTP_OK);
+    expect_str(smtp_client_tls(pair.client)->server_name, "wrong.invalid");
+    expect_int(smtp_client_quit(pair.client), SMTP_OK);
+    end(&pair);
+}
+
+TEST(client_tls, insecure_takes_any_certificate)
+{
+    static struct pair pair;
+    begin_flawed(&pair, SMTP_IDENTITY_SELF_SIGNED, SMTP_CLIENT_TLS_REQUIRED, UP EHLO MESSAGE BYE);
+    pair.options.tls.insecure = true;
+    expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+    expect_int(send_to_bob(&pair), SMTP_OK);
+    expect_int(smtp_client_quit(pair.client), SMTP_OK);
+    end(&pair);
+}
+
+/* The options' texts and references are the client's own. */
+TEST(client_tls, a_context_of_the_callers_is_used)
+{
+    static struct pair pair;
+    begin(&pair, SMTP_CLIENT_TLS_REQUIRED, UP EHLO BYE);
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    expect_int(SSL_CTX_set_max_proto_version(context, TLS1_2_VERSION), 1);
+    pair.options.tls.context = context;
+    expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+    SSL_CTX_free(context);
+    expect_int(smtp_client_hello(pair.client), SMTP_OK);
+    expect_str(smtp_client_tls(pair.client)->version, "TLSv1.2");
+    expect_int(smtp_client_quit(pair.client), SMTP_OK);
+    end(&pair);
+}
+
+static const char *give_ca(void *user)
+{
+    return smtp_identity_ca_pem(user);
+}
+
+TEST(client_tls, who_is_trusted_is_asked_for_when_it_is_needed)
+{
+    static struct pair pair;
+    begin(&pair, SMTP_CLIENT_TLS_REQUIRED, UP EHLO BYE);
+    pair.options.tls.ca_pem = NULL;
+    pair.options.tls.find_ca_pem = give_ca;
+    pair.options.tls.find_ca_user = pair.identity;
+    expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+    expect_int(smtp_client_hello(pair.client), SMTP_OK);
+    expect_int(smtp_client_quit(pair.client), SMTP_OK);
+    end(&pair);
+}
+
+/* A file that is not there fails before STARTTLS is said: the session could go on. */
+TEST(client_tls, trust_that_cannot_be_read_is_told_before_the_command)
+{
+    static struct pair pair;
+    begin(&pair, SMTP_CLIENT_TLS_REQUIRED, CLEAR "C: QUIT\nS: 221 bye\n[eof]\n");
+    pair.options.tls.ca_file = "/nonexistent/ca.pem";
+    pair.options.tls.ca_pem = NULL;
+    expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+    expect_true(send_to_bob(&pair) != SMTP_OK);
+    expect_contains(error_of(&pair), "/nonexistent/ca.pem");
+    expect_int(smtp_client_quit(pair.client), SMTP_OK);
+    end(&pair);
+}
+
+/* ---- peers that stop, hang, drip ---- */
+
+TEST(client_tls, the_end_without_close_notify_after_the_message_is_no_error)
+{
+    static const char *const ends[] = {"C: QUIT\nS: 221 bye\n[no tls]\n", "[no tls]\n"};
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        static struct pair pair;
+        char script[1000];
+        snprintf(script, sizeof(script), "%s%s", UP EHLO MESSAGE, ends[i]);
+        begin(&pair, SMTP_CLIENT_TLS_REQUIRED, script);
+        expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+        expect_int(send_to_bob(&pair), SMTP_OK);
+        expect_int(smtp_client_quit(pair.client), SMTP_OK);
+        end(&pair);
+    }
+}
+
+TEST(client_tls, a_connection_lost_after_the_dot_leaves_the_delivery_unknown)
+{
+    static struct pair pair;
+    begin(&pair, SMTP_CLIENT_TLS_REQUIRED,
+          UP EHLO "C: MAIL FROM:<ann@x>\nS: 250 ok\nC: RCPT TO:<bob@x>\nS: 250 ok\nC: DATA\n"
+                  "S: 354 go\n[content]\n[no tls]\n");
+    expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+    expect_int(send_to_bob(&pair), SMTP_DELIVERY_UNKNOWN);
+    end(&pair);
+}
+
+TEST(client_tls, a_handshake_and_replies_in_single_octets_are_understood)
+{
+    static struct pair pair;
+    begin(&pair, SMTP_CLIENT_TLS_REQUIRED,
+          "[drip]\n" UP "C: EHLO [127.0.0.1]\nS: 250-mx\nS: 250 PIPELINING\nC: MAIL FROM:<ann@x>\n"
+          "C: RCPT TO:<bob@x>\nC: DATA\nS: 250 a\nS: 250 b\nS: 354 c\n[content]\nS: 250-d\n"
+          "S: 250 e\n" BYE);
+    expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+    expect_int(send_to_bob(&pair), SMTP_OK);
+    expect_str(smtp_client_reply(pair.client)->text, "d\ne");
+    expect_int(smtp_client_quit(pair.client), SMTP_OK);
+    end(&pair);
+}
+
+TEST(client_tls, a_handshake_that_is_cut_anywhere_has_failed)
+{
+    static const unsigned cuts[] = {1, 5, 6, 100, 127, 133, 200, 400, 700};
+    for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++) {
+        static struct pair pair;
+        char script[300];
+        snprintf(script, sizeof(script), CLEAR "C: STARTTLS\nS: 220 go\n[tls %u]\n", cuts[i]);
+        begin(&pair, SMTP_CLIENT_TLS_REQUIRED, script);
+        expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+        expect_int(send_to_bob(&pair), SMTP_TLS_FAILED);
+        expect_contains(error_of(&pair), "closed the connection in the handshake");
+        end(&pair);
+    }
+}
+
+TEST(client_tls, a_handshake_that_never_ends_meets_its_deadline)
+{
+    static const struct {
+        uint64_t handshake_ms, overall_ms;
+        const char *script;
+    } rows[] = {{100, 0, CLEAR "C: STARTTLS\nS: 220 go\n[ignore]\n"},
+                {100, 0, CLEAR "C: STARTTLS\nS: 220 go\n[tls 100]\n[ignore]\n"},
+                {100, 0, CLEAR "C: STARTTLS\nS: 220 go\n[alive]\n"},
+                {60000, 300, CLEAR "C: STARTTLS\nS: 220 go\n[ignore]\n"}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        static struct pair pair;
+        begin(&pair, SMTP_CLIENT_TLS_REQUIRED, rows[i].script);
+        pair.options.timeouts.handshake_ms = rows[i].handshake_ms;
+        pair.options.timeouts.overall_ms = rows[i].overall_ms;
+        expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+        expect_int(send_to_bob(&pair), SMTP_TIMED_OUT);
+        expect_contains(error_of(&pair), "the handshake did not end in time");
+        end(&pair);
+    }
+}
+
+TEST(client_tls, tls_to_a_plain_port_is_said_to_be_that)
+{
+    static struct pair pair;
+    begin(&pair, SMTP_CLIENT_TLS_IMPLICIT, "S: 220 mx.example ESMTP\n[ignore]\n");
+    expect_int(connect_to(&pair, "127.0.0.1"), SMTP_TLS_FAILED);
+    expect_contains(error_of(&pair), "expected TLS, came \"220 mx.example ESMTP");
+    end(&pair);
+}
+
+TEST(client_tls, silence_of_a_port_that_begins_with_tls_is_explained)
+{
+    static struct pair pair;
+    begin(&pair, SMTP_CLIENT_TLS_NEVER, "[tls]\n");
+    pair.options.timeouts.greeting_ms = 100;
+    expect_int(connect_to(&pair, "127.0.0.1"), SMTP_TIMED_OUT);
+    expect_contains(error_of(&pair), "use implicit TLS");
+    end(&pair);
+}
+
+/* ---- later connections ---- */
+
+TEST(client_tls, a_client_that_comes_back_resumes_its_session)
+{
+    static struct pair pair;
+    begin(&pair, SMTP_CLIENT_TLS_REQUIRED, UP EHLO BYE "[accept]\n" UP EHLO BYE);
+    for (int i = 0; i < 2; i++) {
+        expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+        expect_int(smtp_client_hello(pair.client), SMTP_OK);
+        expect_true(smtp_client_tls(pair.client)->resumed == (i == 1));
+        expect_int(smtp_client_quit(pair.client), SMTP_OK);
+    }
+    expect_contains(pair.log, ", resumed\n");
+    end(&pair);
+}
+
+/* Even where the other server would take it. */
+TEST(client_tls, a_session_is_not_offered_to_another_server)
+{
+    static struct pair pair;
+    static struct peer other;
+    begin(&pair, SMTP_CLIENT_TLS_REQUIRED, UP EHLO BYE);
+    expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+    expect_int(smtp_client_hello(pair.client), SMTP_OK);
+    expect_int(smtp_client_quit(pair.client), SMTP_OK);
+    peer_start(&other, UP EHLO BYE);
+    other.context = smtp_tls_context_retain(pair.peer.context);
+    expect_int(smtp_client_connect(pair.client, "127.0.0.1", other.address.port), SMTP_OK);
+    expect_int(smtp_client_hello(pair.client), SMTP_OK);
+    expect_true(!smtp_client_tls(pair.client)->resumed);
+    expect_int(smtp_client_quit(pair.client), SMTP_OK);
+    peer_stop(&other);
+    end(&pair);
+}
+
+TEST(client_tls, after_a_failed_handshake_the_client_can_connect_again)
+{
+    static struct pair pair;
+    begin(&pair, SMTP_CLIENT_TLS_REQUIRED,
+          CLEAR "C: STARTTLS\nS: 220 go\n[ignore]\n[accept]\n" UP EHLO MESSAGE BYE);
+    pair.options.timeouts.handshake_ms = 200;
+    expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+    expect_int(send_to_bob(&pair), SMTP_TIMED_OUT);
+    expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+    expect_int(send_to_bob(&pair), SMTP_OK);
+    expect_int(smtp_client_quit(pair.client), SMTP_OK);
+    end(&pair);
 }

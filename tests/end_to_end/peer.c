@@ -96,22 +96,33 @@ static void peer_write(struct peer *peer, const char *bytes, size_t len)
     }
 }
 
-/* The server's half of a handshake; what the client thinks of it shows in the next step. */
+/* Writes up to *left octets of what TLS has pending. */
+static void peer_flush_some(struct peer *peer, size_t *left)
+{
+    struct smtp_span pending = smtp_tls_pending(peer->tls);
+    size_t len = pending.len < *left ? pending.len : *left;
+    peer_put(peer, pending.bytes, len);
+    smtp_tls_sent(peer->tls, pending.len);
+    *left -= len;
+}
+
+/* The server's half of a handshake, or the first octets of it, like "[tls 100]". What the client thinks
+ * of it shows in the next step. */
 static void peer_tls(struct peer *peer, const char *step)
 {
     peer->tls = smtp_tls_new_server(peer->context);
-    enum smtp_tls_progress progress = SMTP_TLS_BROKEN;
     if (peer->tls == NULL || peer->in_len > 0) {
         peer_fail(peer, step, "octets came in the clear");
         return;
     }
-    while ((progress = smtp_tls_handshake(peer->tls)) == SMTP_TLS_WAITS) {
-        peer_flush(peer);
-        if (!peer_receive(peer)) {
+    size_t left = step[4] == ' ' ? strtoul(step + 5, NULL, 10) : SIZE_MAX;
+    while (smtp_tls_handshake(peer->tls) == SMTP_TLS_WAITS) {
+        peer_flush_some(peer, &left);
+        if (left == 0 || !peer_receive(peer)) {
             return;
         }
     }
-    peer_flush(peer);
+    peer_flush_some(peer, &left);
 }
 
 /* All S: lines in a row go out in one write. */
@@ -220,6 +231,31 @@ static void peer_rcpts(struct peer *peer, const char *step)
     }
 }
 
+/* In place of its half of the handshake: the alert handshake_failure (RFC 8446 6.2). */
+static void peer_alert(struct peer *peer)
+{
+    static const char alert[] = {21, 3, 3, 0, 2, 2, 40};
+    (void)peer_read(peer);
+    peer_put(peer, alert, sizeof(alert));
+}
+
+/* Octet after octet of a record that does not end, while the client is there. */
+static void peer_alive(struct peer *peer)
+{
+    static const char record[] = {22, 3, 3, 0x40, 0, 2, 0, 0x3f, 0x70};
+    (void)peer_read(peer);
+    peer_put(peer, record, sizeof(record));
+    size_t written = 0;
+    for (int sent = 0; sent < 16000; sent++) {
+        struct iovec part = {"", 1};
+        if (smtp_net_wait(peer->fd, false, smtp_clock_now_ns() + SMTP_NS_PER_MS) == SMTP_OK ||
+            smtp_net_write(peer->fd, &part, 1, peer_deadline(), &written) != SMTP_OK) {
+            return;
+        }
+    }
+    peer_fail(peer, "[alive]", "the client waits for ever");
+}
+
 static void peer_step(struct peer *peer, const char *step)
 {
     struct linger reset = {1, 0};
@@ -237,8 +273,12 @@ static void peer_step(struct peer *peer, const char *step)
         peer_eof(peer, step, false);
     } else if (strncmp(step, "[some]", 6) == 0) {
         (void)peer_read(peer);
-    } else if (strncmp(step, "[tls]", 5) == 0) {
+    } else if (strncmp(step, "[tls", 4) == 0) {
         peer_tls(peer, step);
+    } else if (strncmp(step, "[alert]", 7) == 0) {
+        peer_alert(peer);
+    } else if (strncmp(step, "[alive]", 7) == 0) {
+        peer_alive(peer);
     } else if (strncmp(step, "[no tls]", 8) == 0) { /* it ends without a close_notify */
         smtp_tls_free(peer->tls);
         peer->tls = NULL;
