@@ -33,14 +33,20 @@ void core_init(struct core *core)
     };
 }
 
-static void handle(struct core *core, struct smtp_server_event *event)
+static void handle_auth(struct core *core, const struct smtp_server_event *event)
+{
+    struct smtp_server_auth_answer answer = {.step = SMTP_SERVER_AUTH_REFUSED};
+    core->auth_steps = event->first ? 0 : core->auth_steps + 1;
+    if (core->answer_auth != NULL) {
+        answer = core->answer_auth(event, core->auth_steps);
+    }
+    smtp_server_session_answer_auth(core->session, &answer, core->now_ns);
+}
+
+static void handle_question(struct core *core, struct smtp_server_event *event)
 {
     struct smtp_server_reply reply = {0};
     enum smtp_server_verdict verdict = SMTP_ACCEPT;
-    if (event->kind == SMTP_SERVER_RESET) {
-        core->reset_count++;
-        return;
-    }
     if (core->decide != NULL) {
         verdict = core->decide(event, &reply);
     }
@@ -52,6 +58,27 @@ static void handle(struct core *core, struct smtp_server_event *event)
         }
     }
     smtp_server_session_answer(core->session, verdict, &reply, core->now_ns);
+}
+
+static void handle(struct core *core, struct smtp_server_event *event)
+{
+    switch (event->kind) {
+    case SMTP_SERVER_RESET:
+        core->reset_count++;
+        break;
+    case SMTP_SERVER_START_TLS:
+        core->start_tls_count++;
+        break;
+    case SMTP_SERVER_AUTH_CANCELLED:
+        core->cancelled_count++;
+        break;
+    case SMTP_SERVER_ASK_AUTH:
+        handle_auth(core, event);
+        break;
+    default:
+        handle_question(core, event);
+        break;
+    }
 }
 
 void core_settle(struct core *core)
@@ -69,7 +96,12 @@ void core_open(struct core *core)
 {
     core->session = smtp_server_session_new(&core->config, 1, "127.0.0.1:1", core);
     expect_true(core->session != NULL);
-    smtp_server_session_open(core->session, core->now_ns);
+    if (core->implicit_tls == NULL) {
+        smtp_server_session_open(core->session, core->now_ns);
+    } else {
+        smtp_server_session_open_tls(core->session, core->now_ns);
+        smtp_server_session_tls_started(core->session, core->implicit_tls, true, core->now_ns);
+    }
     core_settle(core);
 }
 

@@ -10,17 +10,27 @@
 /** What a test wants decided: called for each question; NULL accepts everything. */
 typedef enum smtp_server_verdict core_decide(const struct smtp_server_event *event,
                                              struct smtp_server_reply *reply);
+struct core;
+/** What a test makes of a step of AUTH; NULL refuses everything. steps: those before it in the exchange,
+ *  of which the first has none. */
+typedef struct smtp_server_auth_answer core_answer_auth(const struct smtp_server_event *event,
+                                                        unsigned steps);
 
 struct core {
     struct smtp_server_session_config config;
     struct smtp_server_session *session;
     core_decide *decide;
+    core_answer_auth *answer_auth;
+    const struct smtp_tls_facts *implicit_tls; /* the connection begins with TLS; NULL: without */
     uint64_t now_ns;
     struct smtp_buffer output; /* all the server said */
     struct smtp_buffer log;    /* "C:..." "S:..." "N:..." lines */
     struct smtp_message *messages[CORE_MESSAGES_MAX];
     size_t message_count;
     size_t reset_count;
+    size_t start_tls_count;
+    size_t cancelled_count;
+    unsigned auth_steps;
 };
 
 /** The defaults, nothing asked. Change core->config, then core_open. */
