@@ -1,12 +1,16 @@
 /* connection.c - see connection.h.
- * Knows: when to read, write, wait and close. The session takes octets straight from the loop's
- * read buffer; only what it does not take yet is copied. All replies to one read go out in one
- * write. Does not know: the protocol, what the hooks decide. */
+ * Knows: when to read, wait and close. The session takes octets straight from the loop's read
+ * buffer; only what it does not take yet is copied. Does not know: the protocol, what the hooks
+ * decide, how replies are written (outgoing.c), how TLS is spoken (secure.c). */
 #include "server/connection.h"
 
 #include "common/clock.h"
+#include "common/secret.h"
+#include "common/tls.h"
 #include "server/hooks.h"
+#include "server/outgoing.h"
 #include "server/protocol/session.h"
+#include "server/secure.h"
 #include "server/server.h"
 
 #include <stdlib.h>
@@ -14,23 +18,18 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* A peer that pipelines without reading may be owed this much; then nothing more of it is read. */
-#define UNSENT_MAX 65536
 /* After the last reply the peer gets this long, and may send this much, before the connection is
  * closed: closing with octets unread would reset it, and the reply could be lost (RFC
  * 1122 4.2.2.13). */
 #define DROP_MS 1000
 #define DROP_OCTETS_MAX 65536
 
-/* What the socket did not take at once. */
-struct rest {
-    uv_write_t request; /* data: the connection */
-    char bytes[];
-};
+/* The first octet of a TLS handshake (RFC 8446 5.1), which no command begins with. */
+#define TLS_HANDSHAKE_RECORD 0x16
 
 static void settle(struct smtp_server_connection *connection);
 
-struct smtp_server_connection *smtp_server_connection_new(int fd, bool is_unix)
+struct smtp_server_connection *smtp_server_connection_new(int fd, bool is_unix, bool implicit_tls)
 {
     struct smtp_address address;
     char peer[SMTP_ADDRESS_TEXT_SIZE];
@@ -43,6 +42,7 @@ struct smtp_server_connection *smtp_server_connection_new(int fd, bool is_unix)
     }
     connection->fd = fd;
     connection->is_unix = is_unix;
+    connection->implicit_tls = implicit_tls;
     connection->timer_due_ns = SMTP_NEVER;
     connection->write_due_ns = SMTP_NEVER;
     connection->waiting = SMTP_BUFFER(SMTP_SERVER_READ_SIZE);
@@ -73,7 +73,8 @@ static void on_closed(uv_handle_t *handle)
     if (connection->next != NULL) {
         connection->next->previous = connection->previous;
     }
-    smtp_buffer_free(&connection->waiting);
+    smtp_secret_free_buffer(&connection->waiting);
+    smtp_tls_free(connection->tls);
     free(connection);
     smtp_server_loop_closed_one(loop);
 }
@@ -88,12 +89,20 @@ static void end_session(struct smtp_server_connection *connection, const char *r
     }
 }
 
+void smtp_server_connection_end(struct smtp_server_connection *connection, const char *reason)
+{
+    end_session(connection, reason);
+    connection->stage = SMTP_SERVER_ENDING;
+    smtp_secret_free_buffer(&connection->waiting);
+}
+
 void smtp_server_connection_cut(struct smtp_server_connection *connection, const char *reason)
 {
     if (connection->stage == SMTP_SERVER_CLOSING) {
         return;
     }
     struct smtp_server *server = connection->loop->server;
+    smtp_server_secure_say_end(connection);
     end_session(connection, reason);
     connection->stage = SMTP_SERVER_CLOSING;
     uv_close(&connection->io.handle, on_closed);
@@ -117,96 +126,13 @@ static void start_dropping(struct smtp_server_connection *connection)
     connection->drop_due_ns = smtp_deadline_after(smtp_clock_now_ns(), DROP_MS);
 }
 
-/* ---- writing ---- */
-
-static size_t unsent(const struct smtp_server_connection *connection)
-{
-    size_t queued =
-        connection->writing ? uv_stream_get_write_queue_size(&connection->io.stream) : 0;
-    return queued +
-           (connection->session != NULL ? smtp_server_session_pending(connection->session).len : 0);
-}
-
-static void expect_write_progress(struct smtp_server_connection *connection, uint64_t now_ns)
-{
-    const struct smtp_server *server = connection->loop->server;
-    connection->write_left = uv_stream_get_write_queue_size(&connection->io.stream);
-    connection->write_due_ns =
-        smtp_deadline_after(now_ns, server->settings.config.limits.command_timeout_ms);
-}
-
-static void take_waiting(struct smtp_server_connection *connection);
-static void flush(struct smtp_server_connection *connection);
-
-static void on_written(uv_write_t *request, int status)
-{
-    struct smtp_server_connection *connection = request->data;
-    free(request); /* the first member of its struct rest */
-    connection->writing = false;
-    connection->write_due_ns = SMTP_NEVER;
-    if (connection->stage == SMTP_SERVER_CLOSING) {
-        return;
-    }
-    if (status < 0) {
-        smtp_server_connection_cut(connection, uv_strerror(status));
-        return;
-    }
-    flush(connection);
-    take_waiting(connection);
-    settle(connection);
-}
-
-static void write_later(struct smtp_server_connection *connection, struct smtp_span span)
-{
-    struct rest *rest = malloc(sizeof *rest + span.len);
-    if (rest == NULL) {
-        smtp_server_connection_cut(connection, "out of memory");
-        return;
-    }
-    memcpy(rest->bytes, span.bytes, span.len);
-    rest->request.data = connection;
-    uv_buf_t part = uv_buf_init(rest->bytes, (unsigned)span.len);
-    int status = uv_write(&rest->request, &connection->io.stream, &part, 1, on_written);
-    if (status < 0) {
-        free(rest);
-        smtp_server_connection_cut(connection, uv_strerror(status));
-        return;
-    }
-    connection->writing = true;
-    expect_write_progress(connection, smtp_clock_now_ns());
-}
-
-/* Writes what is owed; while an earlier write is under way, that one's end calls again. */
-static void flush(struct smtp_server_connection *connection)
-{
-    if (connection->session == NULL || connection->writing) {
-        return;
-    }
-    struct smtp_span span = smtp_server_session_pending(connection->session);
-    if (span.len == 0) {
-        return;
-    }
-    uv_buf_t part = uv_buf_init((char *)(uintptr_t)span.bytes, (unsigned)span.len);
-    int written = uv_try_write(&connection->io.stream, &part, 1);
-    if (written < 0 && written != UV_EAGAIN) {
-        smtp_server_connection_cut(connection, uv_strerror(written));
-        return;
-    }
-    size_t done = written > 0 ? (size_t)written : 0;
-    if (done < span.len) {
-        write_later(connection, (struct smtp_span){span.bytes + done, span.len - done});
-    }
-    if (connection->session != NULL) {
-        smtp_server_session_sent(connection->session, span.len);
-    }
-}
-
 /* ---- reading ---- */
 
-static bool may_take(const struct smtp_server_connection *connection)
+bool smtp_server_connection_may_take(const struct smtp_server_connection *connection)
 {
     return connection->stage == SMTP_SERVER_TALKING &&
-           smtp_server_session_wants_input(connection->session) && unsent(connection) <= UNSENT_MAX;
+           smtp_server_session_wants_input(connection->session) &&
+           smtp_server_unsent(connection) <= SMTP_SERVER_UNSENT_MAX;
 }
 
 /* Feeds the session; returns how many octets it took. What it has to say is left to be written,
@@ -215,13 +141,13 @@ static size_t take_in(struct smtp_server_connection *connection, const char *byt
 {
     uint64_t now_ns = smtp_server_loop_now_ns(connection->loop);
     size_t taken = 0;
-    while (taken < len && may_take(connection)) {
+    while (taken < len && smtp_server_connection_may_take(connection)) {
         size_t used =
             smtp_server_session_receive(connection->session, bytes + taken, len - taken, now_ns);
         taken += used;
         bool asked = smtp_server_answer_events(connection, now_ns);
-        if (!may_take(connection)) {
-            flush(connection);
+        if (!smtp_server_connection_may_take(connection)) {
+            smtp_server_flush(connection);
         } else if (used == 0 && !asked) {
             break;
         }
@@ -232,17 +158,21 @@ static size_t take_in(struct smtp_server_connection *connection, const char *byt
 static void take_waiting(struct smtp_server_connection *connection)
 {
     struct smtp_span span = smtp_buffer_span(&connection->waiting);
-    if (span.len == 0 || connection->stage != SMTP_SERVER_TALKING) {
-        return;
+    if (span.len > 0 && connection->stage == SMTP_SERVER_TALKING) {
+        smtp_buffer_take(&connection->waiting, take_in(connection, span.bytes, span.len));
+        if (connection->waiting.len == 0) {
+            smtp_secret_free_buffer(&connection->waiting);
+        }
+        smtp_server_flush(connection);
     }
-    smtp_buffer_take(&connection->waiting, take_in(connection, span.bytes, span.len));
-    flush(connection);
-    if (connection->waiting.len == 0) {
-        smtp_buffer_free(&connection->waiting);
+    if (connection->tls != NULL && connection->stage == SMTP_SERVER_TALKING) {
+        smtp_server_secure_go_on(connection);
+        smtp_server_flush(connection);
     }
 }
 
-static void take_read(struct smtp_server_connection *connection, const char *bytes, size_t len)
+void smtp_server_connection_take(struct smtp_server_connection *connection, const char *bytes,
+                                 size_t len)
 {
     size_t taken = take_in(connection, bytes, len);
     if (connection->stage != SMTP_SERVER_TALKING || taken == len ||
@@ -254,14 +184,33 @@ static void take_read(struct smtp_server_connection *connection, const char *byt
     }
 }
 
+/* In the clear. A peer that begins with TLS here waits for an answer that SMTP cannot give. */
+static void take_clear(struct smtp_server_connection *connection, struct smtp_span fresh)
+{
+    if (!connection->heard && fresh.bytes[0] == TLS_HANDSHAKE_RECORD) {
+        smtp_server_log(connection, SMTP_LOG_NOTE,
+                        SMTP_SPAN("a TLS handshake came where a command was expected: this address "
+                                  "begins in the clear, then STARTTLS"));
+        smtp_server_connection_end(connection, "TLS where a command was expected");
+        return;
+    }
+    connection->heard = true;
+    smtp_server_connection_take(connection, fresh.bytes, fresh.len);
+}
+
 void smtp_server_connection_take_turn(struct smtp_server_connection *connection)
 {
     struct smtp_span fresh = connection->fresh;
     connection->fresh.len = 0;
+    if (fresh.len == 0) {
+        return;
+    }
     if (connection->stage == SMTP_SERVER_DROPPING) {
         connection->dropped += fresh.len;
-    } else if (connection->stage == SMTP_SERVER_TALKING && fresh.len > 0) {
-        take_read(connection, fresh.bytes, fresh.len);
+    } else if (connection->tls != NULL) {
+        smtp_server_secure_take(connection, fresh);
+    } else if (connection->stage == SMTP_SERVER_TALKING) {
+        take_clear(connection, fresh);
     }
 }
 
@@ -290,18 +239,26 @@ static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buffer)
     }
 }
 
+void smtp_server_connection_written(struct smtp_server_connection *connection)
+{
+    smtp_server_flush(connection);
+    take_waiting(connection);
+    settle(connection);
+}
+
 void smtp_server_connection_end_turn(struct smtp_server_connection *connection)
 {
     connection->in_turn = false;
-    flush(connection);
+    smtp_server_flush(connection);
     settle(connection);
 }
 
 static void read_or_not(struct smtp_server_connection *connection)
 {
-    bool wanted =
-        !connection->peer_done && (connection->stage == SMTP_SERVER_DROPPING ||
-                                   (connection->waiting.len == 0 && may_take(connection)));
+    bool wanted = !connection->peer_done &&
+                  (connection->stage == SMTP_SERVER_DROPPING ||
+                   (connection->stage == SMTP_SERVER_SECURING && connection->tls != NULL) ||
+                   (connection->waiting.len == 0 && smtp_server_connection_may_take(connection)));
     if (wanted == connection->reading) {
         return;
     }
@@ -321,13 +278,25 @@ static void read_or_not(struct smtp_server_connection *connection)
 static uint64_t next_due_ns(const struct smtp_server_connection *connection)
 {
     uint64_t due_ns = connection->write_due_ns;
-    if (connection->stage == SMTP_SERVER_TALKING) {
+    if (connection->stage <= SMTP_SERVER_SECURING) {
         due_ns =
             smtp_deadline_earlier(due_ns, smtp_server_session_deadline_ns(connection->session));
     }
     return connection->stage == SMTP_SERVER_DROPPING
                ? smtp_deadline_earlier(due_ns, connection->drop_due_ns)
                : due_ns;
+}
+
+/* Inside a handshake there is nothing to say: neither end could read it. */
+static void expire(struct smtp_server_connection *connection, uint64_t now_ns)
+{
+    smtp_server_session_expire(connection->session, now_ns);
+    if (connection->stage == SMTP_SERVER_SECURING) {
+        smtp_server_connection_cut(connection, "timed out in the TLS handshake");
+        return;
+    }
+    (void)smtp_server_answer_events(connection, now_ns);
+    smtp_server_flush(connection);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -339,18 +308,13 @@ static void on_timer(uv_timer_t *timer)
         smtp_server_connection_cut(connection, "");
         return;
     }
-    if (connection->write_due_ns <= now_ns) {
-        if (uv_stream_get_write_queue_size(&connection->io.stream) >= connection->write_left) {
-            smtp_server_connection_cut(connection, "the peer does not read");
-            return;
-        }
-        expect_write_progress(connection, now_ns);
+    if (smtp_server_write_stalls(connection, now_ns)) {
+        smtp_server_connection_cut(connection, "the peer does not read");
+        return;
     }
-    if (connection->stage == SMTP_SERVER_TALKING &&
+    if (connection->stage <= SMTP_SERVER_SECURING &&
         smtp_server_session_deadline_ns(connection->session) <= now_ns) {
-        smtp_server_session_expire(connection->session, now_ns);
-        (void)smtp_server_answer_events(connection, now_ns);
-        flush(connection);
+        expire(connection, now_ns);
     }
     settle(connection);
 }
@@ -378,13 +342,16 @@ static void settle(struct smtp_server_connection *connection)
     if (connection->stage == SMTP_SERVER_TALKING &&
         smtp_server_session_ended(connection->session)) {
         connection->stage = SMTP_SERVER_ENDING;
-        smtp_buffer_free(&connection->waiting);
+        smtp_secret_free_buffer(&connection->waiting);
+    } else if (connection->stage == SMTP_SERVER_SECURING && connection->tls == NULL &&
+               smtp_server_unsent(connection) == 0) {
+        smtp_server_secure_begin(connection); /* the 220 is out */
     }
-    if (connection->stage == SMTP_SERVER_ENDING && unsent(connection) == 0) {
+    if (connection->stage == SMTP_SERVER_ENDING && smtp_server_unsent(connection) == 0) {
         start_dropping(connection);
-    } else if (connection->stage == SMTP_SERVER_TALKING && connection->peer_done &&
-               connection->waiting.len == 0 && unsent(connection) == 0) {
-        smtp_server_connection_cut(connection, "the peer closed the connection");
+    } else if (connection->stage <= SMTP_SERVER_SECURING && connection->peer_done &&
+               connection->waiting.len == 0 && smtp_server_unsent(connection) == 0) {
+        smtp_server_connection_cut(connection, smtp_server_secure_why_closed(connection));
     } else if (connection->stage == SMTP_SERVER_DROPPING &&
                (connection->peer_done || connection->dropped > DROP_OCTETS_MAX)) {
         smtp_server_connection_cut(connection, "");
@@ -441,23 +408,28 @@ void smtp_server_connection_open(struct smtp_server_connection *connection,
         return;
     }
     uint64_t now_ns = smtp_clock_now_ns();
-    smtp_server_session_open(connection->session, now_ns);
-    (void)smtp_server_answer_events(connection, now_ns);
-    flush(connection);
+    if (connection->implicit_tls) {
+        connection->stage = SMTP_SERVER_SECURING; /* RFC 8314 3: from the first octet */
+        smtp_server_session_open_tls(connection->session, now_ns);
+    } else {
+        smtp_server_session_open(connection->session, now_ns);
+        (void)smtp_server_answer_events(connection, now_ns);
+        smtp_server_flush(connection);
+    }
     settle(connection);
 }
 
 void smtp_server_connection_shut_down(struct smtp_server_connection *connection)
 {
-    if (connection->stage == SMTP_SERVER_DROPPING) {
-        smtp_server_connection_cut(connection, "");
+    if (connection->stage == SMTP_SERVER_DROPPING || connection->stage == SMTP_SERVER_SECURING) {
+        smtp_server_connection_cut(connection, "the server stops");
         return;
     }
     if (connection->stage == SMTP_SERVER_TALKING) {
         uint64_t now_ns = smtp_clock_now_ns();
         smtp_server_session_shut_down(connection->session, now_ns);
         (void)smtp_server_answer_events(connection, now_ns);
-        flush(connection);
+        smtp_server_flush(connection);
     }
     if (connection->stage != SMTP_SERVER_CLOSING) {
         settle(connection);

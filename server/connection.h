@@ -7,10 +7,12 @@
 #include "server/smtp_server.h"
 
 struct smtp_server_session;
+struct smtp_tls;
 
 /** How far a connection is. */
 enum smtp_server_connection_stage {
     SMTP_SERVER_TALKING,  /* the session lives */
+    SMTP_SERVER_SECURING, /* it lives, and waits: the reply to STARTTLS goes out, then TLS begins */
     SMTP_SERVER_ENDING,   /* it has ended; its last octets go out */
     SMTP_SERVER_DROPPING, /* they are out and our end is closed; what still comes is dropped */
     SMTP_SERVER_CLOSING,  /* the handles close */
@@ -23,6 +25,7 @@ struct smtp_server_connection {
     struct smtp_server_connection *previous;
     struct smtp_server_connection *next_in_turn; /* of the loop's turn */
     struct smtp_server_session *session;         /* NULL once it is over */
+    struct smtp_tls *tls;                        /* NULL: in the clear */
     uint64_t number;
     void *user;                 /* the hooks' */
     struct smtp_span fresh;     /* octets read in this turn; of the loop's buffer */
@@ -35,6 +38,10 @@ struct smtp_server_connection {
     int fd;                     /* until it is opened */
     enum smtp_server_connection_stage stage;
     bool is_unix;
+    bool implicit_tls; /* TLS from the first octet */
+    bool heard;        /* something has come in the clear */
+    bool end_came;     /* the peer's close_notify */
+    bool end_said;     /* ours */
     bool reading;
     bool writing;   /* one write is under way, of what the socket did not take at once */
     bool in_turn;   /* on the loop's list */
@@ -51,7 +58,7 @@ struct smtp_server_connection {
 };
 
 /** Takes the descriptor; NULL, out of memory, leaves it. */
-struct smtp_server_connection *smtp_server_connection_new(int fd, bool is_unix);
+struct smtp_server_connection *smtp_server_connection_new(int fd, bool is_unix, bool implicit_tls);
 /** A connection that was never opened: closes the descriptor and frees. */
 void smtp_server_connection_discard(struct smtp_server_connection *connection);
 
@@ -63,7 +70,19 @@ void smtp_server_connection_shut_down(struct smtp_server_connection *connection)
 /** Two steps of a turn, see loop.h: the session takes what was read; its replies are written. */
 void smtp_server_connection_take_turn(struct smtp_server_connection *connection);
 void smtp_server_connection_end_turn(struct smtp_server_connection *connection);
+/** Ends the session; the connection closes when what is owed to the peer is out. */
+void smtp_server_connection_end(struct smtp_server_connection *connection, const char *reason);
 /** Closes at once. `reason` is for the log. */
 void smtp_server_connection_cut(struct smtp_server_connection *connection, const char *reason);
+
+/* ---- for outgoing.c and secure.c ---- */
+
+/** Whether the session takes octets now. */
+bool smtp_server_connection_may_take(const struct smtp_server_connection *connection);
+/** Octets for the session; what it does not take yet is kept. */
+void smtp_server_connection_take(struct smtp_server_connection *connection, const char *bytes,
+                                 size_t len);
+/** What the socket did not take at once is out. */
+void smtp_server_connection_written(struct smtp_server_connection *connection);
 
 #endif

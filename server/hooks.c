@@ -4,6 +4,7 @@
 #include "server/hooks.h"
 
 #include "common/clock.h"
+#include "common/tls.h"
 #include "server/server.h"
 
 #include <string.h>
@@ -19,6 +20,8 @@ static struct smtp_server_session_info info_of(struct smtp_server_connection *co
         .peer = connection->peer,
         .helo = smtp_server_session_helo(connection->session),
         .protocol = smtp_server_session_protocol(connection->session),
+        .identity = smtp_server_session_identity(connection->session),
+        .tls = smtp_server_session_tls(connection->session),
         .user = &connection->user,
     };
 }
@@ -156,12 +159,37 @@ static enum smtp_server_verdict ask_unknown(struct smtp_server_connection *conne
         ->unknown(hooks_of(connection)->user, &info, event->name, event->argument, reply);
 }
 
+/* RFC 3207 4: 454 where TLS cannot begin, before 220 has promised that it does. */
+static enum smtp_server_verdict ask_starttls(struct smtp_server_connection *connection,
+                                             const struct smtp_server_event *event,
+                                             struct smtp_server_reply *reply)
+{
+    struct ssl_ctx_st *context;
+    struct smtp_error error = {0};
+    (void)event;
+    if (hooks_of(connection)->starttls != NULL) {
+        struct smtp_server_session_info info = info_of(connection);
+        enum smtp_server_verdict verdict =
+            hooks_of(connection)->starttls(hooks_of(connection)->user, &info, reply);
+        if (verdict != SMTP_ACCEPT) {
+            return verdict;
+        }
+    }
+    if (smtp_server_certificate_context(&connection->loop->server->certificate, &context, &error) !=
+        SMTP_OK) {
+        smtp_server_log(connection, SMTP_LOG_NOTE, smtp_span_of(error.message));
+        return smtp_server_reply(reply, 454, "4.7.0", "TLS not available due to temporary reason");
+    }
+    smtp_tls_context_release(context);
+    return SMTP_ACCEPT;
+}
+
 static ask_function *const ask[] = {
     [SMTP_SERVER_ASK_CONNECT] = ask_connect, [SMTP_SERVER_ASK_HELO] = ask_helo,
     [SMTP_SERVER_ASK_MAIL] = ask_mail,       [SMTP_SERVER_ASK_RCPT] = ask_rcpt,
     [SMTP_SERVER_ASK_DATA] = ask_data,       [SMTP_SERVER_ASK_MESSAGE] = ask_message,
     [SMTP_SERVER_ASK_VRFY] = ask_vrfy,       [SMTP_SERVER_ASK_EXPN] = ask_expn,
-    [SMTP_SERVER_ASK_UNKNOWN] = ask_unknown,
+    [SMTP_SERVER_ASK_UNKNOWN] = ask_unknown, [SMTP_SERVER_ASK_STARTTLS] = ask_starttls,
 };
 
 bool smtp_server_answer_events(struct smtp_server_connection *connection, uint64_t now_ns)
@@ -173,6 +201,10 @@ bool smtp_server_answer_events(struct smtp_server_connection *connection, uint64
         if (event.kind == SMTP_SERVER_RESET) {
             struct smtp_server_session_info info = info_of(connection);
             hooks_of(connection)->reset(hooks_of(connection)->user, &info);
+            continue;
+        }
+        if (event.kind == SMTP_SERVER_START_TLS) {
+            connection->stage = SMTP_SERVER_SECURING;
             continue;
         }
         struct smtp_server_reply reply;

@@ -33,6 +33,7 @@ enum smtp_status smtp_server_acceptor_init(struct smtp_server_acceptor *acceptor
     for (size_t i = 0; i < acceptor->count; i++) {
         acceptor->listeners[i].server = server;
         acceptor->listeners[i].address = settings->listen[i].address;
+        acceptor->listeners[i].implicit_tls = settings->listen[i].implicit_tls;
         acceptor->listeners[i].fd = -1;
     }
     uv_timer_init(&server->loops[0].uv, &acceptor->resume);
@@ -127,12 +128,17 @@ static void pause_accepting(struct smtp_server_acceptor *acceptor)
     uv_timer_start(&acceptor->resume, on_resume, PAUSE_MS, 0);
 }
 
-/* RFC 5321 3.8 and 4.2.3: 421 when the service is not available; no session is made for it. */
-static void turn_away(const struct smtp_server *server, int fd)
+/* RFC 5321 3.8 and 4.2.3: 421 when the service is not available; no session is made for it, and so
+ * no TLS: where that comes first the connection is just closed. */
+static void turn_away(const struct smtp_server_listener *listener, int fd)
 {
+    if (listener->implicit_tls) {
+        close(fd);
+        return;
+    }
     char reply[512];
     int len = snprintf(reply, sizeof reply, "421 4.3.2 %s Too many sessions, try again later\r\n",
-                       server->settings.hostname);
+                       listener->server->settings.hostname);
     const struct iovec part = {.iov_base = reply, .iov_len = (size_t)len};
     size_t sent;
     /* A fresh socket has room for a line; a peer that has gone already misses nothing. */
@@ -152,13 +158,14 @@ static void admit(struct smtp_server_listener *listener, int fd)
     struct smtp_server *server = listener->server;
     struct smtp_server_acceptor *acceptor = &server->acceptor;
     if (is_full(server)) {
-        turn_away(server, fd);
+        turn_away(listener, fd);
         return;
     }
     bool is_unix = listener->address.kind == SMTP_ADDRESS_UNIX;
-    struct smtp_server_connection *connection = smtp_server_connection_new(fd, is_unix);
+    struct smtp_server_connection *connection =
+        smtp_server_connection_new(fd, is_unix, listener->implicit_tls);
     if (connection == NULL) {
-        turn_away(server, fd);
+        turn_away(listener, fd);
         return;
     }
     atomic_fetch_add_explicit(&server->sessions_open, 1, memory_order_relaxed);

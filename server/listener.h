@@ -17,6 +17,7 @@ struct smtp_server_listener {
     struct smtp_address address;
     char text[SMTP_ADDRESS_TEXT_SIZE]; /* of address, likewise; "" before the first start */
     int fd;                            /* -1: not listening */
+    bool implicit_tls;
     uv_poll_t poll;
 };
 

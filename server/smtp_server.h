@@ -82,8 +82,8 @@ enum smtp_server_log_kind {
     SMTP_LOG_REPLY,   /* text: one reply line without its CRLF */
     SMTP_LOG_CONTENT, /* text: message octets as they came, dots still stuffed, any split */
     SMTP_LOG_NOTE,    /* text: what the server noticed, like "bare LF at octet 12 of the content" */
-    SMTP_LOG_TLS,     /* the handshake is over; text: version and cipher, "TLSv1.3, TLS_AES_..." */
-    SMTP_LOG_CLOSE,   /* text: why */
+    SMTP_LOG_TLS, /* the handshake is over; text: like "TLSv1.3, TLS_AES_256_GCM_SHA384, resumed" */
+    SMTP_LOG_CLOSE, /* text: why */
 };
 struct smtp_server_log_entry {
     enum smtp_server_log_kind kind;

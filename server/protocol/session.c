@@ -160,8 +160,8 @@ void smtp_server_session_open_tls(struct smtp_server_session *session, uint64_t 
 static void log_tls(const struct smtp_server_session *session)
 {
     char text[160];
-    int len =
-        snprintf(text, sizeof text, "%.40s, %.100s", session->tls->version, session->tls->cipher);
+    int len = snprintf(text, sizeof text, "%.40s, %.100s%s", session->tls->version,
+                       session->tls->cipher, session->tls->resumed ? ", resumed" : "");
     smtp_server_session_log(session, SMTP_LOG_TLS, (struct smtp_span){text, (size_t)len});
 }
 
