@@ -82,6 +82,26 @@ char *letter_with_lf(const struct letter *letter, size_t *len)
     return out;
 }
 
+char *letter_as_commands(const struct letter *letter, const char *reverse_path,
+                         const char *forward_path, const char *before, const char *behind,
+                         size_t *len)
+{
+    char *out = NULL;
+    FILE *file = open_memstream(&out, len);
+    expect_true(file != NULL);
+    fprintf(file, "%sMAIL FROM:<%s>%s\r\nRCPT TO:<%s>\r\nDATA\r\n", before, reverse_path,
+            letter->eight_bit ? " BODY=8BITMIME" : "", forward_path);
+    for (size_t i = 0; i < letter->len; i++) {
+        if (letter->octets[i] == '.' && (i == 0 || letter->octets[i - 1] == '\n')) {
+            fputc('.', file);
+        }
+        fputc(letter->octets[i], file);
+    }
+    fprintf(file, ".\r\n%s", behind);
+    expect_int(fclose(file), 0);
+    return out;
+}
+
 char *with_crlf(const char *text, size_t len, size_t *out_len)
 {
     char *out = calloc(2, len + 1);

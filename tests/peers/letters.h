@@ -28,6 +28,10 @@ void letters_free(struct letter letters[LETTER_COUNT]);
 void letter_add(struct letter *letter, const char *text);
 /** The octets with LF line ends, freed by the caller. */
 char *letter_with_lf(const struct letter *letter, size_t *len);
+/** A whole transaction that brings it, as commands with CRLF, between two texts; freed by the caller. */
+char *letter_as_commands(const struct letter *letter, const char *reverse_path,
+                         const char *forward_path, const char *before, const char *behind,
+                         size_t *len);
 /** Text with LF line ends, with CRLF; freed by the caller. */
 char *with_crlf(const char *text, size_t len, size_t *out_len);
 

@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -18,8 +19,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MOST_ARGUMENTS 30
-#define END_MS 10000 /* for a program to end by itself, or when asked to */
+#define TIMEOUT_ARGUMENTS 5 /* of timeout(1), before the program's own */
+#define NOT_FOUND 127       /* what timeout(1) ends with where there is no such program */
+#define END_MS 10000        /* for a program to end by itself, or when asked to */
 
 extern char **environ;
 
@@ -30,14 +32,35 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+void argument(struct arguments *arguments, const char *format, ...)
+{
+    va_list values;
+    char *word = arguments->text + arguments->len;
+    size_t room = sizeof arguments->text - arguments->len;
+    va_start(values, format);
+    int len = vsnprintf(word, room, format, values);
+    va_end(values);
+    expect_true(len >= 0 && (size_t)len < room && arguments->count + 1 < MOST_ARGUMENTS);
+    arguments->argv[arguments->count++] = word;
+    arguments->len += (size_t)len + 1;
+}
+
+void arguments_add(struct arguments *arguments, const char *const *words)
+{
+    for (; *words != NULL; words++) {
+        expect_true(arguments->count + 1 < MOST_ARGUMENTS);
+        arguments->argv[arguments->count++] = *words;
+    }
+}
+
 static void spawn(struct program *program, const char *const *argv, int input)
 {
     char life[16];
-    const char *full[MOST_ARGUMENTS] = {"timeout", "-k", "1", life, NULL};
-    size_t count = 4;
+    const char *full[TIMEOUT_ARGUMENTS + MOST_ARGUMENTS] = {"timeout", "-k", "1", life, NULL};
+    size_t count = TIMEOUT_ARGUMENTS - 1;
     snprintf(life, sizeof life, "%d", PROGRAM_LIFE_S);
     for (size_t i = 0; argv[i] != NULL; i++) {
-        expect_true(count + 1 < MOST_ARGUMENTS);
+        expect_true(count + 1 < sizeof full / sizeof full[0]);
         full[count++] = argv[i];
     }
     int output[2];
@@ -129,12 +152,21 @@ static int reap(struct program *program)
     if (n < 0) {
         SMTP_TEST_FAIL("%s did not end; it said: %s", program->name, program->said);
     }
+    if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_FOUND) {
+        SMTP_TEST_FAIL("%s is missing; `scripts/setup peers` installs it: %s", program->name,
+                       program->said);
+    }
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
 int program_wait(struct program *program)
 {
     return reap(program);
+}
+
+void program_tell(struct program *program, const char *words)
+{
+    expect_int(write(program->input, words, strlen(words)), strlen(words));
 }
 
 void program_end_input(struct program *program)
@@ -190,6 +222,17 @@ void remove_directory(char *path)
 {
     expect_int(nftw(path, remove_entry, 8, FTW_DEPTH | FTW_PHYS), 0);
     free(path);
+}
+
+char *write_file(const char *directory, const char *name, const char *text)
+{
+    char *path;
+    expect_true(asprintf(&path, "%s/%s", directory, name) > 0);
+    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    expect_true(file >= 0);
+    expect_int(write(file, text, strlen(text)), strlen(text));
+    close(file);
+    return path;
 }
 
 char *read_file(const char *path, size_t *len)

@@ -10,6 +10,20 @@
 /** No program outlives this, whatever becomes of the test: it runs under timeout(1). */
 #define PROGRAM_LIFE_S 30
 
+/** A command line, put together word by word. */
+#define MOST_ARGUMENTS 40
+struct arguments {
+    const char *argv[MOST_ARGUMENTS]; /* NULL behind the last */
+    size_t count;
+    char text[4096]; /* what they are kept in */
+    size_t len;
+};
+/** Adds one word. */
+void argument(struct arguments *arguments, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/** Adds these words, up to a NULL; borrowed. */
+void arguments_add(struct arguments *arguments, const char *const *words);
+
 struct program {
     const char *name;
     pid_t pid;
@@ -29,6 +43,8 @@ void program_start_with(struct program *program, const char *const *argv, const 
 /** Reads until it has said the words, counted from offset `from`: where they begin, or -1 when it
  *  ended or `timeout_ms` passed first. */
 ssize_t program_says(struct program *program, size_t from, const char *words, int timeout_ms);
+/** Writes these words to its standard input. */
+void program_tell(struct program *program, const char *words);
 /** Ends its standard input. */
 void program_end_input(struct program *program);
 /** Waits for its end by itself; its exit status. Its words stay readable until program_free. */
@@ -44,6 +60,8 @@ uint16_t free_port(void);
 char *make_directory(void);
 void remove_directory(char *path);
 
+/** Puts a text into a file of that directory, for its owner alone; the path, freed by the caller. */
+char *write_file(const char *directory, const char *name, const char *text);
 /** The octets of a file, freed by the caller; fails the test when it cannot be read. */
 char *read_file(const char *path, size_t *len);
 

@@ -1,44 +1,75 @@
 #!/usr/bin/python3
-"""receive_aiosmtpd.py - an aiosmtpd server on a free port of 127.0.0.1 until standard input ends.
+"""receive_aiosmtpd.py [CERTIFICATE USER PASSWORD] - an aiosmtpd server on a free port of 127.0.0.1 until
+standard input ends. With a certificate (a PEM file with key and chain) it takes mail only after STARTTLS
+and AUTH, and also listens on a second port that speaks TLS from the first octet.
 
-Prints "port N" when it listens. At the end, for each message: "from PATH", a line "to PATH" for each
-recipient, "octets N", and the N octets of its content as received."""
+Prints "port N" when it listens, or "ports N N". At the end, for each message: with a certificate a line
+"VERSION MECHANISM USER"; then "from PATH", a line "to PATH" for each recipient, "octets N", and the N octets
+of its content as received."""
 
 import asyncio
+import logging
+import ssl
 import sys
+import warnings
 
-from aiosmtpd.smtp import SMTP
+from aiosmtpd.smtp import SMTP, AuthResult
 
 LIMIT_OCTETS = 32 << 20
+logging.disable()
+warnings.simplefilter("ignore")  # of AUTH without the TLS that it knows of
+certificate, user, password = sys.argv[1:] or (None, None, None)
 
 
 class Keeper:
     def __init__(self):
-        self.envelopes = []
+        self.kept = []
 
     async def handle_DATA(self, server, session, envelope):
-        self.envelopes.append(envelope)
+        how = []
+        if certificate:
+            version = server.transport.get_extra_info("ssl_object").version()
+            how.append(f"{version} {session.auth_data[0]} {session.auth_data[1].login.decode()}")
+        self.kept.append((how, envelope))
         return "250 2.0.0 kept"
 
 
-def show(envelope):
-    lines = [f"from {envelope.mail_from}", *(f"to {path}" for path in envelope.rcpt_tos)]
+def authenticate(server, session, envelope, mechanism, data):
+    right = (data.login, data.password) == (user.encode(), password.encode())
+    return AuthResult(success=right, handled=False, auth_data=(mechanism, data))
+
+
+def show(how, envelope):
+    lines = [*how, f"from {envelope.mail_from}", *(f"to {path}" for path in envelope.rcpt_tos)]
     lines.append(f"octets {len(envelope.content)}\n")
     sys.stdout.buffer.write("\n".join(lines).encode() + envelope.content)
 
 
+async def listen(keeper, implicit):
+    options = {"data_size_limit": LIMIT_OCTETS, "hostname": "aiosmtpd.test"}
+    context = None
+    if certificate:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate)
+        options |= {"authenticator": authenticate, "auth_required": True}
+        # Of TLS that was there before it, aiosmtpd knows nothing.
+        options |= {"auth_require_tls": False} if implicit else {"tls_context": context, "require_starttls": True}
+    server = await asyncio.get_running_loop().create_server(
+        lambda: SMTP(keeper, **options), "127.0.0.1", 0, ssl=context if implicit else None
+    )
+    return server
+
+
 async def main():
     keeper = Keeper()
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(
-        lambda: SMTP(keeper, data_size_limit=LIMIT_OCTETS, hostname="aiosmtpd.test"), "127.0.0.1", 0
-    )
-    print("port", server.sockets[0].getsockname()[1], flush=True)
+    servers = [await listen(keeper, implicit) for implicit in ([False, True] if certificate else [False])]
+    ports = [str(server.sockets[0].getsockname()[1]) for server in servers]
+    print("ports" if certificate else "port", *ports, flush=True)
     ended = asyncio.Event()
-    loop.add_reader(0, lambda: sys.stdin.buffer.raw.read(1) or ended.set())
+    asyncio.get_running_loop().add_reader(0, lambda: sys.stdin.buffer.raw.read(1) or ended.set())
     await ended.wait()
-    for envelope in keeper.envelopes:
-        show(envelope)
+    for how, envelope in keeper.kept:
+        show(how, envelope)
 
 
 asyncio.run(main())

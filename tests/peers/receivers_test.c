@@ -2,10 +2,10 @@
  * of the content must arrive as they were given. */
 #include "client/smtp_client.h"
 #include "tests/peers/letters.h"
+#include "tests/peers/postfix.h"
 #include "tests/peers/program.h"
 #include "tests/support/test.h"
 
-#include <dirent.h>
 #include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -188,119 +188,23 @@ TEST_WITHIN(peers, smtp_sink_gets_every_octet, SECONDS)
 
 /* ---- Postfix itself ---- */
 
-/* Starts it on a port of its own; the directory of delivered mail, freed by the caller. */
-static char *start_postfix(struct program *program, uint16_t *port)
-{
-    char number[8], directory[128] = "";
-    const char *argv[] = {PEERS_SOURCE "/postfix", PEERS_POSTFIX, number, NULL};
-    for (int i = 0; i < PORT_TRIES; i++) {
-        *port = free_port();
-        snprintf(number, sizeof number, "%u", *port);
-        program_start(program, argv);
-        if (program_says(program, 0, "daemon started", READY_MS) >= 0) {
-            expect_int(sscanf(program->said, "mail %127s", directory), 1);
-            return strdup(directory);
-        }
-        if (strstr(program->said, "Address already in use") == NULL) {
-            break;
-        }
-        program_stop(program);
-        program_free(program);
-    }
-    SMTP_TEST_FAIL("Postfix did not start: %s", program->said);
-    return NULL;
-}
-
-/* It tidies up after itself when its input ends. */
-static void stop_postfix(struct program *program)
-{
-    program_end_input(program);
-    expect_int(program_wait(program), 0);
-    program_free(program);
-}
-
-static void wait_for_deliveries(struct program *program, size_t count)
-{
-    size_t at = 0;
-    for (size_t i = 0; i < count; i++) {
-        ssize_t found = program_says(program, at, "status=", READY_MS);
-        if (found < 0 || program_says(program, (size_t)found, "\n", READY_MS) < 0 ||
-            strncmp(program->said + found, "status=sent", 11) != 0) {
-            SMTP_TEST_FAIL("delivery %zu of %zu; Postfix said: %s", i, count, program->said);
-        }
-        at = (size_t)found + 1;
-    }
-}
-
-/* The letter whose subject this mail has. */
-static size_t letter_of(const char *mail, const struct letter letters[LETTER_COUNT])
-{
-    for (size_t i = 0; i < LETTER_COUNT; i++) {
-        char subject[64];
-        snprintf(subject, sizeof subject, "\nSubject: %s\n", letters[i].name);
-        if (strstr(mail, subject) != NULL) {
-            return i;
-        }
-    }
-    SMTP_TEST_FAIL("mail of no known subject: %.300s", mail);
-    return 0;
-}
-
-/* One delivered file: the trace header (RFC 5321 4.4), then the letter. Marks for whom it was. */
-static void expect_delivered(const char *path, const struct letter letters[LETTER_COUNT],
-                             unsigned seen[LETTER_COUNT][2])
-{
-    size_t len, content_len;
-    char *mail = read_file(path, &len);
-    size_t i = letter_of(mail, letters);
-    const char *content = strstr(mail, "\nFrom: ");
-    expect_true(content != NULL);
-    content++;
-    char *octets = with_crlf(content, len - (size_t)(content - mail), &content_len);
-    expect_bytes(octets, content_len, letters[i].octets, letters[i].len);
-    expect_contains(mail, "Return-Path: <ann@example.org>\n");
-    expect_contains(mail, "\nReceived: from client.test (unknown [127.0.0.1])\n");
-    seen[i][0] += strstr(mail, "\nX-Original-To: bob@example.com\n") != NULL;
-    seen[i][1] += strstr(mail, "\nX-Original-To: carol@example.com\n") != NULL;
-    free(octets);
-    free(mail);
-}
-
-static void expect_maildir(const char *maildir, const struct letter letters[LETTER_COUNT])
-{
-    char path[512];
-    unsigned seen[LETTER_COUNT][2] = {{0}};
-    snprintf(path, sizeof path, "%s/new", maildir);
-    DIR *directory = opendir(path);
-    expect_true(directory != NULL);
-    for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
-        if (entry->d_name[0] != '.') {
-            snprintf(path, sizeof path, "%s/new/%s", maildir, entry->d_name);
-            expect_delivered(path, letters, seen);
-        }
-    }
-    closedir(directory);
-    for (size_t i = 0; i < LETTER_COUNT; i++) {
-        expect_int(seen[i][0], 1);
-        expect_int(seen[i][1], 1);
-    }
-}
-
 TEST_WITHIN(peers, postfix_delivers_every_octet_into_a_maildir, SECONDS)
 {
     struct letter letters[LETTER_COUNT];
-    struct program program;
+    struct postfix postfix;
     struct smtp_client *client = new_client();
-    uint16_t port;
     letters_make(letters);
-    char *maildir = start_postfix(&program, &port);
-    expect_ok(client, smtp_client_connect(client, "127.0.0.1", port));
+    postfix_start(&postfix, NULL);
+    expect_ok(client, smtp_client_connect(client, "127.0.0.1", postfix.port));
     send_all(client, letters);
     expect_ok(client, smtp_client_quit(client));
-    wait_for_deliveries(&program, 2 * LETTER_COUNT);
-    expect_maildir(maildir, letters);
-    stop_postfix(&program);
-    free(maildir);
+    postfix_delivers(&postfix, 2 * LETTER_COUNT);
+    for (size_t i = 0; i < LETTER_COUNT; i++) {
+        expect_int(postfix_has(&postfix, &letters[i], "\nX-Original-To: bob@example.com\n"), 1);
+        expect_int(postfix_has(&postfix, &letters[i], "\nX-Original-To: carol@example.com\n"), 1);
+        expect_int(postfix_has(&postfix, &letters[i], "Return-Path: <ann@example.org>\n"), 2);
+    }
+    postfix_stop(&postfix);
     smtp_client_free(client);
     letters_free(letters);
 }
@@ -308,14 +212,13 @@ TEST_WITHIN(peers, postfix_delivers_every_octet_into_a_maildir, SECONDS)
 /* What a real server refuses comes back as its answer for that recipient alone. */
 TEST_WITHIN(peers, postfix_refuses_to_relay_and_takes_the_rest, SECONDS)
 {
-    struct program program;
+    struct postfix postfix;
     struct smtp_client *client = new_client();
-    uint16_t port;
-    char *maildir = start_postfix(&program, &port);
     const char *to[] = {"bob@example.com", "eve@elsewhere.example"};
     struct smtp_envelope envelope = {"ann@example.org", to, 2, NULL, NULL};
     const struct smtp_send_result *result;
-    expect_ok(client, smtp_client_connect(client, "127.0.0.1", port));
+    postfix_start(&postfix, NULL);
+    expect_ok(client, smtp_client_connect(client, "127.0.0.1", postfix.port));
     expect_int(smtp_client_send(client, &envelope, smtp_content_text("Subject: x\n\nx\n"), &result),
                SMTP_PARTLY_REFUSED);
     expect_int(result->recipients[0].status, SMTP_OK);
@@ -325,8 +228,7 @@ TEST_WITHIN(peers, postfix_refuses_to_relay_and_takes_the_rest, SECONDS)
     expect_int(result->recipients[1].reply.enhanced.subject, 7);
     expect_contains(result->recipients[1].reply.text, "Relay access denied");
     expect_ok(client, smtp_client_quit(client));
-    wait_for_deliveries(&program, 1);
-    stop_postfix(&program);
-    free(maildir);
+    postfix_delivers(&postfix, 1);
+    postfix_stop(&postfix);
     smtp_client_free(client);
 }

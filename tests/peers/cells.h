@@ -1,0 +1,15 @@
+/* cells.h - what the tests found out about each peer, for the table in README.md: scripts/peers_table
+ * makes it of the file that they write. */
+#ifndef SMTP_TESTS_PEERS_CELLS_H
+#define SMTP_TESTS_PEERS_CELLS_H
+
+/** How a connection came to its TLS. */
+enum way { STARTTLS, IMPLICIT };
+#define WAY_COUNT 2
+
+/** peer: the column; row: a mechanism, or a TLS version as smtp_message_tls has it. */
+void cell_ok(const char *peer, enum way way, const char *row);
+/** The peer's build does not have it. */
+void cell_lacking(const char *peer, const char *row);
+
+#endif
