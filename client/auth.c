@@ -37,15 +37,29 @@ static enum smtp_status exchange(struct smtp_client *client, const struct smtp_c
     return smtp_client_report_event(client, &event, what);
 }
 
+/* The connection's channel binding data, where it has TLS. */
+struct bindings {
+    char tls_unique[SMTP_TLS_BINDING_MAX];
+    char tls_exporter[SMTP_TLS_BINDING_MAX];
+};
+
 static struct smtp_client_sasl_setting setting_of(const struct smtp_client *client,
-                                                  const struct smtp_client_credentials *credentials)
+                                                  const struct smtp_client_credentials *credentials,
+                                                  struct bindings *bindings)
 {
-    /* TLS that is up was verified, or the caller chose that it need not be */
-    return (struct smtp_client_sasl_setting){
+    struct smtp_client_sasl_setting setting = {
         .offered = smtp_client_extension(client, "AUTH"),
-        .confidential =
-            credentials->plain_without_tls || smtp_client_session_has_tls(client->session),
+        .confidential = credentials->plain_without_tls || client->tls != NULL,
     };
+    if (client->tls != NULL) { /* it was verified, or the caller chose that it need not be */
+        setting.bindings.tls_unique =
+            (struct smtp_span){bindings->tls_unique, smtp_tls_binding(client->tls, SMTP_TLS_UNIQUE,
+                                                                      bindings->tls_unique)};
+        setting.bindings.tls_exporter = (struct smtp_span){
+            bindings->tls_exporter,
+            smtp_tls_binding(client->tls, SMTP_TLS_EXPORTER, bindings->tls_exporter)};
+    }
+    return setting;
 }
 
 enum smtp_status smtp_client_auth(struct smtp_client *client,
@@ -60,7 +74,8 @@ enum smtp_status smtp_client_auth(struct smtp_client *client,
     if (status != SMTP_OK) {
         return status;
     }
-    struct smtp_client_sasl_setting setting = setting_of(client, credentials);
+    struct bindings bindings;
+    struct smtp_client_sasl_setting setting = setting_of(client, credentials, &bindings);
     status = smtp_client_sasl_choose(&kind, credentials, &setting, &client->error);
     if (status == SMTP_OK) {
         status = smtp_client_sasl_new(&sasl, kind, credentials, &setting.bindings, &client->error);

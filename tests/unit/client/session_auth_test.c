@@ -376,3 +376,289 @@ TEST(session_auth, the_log_shows_the_exchange_without_its_secrets)
     play(&external, 0, &one);
     expect_contains(one.log, "C: AUTH EXTERNAL =\nS: 235 in\n");
 }
+
+/* ---- one step at a time ---- */
+
+/** A session that has said EHLO, and what it logs. */
+static struct smtp_client_session *greeted(struct smtp_client_options *options, struct play *play)
+{
+    *play = (struct play){.now_ns = 1};
+    options->log = keep_log;
+    options->log_user = play;
+    play->session = smtp_client_session_new(options);
+    smtp_client_session_open(play->session, 1, SMTP_NEVER);
+    return play->session;
+}
+
+/* Hears these lines; the event that came of it has this status. */
+static void heard(struct smtp_client_session *session, const char *octets, enum smtp_status status)
+{
+    struct smtp_client_event event;
+    size_t used = 0;
+    smtp_client_session_receive(session, octets, strlen(octets), &used, 2);
+    expect_int(used, strlen(octets));
+    expect_true(smtp_client_session_next_event(session, &event));
+    expect_int(event.status, status);
+}
+
+/* Hears a challenge, and answers. */
+static void challenged(struct smtp_client_session *session, const char *octets)
+{
+    struct smtp_client_event event;
+    size_t used = 0;
+    smtp_client_session_receive(session, octets, strlen(octets), &used, 2);
+    expect_true(!smtp_client_session_next_event(session, &event));
+}
+
+/* What waits to be sent, which is sent then. */
+static const char *line_of(struct smtp_client_session *session)
+{
+    static char line[SMTP_CLIENT_COMMAND_MAX + 1];
+    struct smtp_span parts[SMTP_CLIENT_PENDING_PARTS];
+    if (smtp_client_session_pending(session, parts) == 0) {
+        return "";
+    }
+    memcpy(line, parts[0].bytes, parts[0].len);
+    line[parts[0].len] = '\0';
+    smtp_client_session_sent(session, parts[0].len, 2);
+    return line;
+}
+
+/** A mechanism that says what it is told, as often as it is asked. */
+struct parrot {
+    struct smtp_client_mechanism mechanism;
+    const char *word;
+    enum smtp_status status;
+    unsigned answers;
+};
+
+static enum smtp_status parrot_answer(void *user, struct smtp_span challenge,
+                                      struct smtp_buffer *response, struct smtp_error *error)
+{
+    struct parrot *parrot = user;
+    (void)challenge;
+    (void)error;
+    parrot->answers++;
+    return parrot->status == SMTP_OK
+               ? smtp_buffer_append(response, parrot->word, strlen(parrot->word))
+               : parrot->status;
+}
+
+static bool parrot_is_complete(const void *user)
+{
+    (void)user;
+    return true;
+}
+
+static void parrot_init(struct parrot *parrot, bool speaks_first, const char *word)
+{
+    *parrot = (struct parrot){
+        .mechanism = {"PARROT", speaks_first, parrot, parrot_answer, parrot_is_complete},
+        .word = word};
+}
+
+static void say_hello(struct smtp_client_session *session)
+{
+    struct smtp_client_command ehlo = {
+        .verb = "EHLO ", .kind = SMTP_CLIENT_DOMAIN, .argument = "[127.0.0.1]"};
+    heard(session, "220 mx\r\n", SMTP_OK);
+    expect_int(smtp_client_session_command(session, SMTP_STAGE_EHLO, &ehlo, 1), SMTP_OK);
+    expect_str(line_of(session), "EHLO [127.0.0.1]\r\n");
+    heard(session, "250-mx\r\n250 AUTH PARROT\r\n", SMTP_OK);
+}
+
+/* RFC 4954 4: the whole line, CRLF included, has at most 512 octets */
+TEST(session_auth, an_initial_response_that_does_not_fit_waits_for_a_bare_334)
+{
+    static struct play play;
+    struct smtp_client_options options;
+    struct parrot parrot;
+    char word[400];
+    memset(word, 'a', sizeof word);
+    /* "AUTH PARROT " and CRLF are 14 octets; base64 of 372 octets is 496, of 373 is 500 */
+    const struct {
+        size_t len;
+        bool fits;
+        const char *prompt;
+    } rows[] = {{372, true, NULL}, {373, false, "334 \r\n"}, {373, false, "334\r\n"}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        smtp_client_options_init(&options);
+        struct smtp_client_session *session = greeted(&options, &play);
+        say_hello(session);
+        word[rows[i].len] = '\0';
+        parrot_init(&parrot, true, word);
+        expect_int(smtp_client_session_auth(session, &parrot.mechanism, 1), SMTP_OK);
+        const char *line = line_of(session);
+        if (rows[i].fits) {
+            expect_int(strlen(line), 510);
+        } else {
+            expect_str(line, "AUTH PARROT\r\n");
+            challenged(session, rows[i].prompt);
+            line = line_of(session); /* one line of base64, however long */
+            expect_int(strlen(line), 502);
+            expect_int(strcspn(line, "\r\n"), 500);
+        }
+        heard(session, "235 in\r\n", SMTP_OK);
+        expect_int(parrot.answers, 1);
+        expect_true(smtp_client_session_is_authenticated(session));
+        smtp_client_session_free(session);
+        word[rows[i].len] = 'a';
+    }
+}
+
+TEST(session_auth, success_before_the_initial_response_was_sent_is_a_violation)
+{
+    static struct play play;
+    struct smtp_client_options options;
+    struct parrot parrot;
+    char word[400] = {0};
+    memset(word, 'a', sizeof word - 1);
+    smtp_client_options_init(&options);
+    struct smtp_client_session *session = greeted(&options, &play);
+    say_hello(session);
+    parrot_init(&parrot, true, word);
+    expect_int(smtp_client_session_auth(session, &parrot.mechanism, 1), SMTP_OK);
+    expect_str(line_of(session), "AUTH PARROT\r\n");
+    heard(session, "235 in\r\n", SMTP_PROTOCOL_VIOLATION);
+    expect_true(!smtp_client_session_is_authenticated(session));
+    smtp_client_session_free(session);
+}
+
+/* RFC 4954 4: 12288 octets a line */
+TEST(session_auth, a_response_longer_than_a_line_may_be_is_told_before_anything_is_sent)
+{
+    static struct play play;
+    static char word[SMTP_CLIENT_RESPONSE_MAX + 2];
+    struct smtp_client_options options;
+    struct parrot parrot;
+    smtp_client_options_init(&options);
+    struct smtp_client_session *session = greeted(&options, &play);
+    say_hello(session);
+    memset(word, 'a', sizeof word - 1);
+    parrot_init(&parrot, true, word);
+    expect_int(smtp_client_session_auth(session, &parrot.mechanism, 1), SMTP_LIMIT_EXCEEDED);
+    expect_contains(smtp_client_session_error(session)->message, "longer than");
+    expect_str(line_of(session), "");
+    expect_true(smtp_client_session_idle(session));
+    smtp_client_session_free(session);
+}
+
+TEST(session_auth, a_server_that_asks_on_and_on_is_cancelled)
+{
+    static struct play play;
+    struct smtp_client_options options;
+    struct parrot parrot;
+    smtp_client_options_init(&options);
+    struct smtp_client_session *session = greeted(&options, &play);
+    say_hello(session);
+    parrot_init(&parrot, false, "");
+    expect_int(smtp_client_session_auth(session, &parrot.mechanism, 1), SMTP_OK);
+    expect_str(line_of(session), "AUTH PARROT\r\n");
+    for (int i = 0; i < 10; i++) {
+        challenged(session, "334 YQ==\r\n");
+        expect_str(line_of(session), "\r\n");
+    }
+    challenged(session, "334 YQ==\r\n");
+    expect_str(line_of(session), "*\r\n");
+    heard(session, "501 ok\r\n", SMTP_PROTOCOL_VIOLATION);
+    expect_contains(smtp_client_session_error(session)->message, "asks on and on");
+    expect_true(smtp_client_session_idle(session));
+    smtp_client_session_free(session);
+}
+
+/* RFC 4954 4: "*"; the session is good for another command */
+TEST(session_auth, a_mechanism_that_fails_in_the_middle_cancels)
+{
+    static struct play play;
+    struct smtp_client_options options;
+    struct parrot parrot;
+    smtp_client_options_init(&options);
+    struct smtp_client_session *session = greeted(&options, &play);
+    say_hello(session);
+    parrot_init(&parrot, false, "");
+    parrot.status = SMTP_NO_MEMORY;
+    expect_int(smtp_client_session_auth(session, &parrot.mechanism, 1), SMTP_OK);
+    expect_str(line_of(session), "AUTH PARROT\r\n");
+    challenged(session, "334 YQ==\r\n");
+    expect_str(line_of(session), "*\r\n");
+    heard(session, "501 ok\r\n", SMTP_NO_MEMORY);
+    expect_true(smtp_client_session_idle(session));
+    expect_true(!smtp_client_session_is_authenticated(session));
+    smtp_client_session_free(session);
+}
+
+/* RFC 4954 4: no second AUTH; RFC 3207 4.2 and a new connection: what was is forgotten */
+TEST(session_auth, success_is_once_a_session_and_forgotten_with_it)
+{
+    static struct play play;
+    struct smtp_client_options options;
+    struct parrot parrot;
+    smtp_client_options_init(&options);
+    struct smtp_client_session *session = greeted(&options, &play);
+    for (int i = 0; i < 3; i++) {
+        say_hello(session);
+        parrot_init(&parrot, true, "x");
+        expect_true(!smtp_client_session_is_authenticated(session));
+        expect_int(smtp_client_session_auth(session, &parrot.mechanism, 1), SMTP_OK);
+        expect_int(smtp_client_session_auth(session, &parrot.mechanism, 1), SMTP_BAD_STATE);
+        expect_str(line_of(session), "AUTH PARROT eA==\r\n");
+        heard(session, "235 in\r\n", SMTP_OK);
+        expect_true(smtp_client_session_is_authenticated(session));
+        /* RFC 4954 4: nothing is forgotten, no EHLO is due */
+        expect_true(smtp_client_session_greeted(session));
+        expect_true(smtp_client_extensions_find(smtp_client_session_extensions(session), "AUTH") !=
+                    NULL);
+        expect_int(smtp_client_session_auth(session, &parrot.mechanism, 1), SMTP_BAD_STATE);
+        expect_str(line_of(session), "");
+        if (i == 0) { /* lost without an end */
+            smtp_client_session_lost(session);
+            expect_true(!smtp_client_session_is_authenticated(session));
+        }
+        smtp_client_session_open(session, 1, SMTP_NEVER);
+    }
+    say_hello(session);
+    expect_int(smtp_client_session_auth(session, &parrot.mechanism, 1), SMTP_OK);
+    (void)line_of(session);
+    heard(session, "235 in\r\n", SMTP_OK);
+    smtp_client_session_tls_started(session, false, 1);
+    expect_true(!smtp_client_session_is_authenticated(session));
+    smtp_client_session_free(session);
+}
+
+TEST(session_auth, nothing_of_it_is_sent_where_tls_is_required_and_not_up)
+{
+    static struct play play;
+    struct smtp_client_options options;
+    struct parrot parrot;
+    smtp_client_options_init(&options);
+    options.tls.policy = SMTP_CLIENT_TLS_REQUIRED;
+    struct smtp_client_session *session = greeted(&options, &play);
+    say_hello(session);
+    parrot_init(&parrot, true, "x");
+    expect_int(smtp_client_session_auth(session, &parrot.mechanism, 1), SMTP_BAD_STATE);
+    expect_str(line_of(session), "");
+    smtp_client_session_free(session);
+}
+
+TEST(session_auth, lines_of_auth_that_the_caller_writes_himself_are_masked_too)
+{
+    static struct play play;
+    struct smtp_client_options options;
+    smtp_client_options_init(&options);
+    struct smtp_client_session *session = greeted(&options, &play);
+    say_hello(session);
+    static const char *const lines[] = {"auth  plain  c2VjcmV0", "AUTH LOGIN", "c2VjcmV0", "NOOP",
+                                        "AUTH XXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX x"};
+    static const char *const replies[] = {"535 no\r\n", "334 \r\n", "535 no\r\n", "250 ok\r\n",
+                                          "504 no\r\n"};
+    for (size_t i = 0; i < 5; i++) {
+        struct smtp_client_command command = {
+            .verb = "", .kind = SMTP_CLIENT_TEXT, .argument = lines[i]};
+        expect_int(smtp_client_session_command(session, SMTP_STAGE_COMMAND, &command, 1), SMTP_OK);
+        (void)line_of(session);
+        heard(session, replies[i], *replies[i] == '5' ? SMTP_REFUSED_PERMANENT : SMTP_OK);
+    }
+    expect_contains(play.log, "C: auth  plain  ***\nS: 535 no\nC: AUTH LOGIN\nS: 334 \nC: ***\n"
+                              "S: 535 no\nC: NOOP\nS: 250 ok\nC: AUTH ***\nS: 504 no\n");
+    smtp_client_session_free(session);
+}
