@@ -314,8 +314,10 @@ enum smtp_status smtp_client_send_message(struct smtp_client *client, struct smt
  *      smtp://user:password@host:587?tls=required      smtps://user:password@host
  *  User, password and host percent-decoded (RFC 3986). Port: 465 with smtps, else 587 with a user, else
  *  25. The query, "&" between: tls=never|offered|required (smtp: required with a user, else offered),
- *  ca=FILE, name=NAME (to verify), insecure=1, auth=MECHANISM, helo=NAME. Anything else is
- *  SMTP_BAD_ARGUMENT with the part that is wrong. options: NULL, or what the URL does not say.
+ *  ca=FILE, name=NAME (to verify), insecure=1, auth=MECHANISM (of XOAUTH2 and OAUTHBEARER the password
+ *  is the token), helo=NAME. Anything else is SMTP_BAD_ARGUMENT with the part that is wrong, and no
+ *  part of the URL is ever shown. options: NULL, or what the URL does not say; without tls= a stronger
+ *  policy of theirs counts.
  *  @param error  NULL, or filled in: the same as smtp_client_error. */
 enum smtp_status smtp_send_url(const char *url, const struct smtp_client_options *options,
                                const struct smtp_envelope *envelope, struct smtp_content content,

@@ -1,0 +1,159 @@
+/* client_url_test.c - smtp_send_url over real sockets, against a scripted peer: everything that the URL
+ * says is done, and nothing that it forbids. */
+#include "client/smtp_client.h"
+#include "tests/end_to_end/peer.h"
+#include "tests/support/test.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#define CLEAR "S: 220 mx\nC: EHLO [127.0.0.1]\nS: 250-mx\nS: 250-AUTH PLAIN\nS: 250 STARTTLS\n"
+#define EHLO "C: EHLO [127.0.0.1]\nS: 250-mx\nS: 250 AUTH PLAIN OAUTHBEARER XOAUTH2\n"
+#define MESSAGE                                                                                    \
+    "C: MAIL FROM:<ann@x>\nS: 250 ok\nC: RCPT TO:<bob@x>\nS: 250 ok\nC: DATA\nS: 354 go\n"         \
+    "[content]\nS: 250 2.0.0 taken\n"
+#define BYE "C: QUIT\nS: 221 bye\n[ignore]\n"
+/* "\0ann\0p@ss" */
+#define LOGIN "C: AUTH PLAIN AGFubgBwQHNz\nS: 235 2.7.0 welcome\n"
+
+static const char *const bob[] = {"bob@x"};
+static const struct smtp_envelope to_bob = {"ann@x", bob, 1, NULL, NULL};
+
+/* Sends by a URL, in which %u is the peer's port, to a peer with a certificate. */
+static enum smtp_status send_by(const char *format, enum smtp_identity_flaw flaw, bool trusted,
+                                const char *script, struct smtp_error *error)
+{
+    static struct peer peer;
+    struct smtp_identity *identity = NULL;
+    struct smtp_identity_options wanted = {.flaw = flaw};
+    struct smtp_client_options options;
+    char url[300], port[8];
+    *error = (struct smtp_error){0};
+    expect_int(smtp_identity_new(&identity, &wanted, error), SMTP_OK);
+    peer_start_tls(&peer, identity, script);
+    smtp_client_options_init(&options);
+    options.tls.ca_pem = trusted ? smtp_identity_ca_pem(identity) : NULL;
+    snprintf(port, sizeof(port), "%u", (unsigned)peer.address.port);
+    const char *mark = strstr(format, "PORT");
+    snprintf(url, sizeof(url), "%.*s%s%s", (int)(mark - format), format, port, mark + 4);
+    enum smtp_status status =
+        smtp_send_url(url, &options, &to_bob, smtp_content_text("Subject: x\n\nHello\n"), error);
+    peer_stop(&peer);
+    smtp_identity_release(identity);
+    expect_int(error->status, status);
+    return status;
+}
+
+static enum smtp_status send_to_sound(const char *format, const char *script,
+                                      struct smtp_error *error)
+{
+    return send_by(format, SMTP_IDENTITY_SOUND, true, script, error);
+}
+
+TEST(send_url, does_starttls_login_message_and_quit)
+{
+    struct smtp_error error;
+    expect_int(send_to_sound("smtp://ann:p%40ss@127.0.0.1:PORT",
+                             CLEAR "C: STARTTLS\nS: 220 go\n[tls]\n" EHLO LOGIN MESSAGE BYE,
+                             &error),
+               SMTP_OK);
+    expect_str(error.message, "");
+}
+
+TEST(send_url, smtps_is_tls_from_the_first_octet)
+{
+    struct smtp_error error;
+    expect_int(send_to_sound("smtps://ann:p%40ss@localhost:PORT",
+                             "[tls]\nS: 220 mx\n" EHLO LOGIN MESSAGE BYE, &error),
+               SMTP_OK);
+}
+
+TEST(send_url, without_a_user_it_is_a_plain_message_where_tls_is_not_offered)
+{
+    struct smtp_error error;
+    expect_int(send_to_sound("smtp://127.0.0.1:PORT",
+                             "S: 220 mx\n" EHLO MESSAGE "C: QUIT\nS: 221 bye\n[eof]\n", &error),
+               SMTP_OK);
+}
+
+/* RFC 3207 6: neither password nor message passes in the clear */
+TEST(send_url, with_a_user_tls_is_required)
+{
+    struct smtp_error error;
+    expect_int(send_to_sound("smtp://ann:p%40ss@127.0.0.1:PORT",
+                             "S: 220 mx\n" EHLO "C: QUIT\nS: 221 bye\n[eof]\n", &error),
+               SMTP_UNSUPPORTED);
+    expect_contains(error.message, "STARTTLS");
+}
+
+TEST(send_url, a_certificate_that_is_not_trusted_ends_it_and_insecure_or_name_in_the_query_do_not)
+{
+    struct smtp_error error;
+#define UP CLEAR "C: STARTTLS\nS: 220 go\n[tls]\n"
+    expect_int(
+        send_by("smtp://127.0.0.1:PORT", SMTP_IDENTITY_WRONG_NAME, true, UP "[eof]\n", &error),
+        SMTP_TLS_FAILED);
+    expect_contains(error.message, "wrong.invalid");
+    expect_int(send_by("smtp://127.0.0.1:PORT?name=wrong.invalid", SMTP_IDENTITY_WRONG_NAME, true,
+                       UP EHLO MESSAGE BYE, &error),
+               SMTP_OK);
+    expect_int(send_by("smtp://127.0.0.1:PORT?insecure=1&tls=required", SMTP_IDENTITY_SELF_SIGNED,
+                       false, UP EHLO MESSAGE BYE, &error),
+               SMTP_OK);
+#undef UP
+}
+
+TEST(send_url, ca_and_helo_of_the_query_are_used)
+{
+    struct peer *peer = calloc(1, sizeof(*peer));
+    struct smtp_identity *identity = NULL;
+    struct smtp_error error = {0};
+    char file[] = "/tmp/send-url-XXXXXX", url[200];
+    expect_int(smtp_identity_new(&identity, NULL, &error), SMTP_OK);
+    int fd = mkstemp(file);
+    const char *pem = smtp_identity_ca_pem(identity);
+    expect_int(write(fd, pem, strlen(pem)), strlen(pem));
+    close(fd);
+    peer_start_tls(peer, identity, "[tls]\nS: 220 mx\nC: EHLO me.example\nS: 250 mx\n" MESSAGE BYE);
+    snprintf(url, sizeof(url), "smtps://127.0.0.1:%u?helo=me.example&ca=%s",
+             (unsigned)peer->address.port, file);
+    enum smtp_status status =
+        smtp_send_url(url, NULL, &to_bob, smtp_content_text("Subject: x\n\nHello\n"), &error);
+    unlink(file);
+    expect_int(status, SMTP_OK);
+    peer_stop(peer);
+    free(peer);
+    smtp_identity_release(identity);
+}
+
+/* RFC 7628 3.1: the password's place holds the token */
+TEST(send_url, a_token_is_what_oauth_gets)
+{
+    struct smtp_error error;
+    expect_int(
+        send_to_sound(
+            "smtps://ann:token@127.0.0.1:PORT?auth=XOAUTH2",
+            "[tls]\nS: 220 mx\n" EHLO
+            "C: AUTH XOAUTH2 dXNlcj1hbm4BYXV0aD1CZWFyZXIgdG9rZW4BAQ==\nS: 235 ok\n" MESSAGE BYE,
+            &error),
+        SMTP_OK);
+}
+
+TEST(send_url, what_went_wrong_first_is_told_and_no_secret_with_it)
+{
+    struct smtp_error error;
+    expect_int(send_to_sound("smtps://ann:p%40ss@127.0.0.1:PORT",
+                             "[tls]\nS: 220 mx\n" EHLO
+                             "C: AUTH PLAIN AGFubgBwQHNz\nS: 535 5.7.8 wrong\n" BYE,
+                             &error),
+               SMTP_REFUSED_PERMANENT);
+    expect_contains(error.message, "535 5.7.8 wrong");
+    expect_true(strstr(error.message, "p@ss") == NULL);
+    expect_int(
+        smtp_send_url("smtp://ann:p@ss@127.0.0.1", NULL, &to_bob, smtp_content_text("x\n"), NULL),
+        SMTP_BAD_ARGUMENT);
+    expect_int(
+        smtp_send_url("smtp://h?helo=a%20b", NULL, &to_bob, smtp_content_text("x\n"), &error),
+        SMTP_UNSAFE_ARGUMENT);
+    expect_contains(error.message, "HELO name");
+}
