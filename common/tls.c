@@ -130,10 +130,10 @@ static bool is_address(const char *name)
     return inet_pton(AF_INET, name, octets) == 1 || inet_pton(AF_INET6, name, octets) == 1;
 }
 
-/* SNI has no addresses (RFC 6066 3). */
+/* SNI has no addresses (RFC 6066 3). For OpenSSL a name with a dot in front is any name below it. */
 static bool expect_name(struct smtp_tls *tls, const char *name)
 {
-    tls->name = strdup(name);
+    tls->name = strdup(name + strspn(name, "."));
     if (tls->name == NULL) {
         return false;
     }
@@ -198,6 +198,12 @@ static bool verifies(const SSL *ssl)
     return (SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER) != 0;
 }
 
+static bool certificate_names(X509 *certificate, const char *name)
+{
+    return X509_check_ip_asc(certificate, name, 0) == 1 ||
+           X509_check_host(certificate, name, 0, HOST_FLAGS, NULL) == 1;
+}
+
 /* A resumed session was verified by whoever made it, perhaps for another name, perhaps not at all. */
 static bool resumed_rightly(struct smtp_tls *tls)
 {
@@ -205,23 +211,35 @@ static bool resumed_rightly(struct smtp_tls *tls)
     if (SSL_is_server(ssl) || !SSL_session_reused(ssl) || !verifies(ssl)) {
         return true;
     }
-    long code = SSL_get_verify_result(ssl);
     X509 *peer = SSL_get0_peer_certificate(ssl);
-    if (code == X509_V_OK && tls->name != NULL && peer != NULL &&
-        X509_check_ip_asc(peer, tls->name, 0) != 1 &&
-        X509_check_host(peer, tls->name, 0, HOST_FLAGS, NULL) != 1) {
-        code = X509_V_ERR_HOSTNAME_MISMATCH;
+    if (SSL_get_verify_result(ssl) != X509_V_OK || peer == NULL) {
+        smtp_tls_copy_visible(tls->error, sizeof tls->error,
+                              SMTP_SPAN("the session that was resumed was made without verifying "
+                                        "the certificate; connect without it"));
+        return false;
     }
-    if (code == X509_V_OK && peer != NULL) {
+    if (tls->name == NULL || certificate_names(peer, tls->name)) {
         return true;
     }
     STACK_OF(X509) *alone = sk_X509_new_null();
-    if (alone != NULL && peer != NULL) {
+    if (alone != NULL) {
         sk_X509_push(alone, peer);
     }
-    smtp_tls_explain_certificate(code, alone, tls->name, tls->error, sizeof tls->error);
+    smtp_tls_explain_certificate(X509_V_ERR_HOSTNAME_MISMATCH, alone, tls->name, tls->error,
+                                 sizeof tls->error);
     sk_X509_free(alone);
     return false;
+}
+
+/* A name that does not fit is none: a part of it could be somebody else's. */
+static void keep_subject(struct smtp_tls *tls, const char *bytes, long len)
+{
+    if (len <= 0 || (size_t)len >= sizeof tls->peer_subject) {
+        return;
+    }
+    for (size_t i = 0; i < (size_t)len; i++) { /* UTF-8; a NUL or a line's end hides nothing */
+        tls->peer_subject[i] = smtp_is_control((unsigned char)bytes[i]) ? '?' : bytes[i];
+    }
 }
 
 /* The one common name, or all of the subject where there is none or more than one. */
@@ -229,20 +247,19 @@ static void learn_subject(struct smtp_tls *tls, const X509 *certificate)
 {
     const X509_NAME *subject = X509_get_subject_name(certificate);
     int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
-    bool alone = at >= 0 && X509_NAME_get_index_by_NID(subject, NID_commonName, at) < 0;
-    BIO *text = alone ? NULL : BIO_new(BIO_s_mem());
-    unsigned char *name = NULL;
-    if (alone) {
-        const ASN1_STRING *value = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at));
-        int len = ASN1_STRING_to_UTF8(&name, value);
-        smtp_tls_copy_visible(tls->peer_subject, sizeof tls->peer_subject,
-                              (struct smtp_span){(char *)name, len > 0 ? (size_t)len : 0});
+    if (at >= 0 && X509_NAME_get_index_by_NID(subject, NID_commonName, at) < 0) {
+        unsigned char *name = NULL;
+        int len =
+            ASN1_STRING_to_UTF8(&name, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+        keep_subject(tls, (char *)name, len);
         OPENSSL_free(name);
-    } else if (text != NULL && X509_NAME_print_ex(text, subject, 0, XN_FLAG_RFC2253) >= 0) {
+        return;
+    }
+    BIO *text = BIO_new(BIO_s_mem());
+    if (text != NULL && X509_NAME_print_ex(text, subject, 0, XN_FLAG_RFC2253) >= 0) {
         char *bytes = NULL;
         long len = BIO_get_mem_data(text, &bytes);
-        smtp_tls_copy_visible(tls->peer_subject, sizeof tls->peer_subject,
-                              (struct smtp_span){bytes, len > 0 ? (size_t)len : 0});
+        keep_subject(tls, bytes, len);
     }
     BIO_free(text);
 }
@@ -325,8 +342,9 @@ enum smtp_tls_progress smtp_tls_read(struct smtp_tls *tls, char *bytes, size_t c
                                      size_t *len)
 {
     *len = 0;
-    if (tls->broken) {
-        return SMTP_TLS_BROKEN;
+    enum smtp_tls_progress progress = smtp_tls_handshake(tls);
+    if (progress != SMTP_TLS_DONE) {
+        return progress;
     }
     ERR_clear_error();
     int result = SSL_read_ex(tls->ssl, bytes, capacity, len);
@@ -335,21 +353,23 @@ enum smtp_tls_progress smtp_tls_read(struct smtp_tls *tls, char *bytes, size_t c
 
 bool smtp_tls_write(struct smtp_tls *tls, struct smtp_span plain)
 {
-    if (tls->broken || plain.len == 0) {
-        return !tls->broken;
+    if (tls->broken || !tls->established || plain.len == 0) {
+        return !tls->broken && tls->established;
     }
     ERR_clear_error();
     size_t records = plain.len / RECORD_OCTETS + 1;
     size_t written = 0;
-    int result = smtp_buffer_reserve(&tls->out, plain.len + records * RECORD_OVERHEAD) == NULL
-                     ? 0
-                     : SSL_write_ex(tls->ssl, plain.bytes, plain.len, &written);
-    if (result == 1 && written == plain.len) {
-        return true;
+    if (smtp_buffer_reserve(&tls->out, plain.len + records * RECORD_OVERHEAD) == NULL) {
+        smtp_tls_copy_visible(tls->error, sizeof tls->error, SMTP_SPAN("out of memory"));
+        broken(tls);
+        return false;
     }
-    unfinished(tls, result);
-    broken(tls);
-    return false;
+    int result = SSL_write_ex(tls->ssl, plain.bytes, plain.len, &written);
+    if (result != 1) {
+        unfinished(tls, result);
+        broken(tls);
+    }
+    return result == 1;
 }
 
 void smtp_tls_shut_down(struct smtp_tls *tls)

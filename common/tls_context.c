@@ -25,6 +25,7 @@ static SSL_CTX *new_context(const SSL_METHOD *method)
     if (context != NULL) {
         SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
         SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
+        SSL_CTX_set_mode(context, SSL_MODE_NO_AUTO_CHAIN); /* what the identity has, no more */
     }
     return context;
 }

@@ -9,12 +9,27 @@
 #define NAMES_TEXT_SIZE 160 /* of a certificate's names; more of them is "..." */
 #define NAME_TEXT_SIZE 256  /* of one name */
 
+/* The entry to tell: the earliest of the SSL layer's, as those of the layers below say less; else the
+ * earliest. Empties the queue. */
+static unsigned long take_failure(void)
+{
+    unsigned long code = ERR_get_error(), next = code;
+    while (next != 0 && ERR_GET_LIB(next) != ERR_LIB_SSL) {
+        next = ERR_get_error();
+    }
+    ERR_clear_error();
+    return next != 0 ? next : code;
+}
+
+static const char *reason_text(unsigned long code)
+{
+    const char *reason = ERR_reason_error_string(code);
+    return reason != NULL ? reason : code != 0 ? "an unnamed error of OpenSSL" : "out of memory";
+}
+
 const char *smtp_tls_queue_reason(void)
 {
-    unsigned long code = ERR_peek_error();
-    const char *reason = ERR_reason_error_string(code);
-    ERR_clear_error();
-    return reason != NULL ? reason : code != 0 ? "an unnamed error of OpenSSL" : "out of memory";
+    return reason_text(take_failure());
 }
 
 void smtp_tls_copy_visible(char *to, size_t size, struct smtp_span from)
@@ -22,7 +37,7 @@ void smtp_tls_copy_visible(char *to, size_t size, struct smtp_span from)
     size_t len = from.len < size - 1 ? from.len : size - 1;
     for (size_t i = 0; i < len; i++) {
         to[i] = from.bytes[i];
-        if (smtp_is_control((unsigned char)to[i])) {
+        if (smtp_is_control((unsigned char)to[i]) || (unsigned char)to[i] > 127) {
             to[i] = '?';
         }
     }
@@ -160,7 +175,7 @@ static bool looks_like_tls(struct smtp_span first)
 void smtp_tls_explain(const SSL *ssl, const char *name, struct smtp_span first, char *text,
                       size_t size)
 {
-    unsigned long code = ERR_peek_error();
+    unsigned long code = take_failure();
     int reason = ERR_GET_LIB(code) == ERR_LIB_SSL ? ERR_GET_REASON(code) : 0;
     char shown[41];
     smtp_tls_copy_visible(shown, sizeof shown, first);
@@ -175,7 +190,6 @@ void smtp_tls_explain(const SSL *ssl, const char *name, struct smtp_span first, 
     } else if (reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) {
         snprintf(text, size, "the client sent no certificate, and one is required");
     } else {
-        snprintf(text, size, "TLS failed: %s", smtp_tls_queue_reason());
+        snprintf(text, size, "TLS failed: %s", reason_text(code));
     }
-    ERR_clear_error();
 }

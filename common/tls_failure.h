@@ -7,7 +7,7 @@
 
 #include <openssl/ssl.h>
 
-/** The earliest entry of the error queue as a phrase, like "no start line"; constant or static to
+/** What the error queue tells as a phrase, like "no start line"; constant or static to
  *  OpenSSL, never NULL. */
 const char *smtp_tls_queue_reason(void);
 
@@ -20,7 +20,7 @@ void smtp_tls_explain_certificate(long code, const STACK_OF(X509) * chain, const
 void smtp_tls_explain(const SSL *ssl, const char *name, struct smtp_span first, char *text,
                       size_t size);
 
-/** Copies at most size - 1 octets, each control octet as '?', so that a text of the peer's can stand
+/** Copies at most size - 1 octets, each octet but printable ASCII as '?', so that a text of the peer's can stand
  *  in a log and a NUL inside it hides nothing. */
 void smtp_tls_copy_visible(char *to, size_t size, struct smtp_span from);
 
