@@ -1,0 +1,429 @@
+/* client_auth_test.c - logging in over real sockets (RFC 4954): against scripted peers that misbehave, one
+ * that pretends to know SCRAM, and the real server with each mechanism. */
+#include "client/smtp_client.h"
+#include "common/net.h"
+#include "common/secret.h"
+#include "tests/end_to_end/peer.h"
+#include "tests/support/test.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#define CLEAR "S: 220 mx\nC: EHLO [127.0.0.1]\n"
+#define UP CLEAR "S: 250-mx\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\n[tls]\nC: EHLO [127.0.0.1]\n"
+#define PLAIN "C: AUTH PLAIN AGFubgBzZWNyZXQ=\n"
+#define CRAM_QUESTION "S: 334 PDEuMkBteC50ZXN0Pg==\n"
+#define CRAM_ANSWER "C: YW5uIDIxMzFlMjllNzFlM2Y4ZWNlMDE4YjBlNGI3ODEwMTIz\n"
+#define BYE "C: QUIT\nS: 221 bye\n[eof]\n"
+#define MESSAGE                                                                                    \
+    "C: MAIL FROM:<ann@x>\nS: 250 ok\nC: RCPT TO:<bob@x>\nS: 250 ok\nC: DATA\nS: 354 go\n"         \
+    "[content]\nS: 250 2.0.0 taken\n"
+
+static const char *const bob[] = {"bob@x"};
+static const struct smtp_envelope to_bob = {"ann@x", bob, 1, NULL, NULL};
+
+/* A peer, and a client that trusts it. */
+struct pair {
+    struct peer peer;
+    struct smtp_identity *identity;
+    struct smtp_client_options options;
+    struct smtp_client *client;
+    char log[8000];
+};
+
+static void keep_log(void *user, enum smtp_client_log_kind kind, const char *text, size_t len)
+{
+    struct pair *pair = user;
+    size_t at = strlen(pair->log);
+    (void)kind;
+    snprintf(pair->log + at, sizeof(pair->log) - at, "%.*s\n", (int)len, text);
+}
+
+static void begin(struct pair *pair, enum smtp_client_tls_policy policy,
+                  enum smtp_identity_flaw flaw, const char *script)
+{
+    struct smtp_identity_options wanted = {.flaw = flaw};
+    struct smtp_error error = {0};
+    *pair = (struct pair){.client = NULL};
+    expect_int(smtp_identity_new(&pair->identity, &wanted, &error), SMTP_OK);
+    peer_start_tls(&pair->peer, pair->identity, script);
+    smtp_client_options_init(&pair->options);
+    pair->options.tls.policy = policy;
+    pair->options.tls.ca_pem = smtp_identity_ca_pem(pair->identity);
+    pair->options.log = keep_log;
+    pair->options.log_user = pair;
+}
+
+static void connect_client(struct pair *pair)
+{
+    if (pair->client == NULL) {
+        expect_int(smtp_client_new(&pair->client, &pair->options), SMTP_OK);
+    }
+    expect_int(smtp_client_connect(pair->client, "127.0.0.1", pair->peer.address.port), SMTP_OK);
+}
+
+static void begin_in_the_clear(struct pair *pair, const char *script)
+{
+    begin(pair, SMTP_CLIENT_TLS_NEVER, SMTP_IDENTITY_SOUND, script);
+    connect_client(pair);
+}
+
+static const char *error_of(const struct pair *pair)
+{
+    return smtp_client_error(pair->client)->message;
+}
+
+static enum smtp_status auth_in_the_clear(struct pair *pair, const char *mechanism)
+{
+    struct smtp_client_credentials credentials = {
+        .identity = "ann", .password = "secret", .mechanism = mechanism, .plain_without_tls = true};
+    return smtp_client_auth(pair->client, &credentials);
+}
+
+static void end(struct pair *pair)
+{
+    expect_true(strstr(pair->log, "secret") == NULL);
+    expect_true(strstr(pair->log, "AGFubg") == NULL);
+    expect_true(strstr(pair->log, "c2VjcmV0") == NULL);
+    smtp_client_free(pair->client);
+    peer_stop(&pair->peer);
+    smtp_identity_release(pair->identity);
+}
+
+/* RFC 4954 4: hello and STARTTLS come first where nobody said them; after 235 nothing is forgotten */
+TEST(client_auth, one_call_says_hello_starts_tls_and_logs_in)
+{
+    static struct pair pair;
+    begin(&pair, SMTP_CLIENT_TLS_REQUIRED, SMTP_IDENTITY_SOUND,
+          UP "S: 250-mx\nS: 250 AUTH PLAIN\n" PLAIN "S: 235 2.7.0 in\n" MESSAGE
+             "C: QUIT\nS: 221 bye\n[close_notify]\n");
+    connect_client(&pair);
+    expect_true(!smtp_client_is_authenticated(pair.client));
+    expect_int(smtp_client_login(pair.client, "ann", "secret"), SMTP_OK);
+    expect_true(smtp_client_is_authenticated(pair.client));
+    expect_int(smtp_client_reply(pair.client)->code, 235);
+    expect_true(smtp_client_has_extension(pair.client, "AUTH"));
+    expect_int(smtp_client_login(pair.client, "ann", "secret"), SMTP_BAD_STATE);
+    expect_int(smtp_client_send(pair.client, &to_bob, smtp_content_text("A: b\n\nc\n"), NULL),
+               SMTP_OK);
+    expect_int(smtp_client_quit(pair.client), SMTP_OK);
+    expect_true(!smtp_client_is_authenticated(pair.client));
+    expect_contains(pair.log, "\nAUTH PLAIN ***\n235 2.7.0 in\n");
+    end(&pair);
+}
+
+/* RFC 4954 4: not in the clear; the session stays as it was */
+TEST(client_auth, a_password_does_not_go_in_the_clear_unless_told_to)
+{
+    static struct pair pair;
+    begin_in_the_clear(&pair, CLEAR "S: 250-mx\nS: 250 AUTH LOGIN PLAIN\n" PLAIN "S: 235 in\n" BYE);
+    expect_int(smtp_client_login(pair.client, "ann", "secret"), SMTP_UNSUPPORTED);
+    expect_contains(error_of(&pair), "in the clear");
+    expect_true(!smtp_client_is_authenticated(pair.client));
+    expect_int(auth_in_the_clear(&pair, NULL), SMTP_OK);
+    expect_int(smtp_client_quit(pair.client), SMTP_OK);
+    end(&pair);
+}
+
+TEST(client_auth, what_the_server_does_not_offer_is_not_said)
+{
+    static const char *const offers[] = {"S: 250 mx\n", "S: 250-mx\nS: 250 AUTH\n",
+                                         "S: 250-mx\nS: 250 AUTH GSSAPI NTLM\n"};
+    for (size_t i = 0; i < 3; i++) {
+        static struct pair pair;
+        char script[300];
+        snprintf(script, sizeof(script), CLEAR "%s" BYE, offers[i]);
+        begin_in_the_clear(&pair, script);
+        expect_int(auth_in_the_clear(&pair, NULL), SMTP_UNSUPPORTED);
+        expect_contains(error_of(&pair), "offer");
+        expect_int(smtp_client_quit(pair.client), SMTP_OK);
+        end(&pair);
+    }
+}
+
+/* RFC 4954 14: the certificate must hold before a password goes */
+TEST(client_auth, no_password_goes_to_a_server_with_a_wrong_certificate)
+{
+    static const enum smtp_identity_flaw flaws[] = {SMTP_IDENTITY_SELF_SIGNED,
+                                                    SMTP_IDENTITY_WRONG_NAME};
+    for (size_t i = 0; i < 2; i++) {
+        static struct pair pair;
+        begin(&pair, SMTP_CLIENT_TLS_WHEN_OFFERED, flaws[i],
+              CLEAR "S: 250-mx\nS: 250-AUTH PLAIN\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\n[tls]\n"
+                    "[eof]\n");
+        connect_client(&pair);
+        expect_int(smtp_client_login(pair.client, "ann", "secret"), SMTP_TLS_FAILED);
+        expect_true(!smtp_client_is_connected(pair.client));
+        end(&pair);
+    }
+}
+
+TEST(client_auth, any_certificate_will_do_where_the_caller_chose_so)
+{
+    static struct pair pair;
+    begin(&pair, SMTP_CLIENT_TLS_REQUIRED, SMTP_IDENTITY_SELF_SIGNED,
+          UP "S: 250-mx\nS: 250 AUTH PLAIN\n" PLAIN "S: 235 in\n[ignore]\n");
+    pair.options.tls.insecure = true;
+    connect_client(&pair);
+    expect_int(smtp_client_login(pair.client, "ann", "secret"), SMTP_OK);
+    end(&pair);
+}
+
+/* RFC 4954 4: the mechanisms of the EHLO before STARTTLS are forgotten */
+TEST(client_auth, what_was_offered_before_tls_does_not_count_after_it)
+{
+    static struct pair pair;
+    begin(&pair, SMTP_CLIENT_TLS_REQUIRED, SMTP_IDENTITY_SOUND,
+          CLEAR "S: 250-mx\nS: 250-AUTH PLAIN\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\n[tls]\n"
+                "C: EHLO [127.0.0.1]\nS: 250 mx\n[ignore]\n");
+    connect_client(&pair);
+    expect_int(smtp_client_login(pair.client, "ann", "secret"), SMTP_UNSUPPORTED);
+    end(&pair);
+}
+
+/* RFC 4954 6: a refusal is an answer, and no weaker mechanism is tried with the same password */
+TEST(client_auth, a_refused_password_is_told_and_not_tried_again)
+{
+    static const struct {
+        const char *reply;
+        enum smtp_status status;
+        const char *message;
+    } rows[] = {
+        {"535 5.7.8 bad credentials", SMTP_REFUSED_PERMANENT,
+         "AUTH CRAM-MD5 as \"ann\" refused: 535 5.7.8 bad credentials"},
+        {"534 5.7.9 too weak", SMTP_REFUSED_PERMANENT, "refused: 534 5.7.9 too weak"},
+        {"538 5.7.11 encrypt", SMTP_REFUSED_PERMANENT, "refused: 538 5.7.11 encrypt"},
+        {"432 4.7.12 transition", SMTP_REFUSED_TRANSIENT, "refused: 432 4.7.12 transition"},
+        {"454 4.7.0 later", SMTP_REFUSED_TRANSIENT, "refused: 454 4.7.0 later"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        static struct pair pair;
+        char script[600];
+        snprintf(script, sizeof(script),
+                 CLEAR
+                 "S: 250-mx\nS: 250 AUTH PLAIN LOGIN CRAM-MD5\nC: AUTH CRAM-MD5\n" CRAM_QUESTION
+                     CRAM_ANSWER "S: %s\nC: NOOP\nS: 250 ok\n" BYE,
+                 rows[i].reply);
+        begin_in_the_clear(&pair, script);
+        expect_int(auth_in_the_clear(&pair, NULL), rows[i].status);
+        expect_contains(error_of(&pair), rows[i].message);
+        expect_int(smtp_client_reply(pair.client)->code, atoi(rows[i].reply));
+        expect_true(!smtp_client_is_authenticated(pair.client));
+        expect_int(smtp_client_noop(pair.client), SMTP_OK);
+        expect_int(smtp_client_quit(pair.client), SMTP_OK);
+        end(&pair);
+    }
+}
+
+/* a new connection knows nothing of the one before */
+TEST(client_auth, a_new_connection_is_not_logged_in)
+{
+    static struct pair pair;
+    begin_in_the_clear(&pair, CLEAR "S: 250-mx\nS: 250 AUTH PLAIN\n" PLAIN
+                                    "S: 235 in\n[accept]\n" CLEAR "S: 250 mx\n" BYE);
+    expect_int(auth_in_the_clear(&pair, NULL), SMTP_OK);
+    expect_true(smtp_client_is_authenticated(pair.client));
+    connect_client(&pair);
+    expect_true(!smtp_client_is_authenticated(pair.client));
+    expect_int(auth_in_the_clear(&pair, NULL), SMTP_UNSUPPORTED);
+    expect_int(smtp_client_quit(pair.client), SMTP_OK);
+    end(&pair);
+}
+
+TEST(client_auth, unfit_credentials_send_nothing_at_all)
+{
+    static struct pair pair;
+    static const struct {
+        struct smtp_client_credentials credentials;
+        enum smtp_status status;
+    } rows[] = {{{.identity = "ann\r\nQUIT", .password = "x"}, SMTP_UNSAFE_ARGUMENT},
+                {{.identity = "ann", .password = "x\n"}, SMTP_UNSAFE_ARGUMENT},
+                {{.identity = "ann", .token = "x\1y"}, SMTP_UNSAFE_ARGUMENT},
+                {{.identity = "ann", .password = "\xFF"}, SMTP_BAD_ARGUMENT},
+                {{.identity = "ann", .password = "x", .mechanism = "ROT13"}, SMTP_BAD_ARGUMENT}};
+    begin_in_the_clear(&pair, "S: 220 mx\n" BYE);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        expect_int(smtp_client_auth(pair.client, &rows[i].credentials), rows[i].status);
+        expect_int(smtp_client_error(pair.client)->status, rows[i].status);
+    }
+    expect_int(smtp_client_login(pair.client, NULL, "x"), SMTP_BAD_ARGUMENT);
+    expect_int(smtp_client_login(pair.client, "ann", NULL), SMTP_BAD_ARGUMENT);
+    expect_int(smtp_client_quit(pair.client), SMTP_OK);
+    expect_int(smtp_client_login(pair.client, "ann", "secret"), SMTP_BAD_STATE);
+    end(&pair);
+}
+
+/* what a server may do to an exchange */
+TEST(client_auth, a_server_that_breaks_the_exchange_is_told)
+{
+    static const struct {
+        const char *mechanism, *rest;
+        enum smtp_status status;
+        const char *message;
+        bool connected;
+    } rows[] = {
+        {"CRAM-MD5", "C: AUTH CRAM-MD5\nS: 334 not!base64\nC: *\nS: 501 ok\n" BYE,
+         SMTP_PROTOCOL_VIOLATION,
+         "AUTH CRAM-MD5 was cancelled: the server's challenge is no base64", true},
+        {"CRAM-MD5", "C: AUTH CRAM-MD5\nS: 334 \nC: *\nS: 501 ok\n[eof]\n", SMTP_PROTOCOL_VIOLATION,
+         "empty", false},
+        {"CRAM-MD5", "C: AUTH CRAM-MD5\nS: 235 in\n[eof]\n", SMTP_PROTOCOL_VIOLATION, "before",
+         false},
+        {"LOGIN", "C: AUTH LOGIN\nS: 334 \nC: YW5u\nS: 235 in\n[eof]\n", SMTP_PROTOCOL_VIOLATION,
+         "before", false},
+        {"LOGIN", "C: AUTH LOGIN\nS: 334 \nS: 334 \n[eof]\n", SMTP_PROTOCOL_VIOLATION,
+         "nothing was asked for", false},
+        {"LOGIN",
+         "C: AUTH LOGIN\nS: 334 \nC: YW5u\nS: 334 \nC: c2VjcmV0\nS: 334 \nC: *\nS: 501 ok\n"
+         "[eof]\n",
+         SMTP_PROTOCOL_VIOLATION, "more than", false},
+        {"LOGIN", "C: AUTH LOGIN\nS: 334 \nC: YW5u\n", SMTP_CLOSED, "stage: AUTH", false},
+        {"LOGIN", "C: AUTH LOGIN\nS: 334 \nC: YW5u\nS: 421 bye\n[eof]\n", SMTP_REFUSED_TRANSIENT,
+         "421 bye", false},
+        {"LOGIN", "C: AUTH LOGIN\nS: 334 \nC: YW5u\n[eof]\n", SMTP_TIMED_OUT, "stage: AUTH", false},
+        /* RFC 5802 5: success that nobody proved */
+        {"SCRAM-SHA-256", "[some]\nS: 235 in\n[ignore]\n", SMTP_PROTOCOL_VIOLATION,
+         "accepted AUTH SCRAM-SHA-256 before", false},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        static struct pair pair;
+        char script[600];
+        snprintf(script, sizeof(script), CLEAR "S: 250-mx\nS: 250 AUTH %s\n%s", rows[i].mechanism,
+                 rows[i].rest);
+        begin(&pair, SMTP_CLIENT_TLS_NEVER, SMTP_IDENTITY_SOUND, script);
+        pair.options.timeouts.command_ms = rows[i].status == SMTP_TIMED_OUT ? 100 : 10000;
+        connect_client(&pair);
+        expect_int(auth_in_the_clear(&pair, NULL), rows[i].status);
+        expect_contains(error_of(&pair), rows[i].message);
+        expect_true(!smtp_client_is_authenticated(pair.client));
+        expect_true(smtp_client_is_connected(pair.client) == rows[i].connected);
+        if (rows[i].connected) {
+            expect_int(smtp_client_quit(pair.client), SMTP_OK);
+        }
+        end(&pair);
+    }
+}
+
+/* ---- a server that pretends to know SCRAM ---- */
+
+/* What it says in place of a proof; then it would take any message. */
+struct pretender {
+    int listener;
+    struct smtp_address address;
+    bool extends_nonce;
+    const char *last; /* its server-final-message */
+    bool cancelled;   /* "*" came */
+    bool mailed;      /* MAIL came */
+    pthread_t thread;
+};
+
+static bool read_line(int fd, char *line, size_t size)
+{
+    size_t len = 0, got = 0;
+    while (len + 1 < size && (len == 0 || line[len - 1] != '\n')) {
+        if (smtp_net_read(fd, line + len, 1, peer_deadline(), &got) != SMTP_OK) {
+            return false;
+        }
+        len += got;
+    }
+    line[len] = '\0';
+    return true;
+}
+
+static void say(int fd, const char *text)
+{
+    struct iovec part = {(void *)(uintptr_t)text, strlen(text)};
+    size_t len = 0;
+    (void)!smtp_net_write(fd, &part, 1, peer_deadline(), &len);
+}
+
+static void challenge(int fd, const char *text)
+{
+    struct smtp_buffer line = SMTP_BUFFER(1000);
+    expect_int(smtp_buffer_append(&line, "334 ", 4), SMTP_OK);
+    expect_int(smtp_base64_append(&line, smtp_span_of(text)), SMTP_OK);
+    expect_int(smtp_buffer_append(&line, "\r\n", 3), SMTP_OK);
+    say(fd, smtp_buffer_span(&line).bytes);
+    smtp_buffer_free(&line);
+}
+
+/* "AUTH SCRAM-SHA-256 <base64 of n,,n=ann,r=NONCE>" */
+static void answer_first(const struct pretender *pretender, int fd, const char *line)
+{
+    struct smtp_buffer first = SMTP_BUFFER(1000);
+    char text[300];
+    const char *base64 = strrchr(line, ' ') + 1;
+    struct smtp_span coded = {base64, strcspn(base64, "\r\n")};
+    expect_int(smtp_base64_decode(&first, coded), SMTP_OK);
+    expect_int(smtp_buffer_append(&first, "", 1), SMTP_OK);
+    const char *nonce = strstr(smtp_buffer_span(&first).bytes, ",r=") + 3;
+    snprintf(text, sizeof(text), "r=%sX,s=c2FsdA==,i=4096", pretender->extends_nonce ? nonce : "X");
+    challenge(fd, text);
+    smtp_buffer_free(&first);
+}
+
+static void *pretend(void *argument)
+{
+    struct pretender *pretender = argument;
+    char line[1000];
+    if (smtp_net_wait(pretender->listener, false, peer_deadline()) != SMTP_OK) {
+        return NULL;
+    }
+    int fd = smtp_net_accept(pretender->listener);
+    say(fd, "220 mx\r\n");
+    for (int answers = 0; read_line(fd, line, sizeof(line));) {
+        if (strncmp(line, "EHLO", 4) == 0) {
+            say(fd, "250-mx\r\n250 AUTH SCRAM-SHA-256 PLAIN\r\n");
+        } else if (strncmp(line, "AUTH", 4) == 0) {
+            answer_first(pretender, fd, line);
+        } else if (strcmp(line, "*\r\n") == 0) {
+            pretender->cancelled = true;
+            say(fd, "501 5.7.0 cancelled\r\n");
+        } else if (strncmp(line, "MAIL", 4) == 0) {
+            pretender->mailed = true;
+        } else if (answers++ == 0 && pretender->last != NULL) {
+            challenge(fd, pretender->last);
+        } else {
+            say(fd, "235 2.7.0 welcome\r\n");
+        }
+    }
+    close(fd);
+    return NULL;
+}
+
+/* RFC 5802 5: wrong signature, none at all, a nonce of its own: never logged in, never a MAIL */
+TEST(client_auth, a_server_that_does_not_know_the_password_is_found_out)
+{
+    static const struct {
+        bool extends_nonce;
+        const char *last;
+        const char *message;
+        bool cancelled;
+    } rows[] = {
+        {true, "v=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "signature is wrong", true},
+        {true, NULL, "before the exchange was over", false},
+        {false, "v=AAAA", "nonce does not begin", true},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct pretender pretender = {.extends_nonce = rows[i].extends_nonce, .last = rows[i].last};
+        struct smtp_error error = {0};
+        struct smtp_client *client = NULL;
+        expect_int(smtp_address_parse("127.0.0.1:0", 0, &pretender.address, &error), SMTP_OK);
+        expect_int(smtp_net_listen(&pretender.address, &pretender.listener, &error), SMTP_OK);
+        smtp_address_of_socket(pretender.listener, false, &pretender.address);
+        expect_int(pthread_create(&pretender.thread, NULL, pretend, &pretender), 0);
+        expect_int(smtp_client_new(&client, NULL), SMTP_OK);
+        expect_int(smtp_client_connect(client, "127.0.0.1", pretender.address.port), SMTP_OK);
+        expect_int(smtp_client_login(client, "ann", "secret"), SMTP_PROTOCOL_VIOLATION);
+        expect_contains(smtp_client_error(client)->message, rows[i].message);
+        expect_true(!smtp_client_is_authenticated(client));
+        expect_true(!smtp_client_is_connected(client));
+        expect_int(smtp_client_send(client, &to_bob, smtp_content_text("x\n"), NULL),
+                   SMTP_BAD_STATE);
+        smtp_client_free(client);
+        pthread_join(pretender.thread, NULL);
+        close(pretender.listener);
+        expect_true(pretender.cancelled == rows[i].cancelled);
+        expect_true(!pretender.mailed);
+    }
+}
