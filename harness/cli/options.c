@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define HELP_COLUMN 26 /* where the explanations begin */
+#define HELP_COLUMN 29 /* where the explanations begin */
 
 int smtp_cli_wrong(const char *program, const char *format, ...)
 {
@@ -84,7 +84,16 @@ static void print_option(const struct smtp_cli_option *option)
     snprintf(left, sizeof left, "  %s --%s%s%s", letter, option->name,
              option->value_name != NULL ? " " : "",
              option->value_name != NULL ? option->value_name : "");
-    printf("%-*s  %s\n", HELP_COLUMN, left, option->help);
+    const char *line = option->help;
+    for (;;) {
+        size_t len = strcspn(line, "\n");
+        printf("%-*s  %.*s\n", HELP_COLUMN, left, (int)len, line);
+        if (line[len] == '\0') {
+            return;
+        }
+        line += len + 1;
+        left[0] = '\0';
+    }
 }
 
 static void print_help(const struct smtp_cli_usage *usage)
@@ -120,8 +129,10 @@ static const struct smtp_cli_option *find(const struct smtp_cli_usage *usage, co
 
 static void complain_of_unknown(const struct smtp_cli_usage *usage, const char *word, size_t len)
 {
-    if (word[0] != '-') {
-        smtp_cli_wrong(usage->program, "'%s' is not an option", word);
+    if (word[0] != '-') { /* what stands behind a colon may be a password */
+        size_t shown = strcspn(word, ":");
+        smtp_cli_wrong(usage->program, "'%.*s%s' is not an option", (int)shown, word,
+                       word[shown] == ':' ? ":..." : "");
         return;
     }
     char typed[64];
@@ -161,7 +172,7 @@ static bool set_choice(const struct smtp_cli_usage *usage, const struct smtp_cli
             return true;
         }
     }
-    char choices[80] = "";
+    char choices[120] = "";
     size_t len = 0;
     for (size_t i = 0; option->choices[i] != NULL && len < sizeof choices; i++) {
         len += (size_t)snprintf(choices + len, sizeof choices - len, "%s%s", i > 0 ? "|" : "",

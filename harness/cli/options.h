@@ -30,7 +30,7 @@ struct smtp_cli_option {
     char letter; /* 0: none */
     const char *name;
     const char *value_name; /* as the help shows it; NULL for a flag */
-    const char *help;       /* one line */
+    const char *help;       /* one line, or two parted by '\n' */
     void *target;
     uint64_t min, max;          /* of a number */
     const char *const *choices; /* of a choice; NULL ends them */

@@ -1,36 +1,25 @@
 /* serve.c - the server in the foreground, for clients in other processes, until SIGINT or SIGTERM.
  * Knows how the addresses are told (standard output, ready file) and how messages are printed. */
 #include "common/error.h"
-#include "harness/cli/options.h"
+#include "harness/cli/serve_options.h"
 #include "harness/cli/verbs.h"
-#include "server/smtp_server.h"
+#include "harness/cli/whole_file.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define STOP_MS 1000 /* for open transactions, when a signal came */
-#define PROGRAM "smtp-harness serve"
+#define PROGRAM SMTP_SERVE_PROGRAM
 
 struct serve {
-    struct smtp_cli_texts listen;
-    const char *ready_file;
-    bool print;
-    uint64_t size_limit, recipient_limit, line_limit, workers;
-    unsigned bare_lf;
-    struct smtp_server_options options;
+    struct smtp_serve_options options;
     struct smtp_server *server;
 };
-
-static const char *const bare_lf_choices[] = {"refuse", "close", "accept", NULL};
-static const enum smtp_server_bare_line_end bare_lf_meanings[] = {
-    SMTP_BARE_REFUSE, SMTP_BARE_REFUSE_AND_CLOSE, SMTP_BARE_ACCEPT};
 
 /* ---- messages ---- */
 
@@ -64,7 +53,7 @@ static enum smtp_server_verdict take_message(void *user,
     (void)session;
     (void)reply;
     struct serve *serve = user;
-    if (serve->print) {
+    if (serve->options.print) {
         print_message(message);
     }
     smtp_mailbox_clear(smtp_server_mailbox(serve->server));
@@ -76,59 +65,68 @@ static enum smtp_server_verdict take_message(void *user,
 static void write_url(const struct serve *serve, size_t i, const char *before, FILE *out)
 {
     const char *address = smtp_server_address(serve->server, i);
+    const char *scheme = smtp_server_is_implicit_tls(serve->server, i) ? "smtps://" : "smtp://";
     bool is_unix = strncmp(address, "unix:", 5) == 0;
-    fprintf(out, "%s%s%s\n", before, is_unix ? "" : "smtp://", address);
+    fprintf(out, "%s%s%s\n", before, is_unix ? "" : scheme, address);
 }
 
-static bool write_urls(const struct serve *serve, int fd)
+static void write_urls(const struct serve *serve, const char *before, FILE *out)
 {
-    FILE *out = fdopen(fd, "w");
-    if (out == NULL) {
-        close(fd);
-        return false;
-    }
     for (size_t i = 0; smtp_server_address(serve->server, i) != NULL; i++) {
-        write_url(serve, i, "", out);
+        write_url(serve, i, before, out);
     }
-    bool written = fchmod(fd, 0644) == 0 && fflush(out) == 0;
-    return fclose(out) == 0 && written;
 }
 
-/** Writes the file under another name in the same folder and then renames it, so that whoever sees
- *  it sees all of it. */
 static bool write_ready_file(const struct serve *serve)
 {
-    char *temporary = NULL;
-    if (asprintf(&temporary, "%s.XXXXXX", serve->ready_file) < 0) {
-        return false;
+    char *urls = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&urls, &len);
+    if (out != NULL) {
+        write_urls(serve, "", out);
     }
-    int fd = mkstemp(temporary);
-    bool written = fd >= 0 && write_urls(serve, fd) && rename(temporary, serve->ready_file) == 0;
-    if (!written) {
-        fprintf(stderr, PROGRAM ": cannot write %s: %s\n", serve->ready_file,
-                smtp_errno_text(errno));
-        if (fd >= 0) {
-            unlink(temporary);
-        }
-    }
-    free(temporary);
+    bool written = out != NULL && fclose(out) == 0 &&
+                   smtp_cli_write_file(PROGRAM, serve->options.ready_file, urls);
+    free(urls);
     return written;
 }
 
-/** The file first: whoever reads the lines finds it there. */
-static bool tell_addresses(const struct serve *serve)
+static bool write_ca_file(const struct serve *serve)
 {
-    if (serve->ready_file != NULL && !write_ready_file(serve)) {
+    const char *pem = smtp_server_ca_pem(serve->server);
+    if (pem[0] == '\0') {
+        fprintf(stderr, PROGRAM ": the certificate cannot be made\n");
         return false;
     }
-    for (size_t i = 0; smtp_server_address(serve->server, i) != NULL; i++) {
-        write_url(serve, i, "listening on ", stdout);
+    return smtp_cli_write_file(PROGRAM, serve->options.ca_file_out, pem);
+}
+
+/** The files first: whoever reads the lines finds them there, and whoever waits for the ready file
+ *  finds the authority's. */
+static bool tell_addresses(const struct serve *serve)
+{
+    if (serve->options.ca_file_out != NULL && !write_ca_file(serve)) {
+        return false;
     }
+    if (serve->options.ready_file != NULL && !write_ready_file(serve)) {
+        return false;
+    }
+    write_urls(serve, "listening on ", stdout);
     if (fflush(stdout) != 0) {
         fprintf(stderr, PROGRAM ": cannot write to standard output: %s\n", smtp_errno_text(errno));
         return false;
     }
     return true;
+}
+
+static void take_files_away(const struct serve *serve)
+{
+    if (serve->options.ready_file != NULL) {
+        unlink(serve->options.ready_file);
+    }
+    if (serve->options.ca_file_out != NULL) {
+        unlink(serve->options.ca_file_out);
+    }
 }
 
 /* ---- life ---- */
@@ -147,12 +145,11 @@ static int serve_until_signal(struct serve *serve)
         return SMTP_EXIT_USAGE;
     }
     if (!tell_addresses(serve)) {
+        take_files_away(serve);
         return SMTP_EXIT_USAGE;
     }
     sigwait(&signals, &received);
-    if (serve->ready_file != NULL) {
-        unlink(serve->ready_file);
-    }
+    take_files_away(serve);
     smtp_server_stop(serve->server, STOP_MS);
     return SMTP_EXIT_HELD;
 }
@@ -160,69 +157,27 @@ static int serve_until_signal(struct serve *serve)
 static int run(struct serve *serve)
 {
     struct smtp_error error = {.status = SMTP_OK};
-    if (serve->listen.count > 0) {
-        serve->options.listen = serve->listen.items;
-        serve->options.listen_count = serve->listen.count;
+    struct smtp_server_options *options = &serve->options.server;
+    options->hooks.user = serve;
+    options->hooks.message = take_message;
+    int status = SMTP_EXIT_USAGE;
+    if (smtp_serve_options_apply(&serve->options) &&
+        smtp_server_new(&serve->server, options, &error) != SMTP_OK) {
+        serve->server = NULL;
+        smtp_cli_wrong(PROGRAM, "%s", error.message);
     }
-    serve->options.limits.message_octets = serve->size_limit;
-    serve->options.limits.recipients = (size_t)serve->recipient_limit;
-    serve->options.limits.text_line_octets = (size_t)serve->line_limit;
-    serve->options.workers = (unsigned)serve->workers;
-    serve->options.bare_line_end = bare_lf_meanings[serve->bare_lf];
-    serve->options.hooks.user = serve;
-    serve->options.hooks.message = take_message;
-    if (smtp_server_new(&serve->server, &serve->options, &error) != SMTP_OK) {
-        return smtp_cli_wrong(PROGRAM, "%s", error.message);
+    smtp_serve_options_clear(&serve->options);
+    if (serve->server != NULL) {
+        status = serve_until_signal(serve);
+        smtp_server_free(serve->server);
     }
-    int status = serve_until_signal(serve);
-    smtp_server_free(serve->server);
     return status;
-}
-
-static enum smtp_cli_parsed parse(struct serve *serve, int argc, char **argv)
-{
-    const struct smtp_cli_option options[] = {
-        smtp_cli_texts("listen", "ADDR", &serve->listen,
-                       "[::1]:25, unix:PATH; more than once (127.0.0.1:0)"),
-        smtp_cli_text("ready-file", "FILE", &serve->ready_file,
-                      "the URLs, a line each, for as long as it listens"),
-        smtp_cli_flag(0, "print", &serve->print, "prints every message: envelope, then content"),
-        smtp_cli_text("hostname", "NAME", &serve->options.hostname,
-                      "the name in the greeting (harness.test)"),
-        smtp_cli_number("size-limit", &serve->size_limit, 0, INT64_MAX,
-                        "octets of a message (33554432); 0: none"),
-        smtp_cli_number("recipient-limit", &serve->recipient_limit, 0, UINT32_MAX,
-                        "recipients of a message (100); 0: none"),
-        smtp_cli_number("line-limit", &serve->line_limit, 0, UINT32_MAX,
-                        "octets of a line with CRLF (1000); 0: none"),
-        smtp_cli_number("workers", &serve->workers, 1, 64,
-                        "loops, each on a thread of its own (1)"),
-        smtp_cli_choice("bare-lf", "HOW", &serve->bare_lf, bare_lf_choices,
-                        "a CR or LF alone: refuse, close or accept (refuse)"),
-    };
-    const struct smtp_cli_usage usage = {
-        .program = PROGRAM,
-        .about =
-            "An SMTP server in the foreground: captures all mail and delivers none. Ends with\n"
-            "exit status 0 at SIGINT or SIGTERM.",
-        .examples = {"smtp-harness serve --listen 127.0.0.1:2525 --print",
-                     "smtp-harness serve --ready-file /tmp/smtp.url &",
-                     "smtp-harness serve --listen '[::1]:0' --listen unix:/tmp/smtp.socket"},
-        .options = options,
-        .option_count = sizeof options / sizeof *options,
-    };
-    return smtp_cli_parse(&usage, argc, argv);
 }
 
 int smtp_verb_serve(int argc, char **argv)
 {
-    struct serve serve = {.listen.count = 0};
-    smtp_server_options_init(&serve.options);
-    serve.size_limit = serve.options.limits.message_octets;
-    serve.recipient_limit = serve.options.limits.recipients;
-    serve.line_limit = serve.options.limits.text_line_octets;
-    serve.workers = serve.options.workers;
-    enum smtp_cli_parsed parsed = parse(&serve, argc, argv);
+    struct serve serve = {.server = NULL};
+    enum smtp_cli_parsed parsed = smtp_serve_options_parse(&serve.options, argc, argv);
     if (parsed != SMTP_CLI_RUN) {
         return parsed == SMTP_CLI_HELP ? SMTP_EXIT_HELD : SMTP_EXIT_USAGE;
     }

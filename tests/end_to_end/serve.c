@@ -1,0 +1,25 @@
+/* serve.c - see serve.h. */
+#include "tests/end_to_end/serve.h"
+
+#include "tests/support/test.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void expect_wrong(const char *const argv[], const char *complaint)
+{
+    struct ended ended = run_to_end(argv);
+    expect_int(ended.exit_status, 2);
+    expect_str(ended.out, "");
+    expect_contains(ended.err, complaint);
+    expect_contains(ended.err, "--help'");
+    ended_clear(&ended);
+}
+
+void hear_url(struct background *serve, char *url, size_t capacity)
+{
+    char line[256];
+    expect_true(next_line(serve, line, sizeof line) != NULL);
+    expect_true(strncmp(line, "listening on ", 13) == 0);
+    snprintf(url, capacity, "%s", line + 13);
+}

@@ -1,0 +1,16 @@
+/* serve.h - the program's verb `serve` as a test uses it. */
+#ifndef SMTP_TESTS_END_TO_END_SERVE_H
+#define SMTP_TESTS_END_TO_END_SERVE_H
+
+#include "tests/end_to_end/process.h"
+
+#include <stddef.h>
+
+#define ARGV(...) ((const char *const[]){SMTP_HARNESS, __VA_ARGS__, NULL})
+
+/** A wrong command line: exit status 2, nothing on standard output, this on standard error. */
+void expect_wrong(const char *const argv[], const char *complaint);
+/** What stands behind "listening on " in its next line. */
+void hear_url(struct background *serve, char *url, size_t capacity);
+
+#endif
