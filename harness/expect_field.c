@@ -39,6 +39,18 @@ static bool protocol(const struct smtp_harness_message *message, UNUSED const ch
     return one(smtp_message_protocol(smtp_harness_envelope(message)), i, out);
 }
 
+static bool tls(const struct smtp_harness_message *message, UNUSED const char *name, size_t i,
+                struct smtp_span *out)
+{
+    return one(smtp_message_tls(smtp_harness_envelope(message)), i, out);
+}
+
+static bool auth(const struct smtp_harness_message *message, UNUSED const char *name, size_t i,
+                 struct smtp_span *out)
+{
+    return one(smtp_message_identity(smtp_harness_envelope(message)), i, out);
+}
+
 static bool subject(const struct smtp_harness_message *message, UNUSED const char *name, size_t i,
                     struct smtp_span *out)
 {
@@ -117,6 +129,8 @@ const struct smtp_harness_field smtp_harness_fields[] = {
     {"attachments", SMTP_HARNESS_FIELD_NUMBER, false, NULL, attachments},
     {"attachment", SMTP_HARNESS_FIELD_TEXT, true, attachment, NULL},
     {"protocol", SMTP_HARNESS_FIELD_TEXT, false, protocol, NULL},
+    {"tls", SMTP_HARNESS_FIELD_TEXT, false, tls, NULL},
+    {"auth", SMTP_HARNESS_FIELD_TEXT, false, auth, NULL},
     {"session", SMTP_HARNESS_FIELD_NUMBER, false, NULL, session},
     {"count", SMTP_HARNESS_FIELD_COUNT, false, NULL, NULL},
     {NULL, SMTP_HARNESS_FIELD_TEXT, false, NULL, NULL},

@@ -5,6 +5,7 @@
 
 #include "common/address.h"
 #include "common/error.h"
+#include "common/tls.h"
 #include "harness/failure.h"
 #include "harness/message.h"
 
@@ -42,6 +43,18 @@ const char *smtp_harness_keep_text(struct smtp_harness *harness, char *text)
 
 /* ---- start ---- */
 
+/* The texts of the clients' options, which the harness owns. */
+#define CLIENT_TEXTS 5
+static void list_client_texts(struct smtp_harness *harness, const char **texts[CLIENT_TEXTS])
+{
+    struct smtp_client_options *options = &harness->client_options;
+    texts[0] = &options->helo_name;
+    texts[1] = &options->source_address;
+    texts[2] = &options->tls.name;
+    texts[3] = &options->tls.ca_file;
+    texts[4] = &options->tls.ca_pem;
+}
+
 static bool copy_text(const char **text)
 {
     if (*text == NULL) {
@@ -51,17 +64,35 @@ static bool copy_text(const char **text)
     return *text != NULL;
 }
 
-/* The caller's strings may be gone when the second client is made. */
+static const char *ca_of_the_server(void *user)
+{
+    return smtp_harness_ca_pem(user);
+}
+
+/* What the caller's options point to may be gone when the second client is made. Making a
+ * certificate costs more than a whole test, so the clients ask for it when TLS begins. */
 static bool copy_client_options(struct smtp_harness *harness,
                                 const struct smtp_client_options *options)
 {
     harness->client_options = *options;
-    struct smtp_client_options *own = &harness->client_options;
-    if (!copy_text(&own->helo_name)) {
-        own->source_address = NULL;
-        return false;
+    struct smtp_client_tls *tls = &harness->client_options.tls;
+    if (tls->identity != NULL) {
+        smtp_identity_retain(tls->identity);
     }
-    return copy_text(&own->source_address);
+    if (tls->context != NULL) {
+        smtp_tls_context_retain(tls->context);
+    }
+    if (tls->find_ca_pem == NULL) {
+        tls->find_ca_pem = ca_of_the_server;
+        tls->find_ca_user = harness;
+    }
+    const char **texts[CLIENT_TEXTS];
+    list_client_texts(harness, texts);
+    bool copied = true;
+    for (size_t i = 0; i < CLIENT_TEXTS; i++) {
+        copied = copy_text(texts[i]) && copied; /* all of them, so that all can be freed */
+    }
+    return copied;
 }
 
 static struct smtp_harness *make(const struct smtp_harness_options *options)
@@ -85,7 +116,8 @@ static struct smtp_harness *make(const struct smtp_harness_options *options)
     return harness;
 }
 
-/* "127.0.0.1" and "smtp://127.0.0.1:41233"; for a Unix socket "unix:PATH" twice. */
+/* "127.0.0.1" and "smtp://127.0.0.1:41233"; for a Unix socket "unix:PATH" twice. The clients connect
+ * there: with TLS from the first octet where it is spoken so. */
 static enum smtp_status note_address(struct smtp_harness *harness, struct smtp_error *error)
 {
     const char *text = smtp_server_address(harness->server, 0);
@@ -96,7 +128,12 @@ static enum smtp_status note_address(struct smtp_harness *harness, struct smtp_e
     }
     bool tcp = address.kind == SMTP_ADDRESS_TCP;
     harness->host = strdup(tcp ? address.host : text);
-    if (asprintf(&harness->url, "%s%s", tcp ? "smtp://" : "", text) < 0) {
+    bool implicit = smtp_server_is_implicit_tls(harness->server, 0);
+    if (implicit) {
+        harness->client_options.tls.policy = SMTP_CLIENT_TLS_IMPLICIT;
+    }
+    const char *scheme = !tcp ? "" : implicit ? "smtps://" : "smtp://";
+    if (asprintf(&harness->url, "%s%s", scheme, text) < 0) {
         harness->url = NULL;
     }
     return harness->host != NULL && harness->url != NULL
@@ -145,8 +182,13 @@ static void free_clients(struct smtp_harness *harness)
         smtp_client_free(pointer_at(&harness->clients, i));
     }
     smtp_buffer_free(&harness->clients);
-    free((void *)(uintptr_t)harness->client_options.helo_name);
-    free((void *)(uintptr_t)harness->client_options.source_address);
+    const char **texts[CLIENT_TEXTS];
+    list_client_texts(harness, texts);
+    for (size_t i = 0; i < CLIENT_TEXTS; i++) {
+        free((void *)(uintptr_t)*texts[i]);
+    }
+    smtp_identity_release(harness->client_options.tls.identity);
+    smtp_tls_context_release(harness->client_options.tls.context);
 }
 
 static void free_handed_out(struct smtp_harness *harness)
@@ -193,6 +235,11 @@ uint16_t smtp_harness_port(const struct smtp_harness *harness)
 const char *smtp_harness_url(const struct smtp_harness *harness)
 {
     return harness->url;
+}
+
+const char *smtp_harness_ca_pem(struct smtp_harness *harness)
+{
+    return smtp_server_ca_pem(harness->server);
 }
 
 struct smtp_server *smtp_harness_server(struct smtp_harness *harness)

@@ -18,7 +18,7 @@ struct smtp_harness {
     char *host;
     char *url;
 
-    struct smtp_client_options client_options; /* its strings are owned */
+    struct smtp_client_options client_options; /* what it points to is owned */
     struct smtp_client *client;                /* smtp_harness_client's; one of clients */
     struct smtp_buffer clients;                /* struct smtp_client *, all that were made */
 

@@ -55,7 +55,8 @@ void smtp_harness_stop(struct smtp_harness *harness);
 /* ---- where it is ---- */
 const char *smtp_harness_host(const struct smtp_harness *harness); /* "127.0.0.1" */
 uint16_t smtp_harness_port(const struct smtp_harness *harness);
-const char *smtp_harness_url(const struct smtp_harness *harness); /* "smtp://127.0.0.1:41233" */
+const char *
+smtp_harness_url(const struct smtp_harness *harness); /* "smtp://127.0.0.1:41233", or smtps */
 /** The authority that signed the server's certificate, as PEM: what another client needs to trust it.
  *  The harness's own clients trust it unless the options name another. "" where there is none. */
 const char *smtp_harness_ca_pem(struct smtp_harness *harness);

@@ -1,6 +1,6 @@
 /* transcript.c - see transcript.h.
- * Knows: the server's log entries, what in them is secret, and how much is kept. Does not know: the
- * server, expectations, how a dialogue is drawn. */
+ * Knows: the server's log entries, in which secrets are masked already, and how much is kept. Does not
+ * know: the server, expectations, how a dialogue is drawn. */
 #include "harness/transcript.h"
 
 #include "harness/lines.h"
@@ -30,7 +30,6 @@ struct smtp_harness_transcript {
     struct smtp_buffer entries; /* struct entry */
     size_t content_kept;
     size_t dialogue_kept;
-    bool secret_next; /* the last reply was 334 */
 };
 
 struct smtp_harness_transcripts {
@@ -147,77 +146,14 @@ static void keep_line(struct smtp_harness_transcript *transcript, enum smtp_serv
     leave_out(transcript, text.len + 2);
 }
 
-/* ---- secrets, RFC 4954 ---- */
-
-static size_t word_end(struct smtp_span line, size_t at)
-{
-    while (at < line.len && line.bytes[at] != ' ' && line.bytes[at] != '\t') {
-        at++;
-    }
-    return at;
-}
-
-static size_t word_start(struct smtp_span line, size_t at)
-{
-    while (at < line.len && (line.bytes[at] == ' ' || line.bytes[at] == '\t')) {
-        at++;
-    }
-    return at;
-}
-
-/* Where the secret of "AUTH MECHANISM secret" starts; line.len: there is none. */
-static size_t initial_response_at(struct smtp_span line)
-{
-    size_t verb = word_start(line, 0), verb_end = word_end(line, verb);
-    struct smtp_span word = {line.bytes + verb, verb_end - verb};
-    if (!smtp_span_equal_nocase(word, SMTP_SPAN("AUTH"))) {
-        return line.len;
-    }
-    return word_start(line, word_end(line, word_start(line, verb_end)));
-}
-
-/* "=" is the empty initial response, "*" gives up: neither tells anything. */
-static bool tells(struct smtp_span text)
-{
-    return text.len > 0 && !smtp_span_equal(text, SMTP_SPAN("=")) &&
-           !smtp_span_equal(text, SMTP_SPAN("*"));
-}
-
-static void keep_command(struct smtp_harness_transcript *transcript, uint64_t time_ns,
-                         struct smtp_span line)
-{
-    static const struct smtp_span mask = {"****", 4};
-    size_t secret_at = transcript->secret_next ? 0 : initial_response_at(line);
-    transcript->secret_next = false;
-    if (!tells((struct smtp_span){line.bytes + secret_at, line.len - secret_at})) {
-        keep_line(transcript, SMTP_LOG_COMMAND, time_ns, line);
-        return;
-    }
-    struct smtp_harness_lines masked = SMTP_HARNESS_LINES;
-    smtp_harness_lines_add(&masked, (struct smtp_span){line.bytes, secret_at});
-    smtp_harness_lines_add(&masked, mask);
-    keep_line(transcript, SMTP_LOG_COMMAND, time_ns, smtp_buffer_span(&masked.buffer));
-    smtp_buffer_free(&masked.buffer);
-}
-
 static void keep(struct smtp_harness_transcript *transcript,
                  const struct smtp_server_log_entry *entry)
 {
     struct smtp_span text = {entry->len > 0 ? entry->text : "", entry->len};
-    switch (entry->kind) {
-    case SMTP_LOG_CONTENT:
+    if (entry->kind == SMTP_LOG_CONTENT) {
         keep_content(transcript, entry->time_ns, text);
-        return;
-    case SMTP_LOG_COMMAND:
-        keep_command(transcript, entry->time_ns, text);
-        return;
-    case SMTP_LOG_REPLY:
-        transcript->secret_next = text.len >= 3 && memcmp(text.bytes, "334", 3) == 0;
+    } else {
         keep_line(transcript, entry->kind, entry->time_ns, text);
-        return;
-    default:
-        keep_line(transcript, entry->kind, entry->time_ns, text);
-        return;
     }
 }
 

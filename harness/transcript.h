@@ -14,8 +14,7 @@ struct smtp_harness_transcripts;
 struct smtp_harness_transcripts *smtp_harness_transcripts_new(void);
 void smtp_harness_transcripts_free(struct smtp_harness_transcripts *transcripts);
 
-/** Keeps one entry of the log. Secrets are masked here, before they are kept: what follows AUTH and
- *  its mechanism, and every line that answers 334 (RFC 4954). Any thread. */
+/** Keeps one entry of the log. Any thread. */
 void smtp_harness_transcripts_log(struct smtp_harness_transcripts *transcripts,
                                   uint64_t session_number,
                                   const struct smtp_server_log_entry *entry);

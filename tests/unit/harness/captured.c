@@ -17,10 +17,10 @@ static void add_path(struct smtp_message_envelope *envelope, const char *path, b
 }
 
 static struct smtp_harness_message *finish(struct smtp_message_envelope *envelope,
+                                           const struct smtp_message_origin *origin,
                                            const char *content, size_t len)
 {
-    struct smtp_message_origin origin = {2, "client.test", "127.0.0.1:40112", "ESMTP", "", ""};
-    struct smtp_message *message = smtp_message_new(envelope, &origin, 16);
+    struct smtp_message *message = smtp_message_new(envelope, origin, 16);
     expect_true(message != NULL);
     expect_true(smtp_message_append(&message, content, len));
     smtp_message_finish(&message);
@@ -38,7 +38,9 @@ struct smtp_harness_message *captured(const char *content, size_t len)
     add_path(&envelope, "ann@example.com", false);
     add_path(&envelope, "bob@example.com", true);
     add_path(&envelope, "\"Carol Jones\"@Example.ORG", true);
-    return finish(&envelope, content, len);
+    struct smtp_message_origin origin = {2,         "client.test", "127.0.0.1:40112",
+                                         "ESMTPSA", "TLSv1.3",     "ann"};
+    return finish(&envelope, &origin, content, len);
 }
 
 struct smtp_harness_message *captured_from_to(const char *from, const char *to, const char *content,
@@ -47,5 +49,6 @@ struct smtp_harness_message *captured_from_to(const char *from, const char *to, 
     struct smtp_message_envelope envelope = {SMTP_BUFFER(4096), SMTP_BUFFER(4096), 0};
     add_path(&envelope, from, false);
     add_path(&envelope, to, true);
-    return finish(&envelope, content, len);
+    struct smtp_message_origin origin = {2, "client.test", "127.0.0.1:40112", "ESMTP", "", ""};
+    return finish(&envelope, &origin, content, len);
 }

@@ -83,9 +83,26 @@ TEST(expect, the_null_reverse_path_is_an_empty_value)
 
 TEST(expect, the_session_s_fields_compare)
 {
-    expect_true(holds("helo=CLIENT.test protocol=ESMTP session=2"));
+    expect_true(holds("helo=CLIENT.test protocol=ESMTPSA session=2"));
     expect_true(!holds("protocol=SMTP"));
     expect_true(!holds("session=1"));
+}
+
+/* RFC 3207 and RFC 4954: over which TLS it came, and from whom. */
+TEST(expect, tls_and_auth_are_empty_where_there_was_none)
+{
+    expect_true(holds("tls=TLSv1.3 auth=ann tls~^TLS auth!=\"\""));
+    expect_true(!holds("tls=TLSv1.2"));
+    expect_true(!holds("tls=\"\""));
+    expect_true(!holds("auth=Ann"));
+    struct smtp_harness_message *message = captured_from_to("a@b.test", "c@d.test", "", 0);
+    struct smtp_harness_expectation *none = parsed("tls=\"\" auth=\"\" protocol=ESMTP");
+    struct smtp_harness_expectation *some = parsed("tls~. auth~.");
+    expect_int(smtp_harness_expectation_held(none, message), 3);
+    expect_int(smtp_harness_expectation_held(some, message), 0);
+    smtp_harness_expectation_free(none);
+    smtp_harness_expectation_free(some);
+    smtp_harness_message_free(message);
 }
 
 TEST(expect, header_fields_are_compared_decoded)
@@ -197,8 +214,8 @@ TEST(expect, each_mistake_is_told_with_a_caret_under_it)
                                     "  to=a subjct~x\n"
                                     "       ^\n"
                                     "fields: from to helo subject header.NAME ");
-    expect_mistake("tls=yes", "the field \"tls\" is not known");
-    expect_mistake("auth=ann", "the field \"auth\" is not known");
+    expect_mistake("tls>=1", "a text is compared by");
+    expect_mistake("tsl=x", "the field \"tsl\" is not known\n");
     expect_mistake("=x", "a field is missing\n  =x\n  ^\n");
     expect_mistake("to=\"Zo\303\253\" from", "an operator is missing: = != ~ !~ >= <=\n"
                                              "  to=\"Zo\303\253\" from\n"
