@@ -185,8 +185,11 @@ void smtp_tls_explain(const SSL *ssl, const char *name, struct smtp_span first, 
         smtp_tls_explain_certificate(SSL_get_verify_result(ssl), SSL_get0_verified_chain(ssl), name,
                                      text, size);
     } else if (reason > SSL_AD_REASON_OFFSET) {
+        int alert = reason - SSL_AD_REASON_OFFSET;
         snprintf(text, size, "the peer broke TLS off with the alert \"%s\"",
-                 SSL_alert_desc_string_long(reason - SSL_AD_REASON_OFFSET));
+                 alert == TLS13_AD_CERTIFICATE_REQUIRED /* OpenSSL has no word for it */
+                     ? "certificate required"
+                     : SSL_alert_desc_string_long(alert));
     } else if (reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) {
         snprintf(text, size, "the client sent no certificate, and one is required");
     } else {
