@@ -445,8 +445,7 @@ TEST(client_tls, a_session_is_not_offered_to_another_server)
     expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
     expect_int(smtp_client_hello(pair.client), SMTP_OK);
     expect_int(smtp_client_quit(pair.client), SMTP_OK);
-    peer_start(&other, UP EHLO BYE);
-    other.context = smtp_tls_context_retain(pair.peer.context);
+    peer_start_like(&other, &pair.peer, UP EHLO BYE);
     expect_int(smtp_client_connect(pair.client, "127.0.0.1", other.address.port), SMTP_OK);
     expect_int(smtp_client_hello(pair.client), SMTP_OK);
     expect_true(!smtp_client_tls(pair.client)->resumed);

@@ -337,6 +337,13 @@ void peer_start_tls(struct peer *peer, const struct smtp_identity *identity, con
     start_peer(peer, "127.0.0.1:0");
 }
 
+void peer_start_like(struct peer *peer, const struct peer *other, const char *script)
+{
+    *peer = (struct peer){.script = script, .fd = -1};
+    peer->context = smtp_tls_context_retain(other->context);
+    start_peer(peer, "127.0.0.1:0");
+}
+
 void peer_start(struct peer *peer, const char *script)
 {
     peer_start_at(peer, "127.0.0.1:0", script);

@@ -31,6 +31,8 @@ struct peer {
 void peer_start(struct peer *peer, const char *script); /* on a free port of 127.0.0.1 */
 /** The same with a certificate to show in the step [tls]. */
 void peer_start_tls(struct peer *peer, const struct smtp_identity *identity, const char *script);
+/** The same as another shows, whose sessions it would resume. */
+void peer_start_like(struct peer *peer, const struct peer *other, const char *script);
 void peer_start_at(struct peer *peer, const char *where, const char *script);
 /** Waits for the script's end; it must have gone as written. */
 void peer_stop(struct peer *peer);
