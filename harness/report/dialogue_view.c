@@ -11,6 +11,8 @@
 
 #define CONTENT_LINES_SHOWN 6
 #define CELL_MAX SMTP_DIALOGUE_COLUMNS
+#define ROWS_MAX 4                  /* of one line; then it is clipped */
+#define REPLY_INDENT strlen("250-") /* what goes on stands below the text */
 
 struct view {
     FILE *out;
@@ -52,19 +54,55 @@ static void write_cell(FILE *out, struct smtp_span line, size_t width, bool pad)
     fprintf(out, "%.*s%*s", (int)columns, cell, pad ? (int)(width - columns) : 0, "");
 }
 
+/** Takes off the line what fits into `width` columns, up to a blank; all of it where it has none there,
+ *  or where it is the last row. */
+static struct smtp_span take_row(struct smtp_span *line, size_t width, bool last_row)
+{
+    struct smtp_span row = *line;
+    const char *blank = NULL;
+    if (line->len > width && !last_row) {
+        blank = memrchr(line->bytes, ' ', width + 1);
+    }
+    if (blank != NULL && blank > line->bytes) {
+        row.len = (size_t)(blank - line->bytes);
+    }
+    size_t taken = row.len + (row.len < line->len);
+    *line = (struct smtp_span){line->bytes + taken, line->len - taken};
+    return row;
+}
+
+/** The server's line goes on below itself, indented: what it offers and why it refuses is read. */
 static void draw_row(const struct view *view, struct smtp_span left, struct smtp_span right)
 {
-    fputs(view->margin, view->out);
-    write_cell(view->out, left, view->cell, true);
-    fputs(right.len > 0 ? " │ " : " │", view->out);
-    write_cell(view->out, right, view->cell, false);
-    fputc('\n', view->out);
+    for (size_t row = 1; row == 1 || right.len > 0; row++) {
+        size_t indent = row > 1 ? REPLY_INDENT : 0;
+        struct smtp_span part = take_row(&right, view->cell - indent, row == ROWS_MAX);
+        fputs(view->margin, view->out);
+        write_cell(view->out, left, view->cell, true);
+        fprintf(view->out, part.len > 0 ? " │ %*s" : " │%*s", (int)indent, "");
+        write_cell(view->out, part, view->cell - indent, false);
+        fputc('\n', view->out);
+        left.len = 0;
+    }
 }
 
 static void draw_note(const struct view *view, struct smtp_span line)
 {
-    fputs(view->margin, view->out);
-    write_cell(view->out, line, 2 * view->cell + 3, false);
+    for (size_t row = 1; row == 1 || line.len > 0; row++) {
+        size_t indent = row > 1 ? strlen("# ") : 0, width = 2 * view->cell + 3 - indent;
+        fprintf(view->out, "%s%*s", view->margin, (int)indent, "");
+        write_cell(view->out, take_row(&line, width, row == ROWS_MAX), width, false);
+        fputc('\n', view->out);
+    }
+}
+
+/** From here on the dialogue is sealed: a line across both sides. */
+static void draw_starttls(const struct view *view, struct smtp_span line)
+{
+    fprintf(view->out, "%s══ %.*s ", view->margin, (int)line.len, line.bytes);
+    for (size_t column = line.len + 4; column < 2 * view->cell + 3; column++) {
+        fputs(column == view->cell + 1 ? "╪" : "═", view->out);
+    }
     fputc('\n', view->out);
 }
 
@@ -149,7 +187,11 @@ static void draw_line(struct view *view, struct smtp_span line)
         return;
     }
     flush_waiting(view);
-    draw_note(view, line);
+    if (smtp_span_equal(line, SMTP_SPAN("[starttls]"))) {
+        draw_starttls(view, line);
+    } else {
+        draw_note(view, line);
+    }
 }
 
 void smtp_dialogue_draw(FILE *out, const char *dialogue, const char *margin)

@@ -7,7 +7,8 @@
 #define SMTP_DIALOGUE_COLUMNS 80 /* what it fits into, whatever it is written to */
 
 /** Draws "C: " and "S: " lines; other lines are notes, drawn across. Each row begins with margin.
- *  Long lines are clipped, content is shown by its first lines and its size. */
+ *  Long lines go on below where they have blanks, else they are clipped; content is shown by its first
+ *  lines and its size; "[starttls]" is a line across both sides. */
 void smtp_dialogue_draw(FILE *out, const char *dialogue, const char *margin);
 
 #endif
