@@ -180,9 +180,9 @@ static void move_octets(struct smtp_client *client)
         take_input(client);
     } else if (ready > 0) {
         write_some(client);
-    } else {
-        smtp_client_session_expire(session, smtp_clock_now_ns());
     }
+    /* also of a peer whose octets never pause and never come to a reply */
+    smtp_client_session_expire(session, smtp_clock_now_ns());
 }
 
 /* One block from the source to the session, or the end. */
