@@ -100,6 +100,21 @@ bool smtp_check_status(struct smtp_trial *trial, const char *what, enum smtp_sta
                            message[0] != '\0' ? ": " : "", message);
 }
 
+bool smtp_check_ok(struct smtp_trial *trial, const char *what, enum smtp_status came,
+                   const struct smtp_client *client)
+{
+    return smtp_check_status(trial, what, came, SMTP_OK, client);
+}
+
+size_t smtp_times(const char *text, const char *part)
+{
+    size_t times = 0;
+    for (; (text = strstr(text, part)) != NULL; text += strlen(part)) {
+        times++;
+    }
+    return times;
+}
+
 /* ---- raw octets ---- */
 
 bool smtp_wire_says(struct smtp_trial *trial, struct smtp_wire *wire, const char *text)
@@ -148,6 +163,24 @@ bool smtp_trial_send(struct smtp_trial *trial, struct smtp_client *client, const
     }
     return code == 0 || smtp_check_number(trial, "the code of the last reply",
                                           (uint64_t)result->final_reply.code, (uint64_t)code);
+}
+
+bool smtp_check_expect(struct smtp_trial *trial, struct smtp_harness *harness,
+                       const char *expectation)
+{
+    return smtp_harness_expect(harness, expectation) == SMTP_OK ||
+           smtp_trial_fail(trial, "%s", smtp_harness_failure(harness));
+}
+
+bool smtp_trial_arrives(struct smtp_trial *trial, const struct smtp_ends *ends,
+                        const char *expectation)
+{
+    return smtp_trial_send(trial, ends->client, "bob@example.com",
+                           smtp_content_text("Subject: sealed\n\n.\n"), SMTP_OK, 250) &&
+           smtp_check_count(trial, ends->harness, 1) &&
+           smtp_check_captured(trial, ends->harness, 0, "ann@example.com", "bob@example.com",
+                               SMTP_SPAN("Subject: sealed\r\n\r\n.\r\n")) &&
+           smtp_check_expect(trial, ends->harness, expectation);
 }
 
 bool smtp_check_count(struct smtp_trial *trial, struct smtp_harness *harness, size_t count)

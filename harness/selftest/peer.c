@@ -14,6 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define ANSWER_MAX 4096 /* octets that a step makes */
+
 struct smtp_peer {
     const struct smtp_peer_step *steps;
     size_t step_count;
@@ -35,6 +37,18 @@ static enum smtp_status drip(struct smtp_wire *wire, const char *text)
     return status;
 }
 
+static enum smtp_status say_made(struct smtp_wire *wire, const struct smtp_peer_step *step)
+{
+    struct smtp_buffer answer = SMTP_BUFFER(ANSWER_MAX);
+    enum smtp_status status = SMTP_NOT_AS_EXPECTED;
+    if (step->make(smtp_buffer_span(&wire->heard), &answer)) {
+        struct smtp_span made = smtp_buffer_span(&answer);
+        status = smtp_wire_say(wire, made.bytes, made.len);
+    }
+    smtp_buffer_free(&answer);
+    return status;
+}
+
 static enum smtp_status play_step(struct smtp_wire *wire, const struct smtp_peer_step *step)
 {
     struct smtp_span part;
@@ -45,6 +59,8 @@ static enum smtp_status play_step(struct smtp_wire *wire, const struct smtp_peer
         return drip(wire, step->text);
     case SMTP_PEER_HEAR:
         return smtp_wire_hear(wire, step->text, &part);
+    case SMTP_PEER_MAKE:
+        return say_made(wire, step);
     }
     return SMTP_BAD_ARGUMENT;
 }

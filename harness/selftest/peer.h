@@ -10,13 +10,34 @@ enum smtp_peer_act {
     SMTP_PEER_SAY,  /* writes the text in one piece */
     SMTP_PEER_DRIP, /* writes it in single octets */
     SMTP_PEER_HEAR, /* reads until the text has come */
+    SMTP_PEER_MAKE, /* writes what `make` makes of all that was heard */
 };
 
 /** One step. After the last one the connection is closed. */
 struct smtp_peer_step {
     enum smtp_peer_act act;
     const char *text;
+    /** Appends the answer; on the peer's thread. False: the script ends here. */
+    bool (*make)(struct smtp_span heard, struct smtp_buffer *answer);
 };
+
+/* Scripts are tables of these. */
+#define SAY(octets)                                                                                \
+    {                                                                                              \
+        .act = SMTP_PEER_SAY, .text = (octets)                                                     \
+    }
+#define DRIP(octets)                                                                               \
+    {                                                                                              \
+        .act = SMTP_PEER_DRIP, .text = (octets)                                                    \
+    }
+#define HEAR(octets)                                                                               \
+    {                                                                                              \
+        .act = SMTP_PEER_HEAR, .text = (octets)                                                    \
+    }
+#define MAKE(function)                                                                             \
+    {                                                                                              \
+        .act = SMTP_PEER_MAKE, .make = (function)                                                  \
+    }
 
 struct smtp_peer;
 

@@ -2,8 +2,9 @@
 #include "harness/selftest/scenarios.h"
 
 static const struct smtp_scenario_table *const tables[] = {
-    &smtp_scenarios_content, &smtp_scenarios_envelope, &smtp_scenarios_session,
-    &smtp_scenarios_peers,   &smtp_scenarios_threads,  &smtp_scenarios_safety,
+    &smtp_scenarios_content, &smtp_scenarios_envelope,  &smtp_scenarios_session,
+    &smtp_scenarios_peers,   &smtp_scenarios_threads,   &smtp_scenarios_safety,
+    &smtp_scenarios_tls,     &smtp_scenarios_tls_wrong,
 };
 static const size_t table_count = sizeof tables / sizeof *tables;
 

@@ -17,6 +17,10 @@ extern const struct smtp_scenario_table
 extern const struct smtp_scenario_table smtp_scenarios_peers; /* servers that misbehave */
 extern const struct smtp_scenario_table smtp_scenarios_threads; /* many at once, start and stop */
 extern const struct smtp_scenario_table smtp_scenarios_safety;  /* injection, smuggling, limits */
+extern const struct smtp_scenario_table smtp_scenarios_tls; /* STARTTLS, implicit TLS, policies */
+extern const struct smtp_scenario_table smtp_scenarios_tls_wrong;  /* certificates, attacks */
+extern const struct smtp_scenario_table smtp_scenarios_auth;       /* each mechanism */
+extern const struct smtp_scenario_table smtp_scenarios_auth_wrong; /* refusals, attacks */
 
 /** All of them, one after the other. */
 size_t smtp_scenario_count(void);

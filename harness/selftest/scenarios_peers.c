@@ -13,18 +13,6 @@
 #define ANN "ann@example.com"
 #define BOB "bob@example.com"
 
-#define SAY(octets)                                                                                \
-    {                                                                                              \
-        SMTP_PEER_SAY, octets                                                                      \
-    }
-#define DRIP(octets)                                                                               \
-    {                                                                                              \
-        SMTP_PEER_DRIP, octets                                                                     \
-    }
-#define HEAR(octets)                                                                               \
-    {                                                                                              \
-        SMTP_PEER_HEAR, octets                                                                     \
-    }
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 /** A scripted peer and a client connected to it. */

@@ -13,12 +13,6 @@
 #define BOB "bob@example.com"
 #define CAROL "carol@example.com"
 
-static bool ok(struct smtp_trial *trial, const char *what, enum smtp_status status,
-               const struct smtp_client *client)
-{
-    return smtp_check_status(trial, what, status, SMTP_OK, client);
-}
-
 static bool replied(struct smtp_trial *trial, const char *what, const struct smtp_client *client,
                     int code)
 {
@@ -33,16 +27,18 @@ static bool rset_in_the_middle(struct smtp_trial *trial)
         return false;
     }
     struct smtp_client *client = ends.client;
-    return ok(trial, "MAIL", smtp_client_mail(client, "mallory@example.com", NULL), client) &&
-           ok(trial, "RCPT", smtp_client_rcpt(client, BOB, NULL), client) &&
-           ok(trial, "RSET", smtp_client_rset(client), client) &&
+    return smtp_check_ok(trial, "MAIL", smtp_client_mail(client, "mallory@example.com", NULL),
+                         client) &&
+           smtp_check_ok(trial, "RCPT", smtp_client_rcpt(client, BOB, NULL), client) &&
+           smtp_check_ok(trial, "RSET", smtp_client_rset(client), client) &&
            smtp_check_status(trial, "DATA without a transaction",
                              smtp_client_data(client, smtp_content_text("lost")),
                              SMTP_REFUSED_PERMANENT, client) &&
            replied(trial, "its code", client, 503) &&
-           ok(trial, "MAIL", smtp_client_mail(client, ANN, NULL), client) &&
-           ok(trial, "RCPT", smtp_client_rcpt(client, CAROL, NULL), client) &&
-           ok(trial, "DATA", smtp_client_data(client, smtp_content_text("kept\n")), client) &&
+           smtp_check_ok(trial, "MAIL", smtp_client_mail(client, ANN, NULL), client) &&
+           smtp_check_ok(trial, "RCPT", smtp_client_rcpt(client, CAROL, NULL), client) &&
+           smtp_check_ok(trial, "DATA", smtp_client_data(client, smtp_content_text("kept\n")),
+                         client) &&
            smtp_check_count(trial, ends.harness, 1) &&
            smtp_check_captured(trial, ends.harness, 0, ANN, CAROL, SMTP_SPAN("kept\r\n"));
 }
@@ -92,12 +88,13 @@ static bool unknown_command_keeps_session(struct smtp_trial *trial)
         return false;
     }
     struct smtp_client *client = ends.client;
-    return ok(trial, "MAIL", smtp_client_mail(client, ANN, NULL), client) &&
+    return smtp_check_ok(trial, "MAIL", smtp_client_mail(client, ANN, NULL), client) &&
            smtp_check_status(trial, "FLY", smtp_client_command(client, "FLY away"),
                              SMTP_REFUSED_PERMANENT, client) &&
            replied(trial, "the code of FLY", client, 500) &&
-           ok(trial, "RCPT", smtp_client_rcpt(client, BOB, NULL), client) &&
-           ok(trial, "DATA", smtp_client_data(client, smtp_content_text("kept\n")), client) &&
+           smtp_check_ok(trial, "RCPT", smtp_client_rcpt(client, BOB, NULL), client) &&
+           smtp_check_ok(trial, "DATA", smtp_client_data(client, smtp_content_text("kept\n")),
+                         client) &&
            smtp_check_count(trial, ends.harness, 1) &&
            smtp_check_captured(trial, ends.harness, 0, ANN, BOB, SMTP_SPAN("kept\r\n"));
 }
@@ -109,16 +106,16 @@ static bool vrfy_expn_help_noop(struct smtp_trial *trial)
         return false;
     }
     struct smtp_client *client = ends.client;
-    return ok(trial, "NOOP", smtp_client_noop(client), client) &&
+    return smtp_check_ok(trial, "NOOP", smtp_client_noop(client), client) &&
            replied(trial, "the code of NOOP", client, 250) &&
-           ok(trial, "VRFY", smtp_client_vrfy(client, "bob"), client) &&
+           smtp_check_ok(trial, "VRFY", smtp_client_vrfy(client, "bob"), client) &&
            replied(trial, "the code of VRFY", client, 252) &&
            smtp_check_status(trial, "EXPN", smtp_client_expn(client, "friends"),
                              SMTP_REFUSED_PERMANENT, client) &&
            replied(trial, "the code of EXPN", client, 502) &&
-           ok(trial, "HELP", smtp_client_help(client, NULL), client) &&
+           smtp_check_ok(trial, "HELP", smtp_client_help(client, NULL), client) &&
            replied(trial, "the code of HELP", client, 214) &&
-           ok(trial, "QUIT", smtp_client_quit(client), client) &&
+           smtp_check_ok(trial, "QUIT", smtp_client_quit(client), client) &&
            replied(trial, "the code of QUIT", client, 221);
 }
 
@@ -208,10 +205,11 @@ static bool sends_over(struct smtp_trial *trial, struct smtp_harness *harness, c
     struct smtp_client *client = smtp_trial_client(trial, NULL);
     const char *address = smtp_server_address(smtp_harness_server(harness), 0);
     if (client == NULL ||
-        !ok(trial, "smtp_client_connect", smtp_client_connect(client, address, 0), client) ||
+        !smtp_check_ok(trial, "smtp_client_connect", smtp_client_connect(client, address, 0),
+                       client) ||
         !smtp_trial_send(trial, client, BOB, smtp_content_text("Subject: there\n\n.\n"), SMTP_OK,
                          250) ||
-        !ok(trial, "QUIT", smtp_client_quit(client), client) ||
+        !smtp_check_ok(trial, "QUIT", smtp_client_quit(client), client) ||
         !smtp_check_count(trial, harness, 1)) {
         return false;
     }

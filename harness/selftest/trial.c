@@ -73,9 +73,7 @@ bool smtp_trial_run(struct smtp_trial *trial, const struct smtp_scenario *scenar
     return held && !trial->failed;
 }
 
-/** Keeps the thing (NULL: nothing) until the end and returns it; NULL when there is no room, and it
- *  is released. */
-static void *own(struct smtp_trial *trial, void *thing, void (*release)(void *thing))
+void *smtp_trial_own(struct smtp_trial *trial, void *thing, void (*release)(void *thing))
 {
     if (thing == NULL) {
         return NULL;
@@ -139,6 +137,7 @@ static void bound_client(struct smtp_client_options *options)
     options->timeouts = (struct smtp_client_timeouts){
         .connect_ms = SMTP_TRIAL_LIMIT_MS,
         .greeting_ms = SMTP_TRIAL_LIMIT_MS,
+        .handshake_ms = SMTP_TRIAL_LIMIT_MS,
         .command_ms = SMTP_TRIAL_LIMIT_MS,
         .data_ms = SMTP_TRIAL_LIMIT_MS,
         .content_ms = SMTP_TRIAL_LIMIT_MS,
@@ -152,6 +151,14 @@ void smtp_trial_options(struct smtp_harness_options *options)
     smtp_harness_options_init(options);
     bound_client(&options->client);
     options->wait_ms = SMTP_TRIAL_LIMIT_MS;
+}
+
+void smtp_trial_tls_options(struct smtp_harness_options *options)
+{
+    static const char *const listen[] = {"smtps://127.0.0.1:0"};
+    smtp_trial_options(options);
+    options->server.listen = listen;
+    options->server.listen_count = 1;
 }
 
 static void release_harness(void *thing)
@@ -170,7 +177,7 @@ struct smtp_harness *smtp_trial_harness(struct smtp_trial *trial,
         smtp_trial_fail(trial, "the server does not start: %s", error.message);
         return NULL;
     }
-    harness = own(trial, harness, release_harness);
+    harness = smtp_trial_own(trial, harness, release_harness);
     if (harness != NULL && trial->harness_count < HARNESSES_MAX) {
         trial->harnesses[trial->harness_count++] = harness;
     }
@@ -205,7 +212,7 @@ struct smtp_peer *smtp_trial_peer(struct smtp_trial *trial, const struct smtp_pe
     if (peer == NULL) {
         smtp_trial_fail(trial, "the scripted peer does not start: %s", error.message);
     }
-    return own(trial, peer, release_peer);
+    return smtp_trial_own(trial, peer, release_peer);
 }
 
 /** Content comes in pieces of any size; a dialogue has lines. */
@@ -265,7 +272,7 @@ struct smtp_client *smtp_trial_client(struct smtp_trial *trial,
         smtp_trial_fail(trial, "no client: %s", smtp_status_text(status));
         return NULL;
     }
-    return own(trial, client, release_client);
+    return smtp_trial_own(trial, client, release_client);
 }
 
 static void release_wire(void *thing)
@@ -274,7 +281,7 @@ static void release_wire(void *thing)
     free(thing);
 }
 
-struct smtp_wire *smtp_trial_wire(struct smtp_trial *trial, struct smtp_harness *harness)
+struct smtp_wire *smtp_trial_raw_wire(struct smtp_trial *trial, struct smtp_harness *harness)
 {
     struct smtp_wire *wire = calloc(1, sizeof *wire);
     struct smtp_error error = {.status = SMTP_OK};
@@ -285,7 +292,7 @@ struct smtp_wire *smtp_trial_wire(struct smtp_trial *trial, struct smtp_harness 
     uint64_t deadline_ns = smtp_deadline_after(smtp_clock_now_ns(), SMTP_TRIAL_LIMIT_MS);
     const char *address = smtp_server_address(smtp_harness_server(harness), 0);
     enum smtp_status status = smtp_wire_connect(wire, address, deadline_ns, &error);
-    wire = own(trial, wire, release_wire);
+    wire = smtp_trial_own(trial, wire, release_wire);
     if (wire == NULL) {
         return NULL;
     }
@@ -293,7 +300,13 @@ struct smtp_wire *smtp_trial_wire(struct smtp_trial *trial, struct smtp_harness 
         smtp_trial_fail(trial, "raw connection: %s", error.message);
         return NULL;
     }
-    return smtp_wire_answers(trial, wire, "220") ? wire : NULL;
+    return wire;
+}
+
+struct smtp_wire *smtp_trial_wire(struct smtp_trial *trial, struct smtp_harness *harness)
+{
+    struct smtp_wire *wire = smtp_trial_raw_wire(trial, harness);
+    return wire != NULL && smtp_wire_answers(trial, wire, "220") ? wire : NULL;
 }
 
 char *smtp_trial_alloc(struct smtp_trial *trial, size_t size)
@@ -302,7 +315,7 @@ char *smtp_trial_alloc(struct smtp_trial *trial, size_t size)
     if (block == NULL) {
         smtp_trial_fail(trial, "no memory for %zu octets", size);
     }
-    return own(trial, block, free);
+    return smtp_trial_own(trial, block, free);
 }
 
 /* ---- what was said ---- */
@@ -325,10 +338,18 @@ static void add_transcripts(struct smtp_trial *trial, struct smtp_harness *harne
     }
 }
 
+const char *smtp_trial_said(struct smtp_trial *trial)
+{
+    return fflush(trial->dialogue_file) == 0 ? trial->dialogue : "";
+}
+
 const char *smtp_trial_dialogue(struct smtp_trial *trial)
 {
+    if (smtp_trial_said(trial)[0] != '\0' && trial->harness_count > 0) {
+        fputs("\n# as the server's side tells it:\n", trial->dialogue_file);
+    }
     for (size_t i = 0; i < trial->harness_count; i++) {
         add_transcripts(trial, trial->harnesses[i]);
     }
-    return fflush(trial->dialogue_file) == 0 ? trial->dialogue : "";
+    return smtp_trial_said(trial);
 }

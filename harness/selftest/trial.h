@@ -30,6 +30,8 @@ struct smtp_ends {
 
 /** The harness's defaults with every wait bounded by SMTP_TRIAL_LIMIT_MS. */
 void smtp_trial_options(struct smtp_harness_options *options);
+/** The same, and the server listens with TLS from the first octet. */
+void smtp_trial_tls_options(struct smtp_harness_options *options);
 /** options NULL: smtp_trial_options. */
 struct smtp_harness *smtp_trial_harness(struct smtp_trial *trial,
                                         const struct smtp_harness_options *options);
@@ -42,8 +44,13 @@ struct smtp_client *smtp_trial_client(struct smtp_trial *trial,
                                       const struct smtp_client_options *options);
 /** Raw octets to the harness's server, greeting heard. */
 struct smtp_wire *smtp_trial_wire(struct smtp_trial *trial, struct smtp_harness *harness);
+/** The same with nothing heard yet. */
+struct smtp_wire *smtp_trial_raw_wire(struct smtp_trial *trial, struct smtp_harness *harness);
 /** Memory that is freed at the end. */
 char *smtp_trial_alloc(struct smtp_trial *trial, size_t size);
+/** Keeps any thing (NULL: nothing) until the end, and returns it; NULL when there is no room, and
+ *  it is released. */
+void *smtp_trial_own(struct smtp_trial *trial, void *thing, void (*release)(void *thing));
 
 /* ---- checks ---- */
 
@@ -65,6 +72,9 @@ bool smtp_check_octets(struct smtp_trial *trial, const char *what, struct smtp_s
 /** what: the call. client: whose error to tell, or NULL. */
 bool smtp_check_status(struct smtp_trial *trial, const char *what, enum smtp_status came,
                        enum smtp_status expected, const struct smtp_client *client);
+/** The same for SMTP_OK. */
+bool smtp_check_ok(struct smtp_trial *trial, const char *what, enum smtp_status came,
+                   const struct smtp_client *client);
 
 /* ---- checks of a dialogue in raw octets ---- */
 
@@ -81,12 +91,23 @@ bool smtp_wire_closes(struct smtp_trial *trial, struct smtp_wire *wire);
 /** One message to one recipient; expects the status, and of a refusal its code (0: none). */
 bool smtp_trial_send(struct smtp_trial *trial, struct smtp_client *client, const char *forward_path,
                      struct smtp_content content, enum smtp_status expected, int code);
+/** One message to bob@example.com: captured octet for octet, and the expectation holds of it. */
+bool smtp_trial_arrives(struct smtp_trial *trial, const struct smtp_ends *ends,
+                        const char *expectation);
+/** smtp_harness_expect. */
+bool smtp_check_expect(struct smtp_trial *trial, struct smtp_harness *harness,
+                       const char *expectation);
 /** The mailbox comes to hold `count` messages, and holds no more. */
 bool smtp_check_count(struct smtp_trial *trial, struct smtp_harness *harness, size_t count);
 /** Message i (0-based) has this envelope (forward-paths parted by ' ') and exactly these octets. */
 bool smtp_check_captured(struct smtp_trial *trial, struct smtp_harness *harness, size_t i,
                          const char *reverse_path, const char *forward_paths,
                          struct smtp_span content);
+
+/** What the clients of smtp_trial_client have said and heard so far, in lines. */
+const char *smtp_trial_said(struct smtp_trial *trial);
+/** How often the text has the part. */
+size_t smtp_times(const char *text, const char *part);
 
 /* ---- for the runner ---- */
 
