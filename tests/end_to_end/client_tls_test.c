@@ -351,6 +351,39 @@ TEST(client_tls, a_connection_lost_after_the_dot_leaves_the_delivery_unknown)
     end(&pair);
 }
 
+/* The reply that comes in the middle of content is heard, and what cannot be written raises no signal. */
+TEST(client_tls, content_that_the_server_does_not_want_ends_with_its_reply)
+{
+    static const struct {
+        const char *end;
+        enum smtp_status status;
+        const char *why;
+    } rows[] = {{"[some]\nS: 552 5.3.4 too big\n[ignore]\n", SMTP_REFUSED_PERMANENT, "552"},
+                {"[some]\nS: 421 4.3.0 down\n", SMTP_REFUSED_TRANSIENT, "421"},
+                {"[some]\n[no tls]\n[reset]\n", SMTP_CLOSED, "closed the connection"}};
+    static char content[8 << 20];
+    memset(content, 'a', sizeof(content));
+    for (size_t i = 0; i + 1 < sizeof(content); i += 64) {
+        memcpy(content + i, "\r\n", 2);
+    }
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        static struct pair pair;
+        char script[1000];
+        snprintf(script, sizeof(script),
+                 "%s" EHLO "C: MAIL FROM:<ann@x>\nS: 250 ok\nC: RCPT TO:<bob@x>\nS: 250 ok\n"
+                 "C: DATA\nS: 354 go\n%s",
+                 UP, rows[i].end);
+        begin(&pair, SMTP_CLIENT_TLS_REQUIRED, script);
+        expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+        expect_int(smtp_client_send(pair.client, &to_bob,
+                                    smtp_content_memory(content, sizeof(content)), NULL),
+                   rows[i].status);
+        expect_contains(error_of(&pair), rows[i].why);
+        expect_true(!smtp_client_is_connected(pair.client));
+        end(&pair);
+    }
+}
+
 TEST(client_tls, a_handshake_and_replies_in_single_octets_are_understood)
 {
     static struct pair pair;
