@@ -192,7 +192,7 @@ enum smtp_status smtp_client_secure_read(struct smtp_client *client)
 }
 
 /* Encrypts some of what the session has to say. False: it cannot be. */
-static bool encrypt(struct smtp_client *client)
+static bool encrypt_some(struct smtp_client *client)
 {
     struct smtp_span parts[SMTP_CLIENT_PENDING_PARTS];
     int count = smtp_client_session_pending(client->session, parts);
@@ -216,7 +216,7 @@ bool smtp_client_secure_wants_to_write(const struct smtp_client *client)
  * the last octet of the wire: so its deadlines run as they do in the clear. */
 enum smtp_status smtp_client_secure_write(struct smtp_client *client)
 {
-    if (smtp_tls_pending(client->tls).len == 0 && !encrypt(client)) {
+    if (smtp_tls_pending(client->tls).len == 0 && !encrypt_some(client)) {
         smtp_client_session_abandon(client->session, SMTP_TLS_FAILED, smtp_tls_error(client->tls));
         return SMTP_OK;
     }

@@ -97,7 +97,7 @@ enum smtp_status smtp_send_url(const char *url, const struct smtp_client_options
                                struct smtp_error *error)
 {
     struct smtp_client_url parsed;
-    struct smtp_error unasked;
+    struct smtp_error unasked = {0};
     error = error != NULL ? error : &unasked;
     *error = (struct smtp_error){0};
     enum smtp_status status = smtp_client_url_parse(&parsed, url, error);
