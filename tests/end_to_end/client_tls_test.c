@@ -351,6 +351,37 @@ TEST(client_tls, a_connection_lost_after_the_dot_leaves_the_delivery_unknown)
     end(&pair);
 }
 
+TEST(client_tls, a_close_notify_in_place_of_a_reply_is_the_end)
+{
+    static struct pair pair;
+    begin(&pair, SMTP_CLIENT_TLS_REQUIRED,
+          UP EHLO "C: MAIL FROM:<ann@x>\n[end of tls]\n[ignore]\n");
+    expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+    expect_int(send_to_bob(&pair), SMTP_CLOSED);
+    expect_contains(error_of(&pair), "the server closed the connection; stage: MAIL");
+    end(&pair);
+}
+
+/* One record holds more than is taken from it at once. */
+TEST(client_tls, a_long_reply_in_one_record_is_read_to_its_end)
+{
+    static struct pair pair;
+    static char script[16384];
+    size_t len = (size_t)snprintf(script, sizeof(script), "%s", UP "C: EHLO [127.0.0.1]\n");
+    for (int i = 0; i < 150; i++) {
+        len += (size_t)snprintf(script + len, sizeof(script) - len,
+                                "S: 250-X-KEYWORD-%d and a text that makes its line long\n", i);
+    }
+    snprintf(script + len, sizeof(script) - len, "S: 250 LAST\n" BYE);
+    begin(&pair, SMTP_CLIENT_TLS_REQUIRED, script);
+    expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+    expect_int(smtp_client_hello(pair.client), SMTP_OK);
+    expect_true(smtp_client_reply(pair.client)->text[4096] != '\0');
+    expect_contains(smtp_client_reply(pair.client)->text, "X-KEYWORD-149");
+    expect_int(smtp_client_quit(pair.client), SMTP_OK);
+    end(&pair);
+}
+
 /* The reply that comes in the middle of content is heard, and what cannot be written raises no signal. */
 TEST(client_tls, content_that_the_server_does_not_want_ends_with_its_reply)
 {

@@ -157,3 +157,30 @@ TEST(send_url, what_went_wrong_first_is_told_and_no_secret_with_it)
         SMTP_UNSAFE_ARGUMENT);
     expect_contains(error.message, "HELO name");
 }
+
+/* The options may ask for more than the URL's scheme does, and what the URL says itself comes first. */
+TEST(send_url, a_stronger_policy_of_the_options_counts_unless_the_url_has_its_own)
+{
+    static const struct {
+        enum smtp_client_tls_policy policy;
+        const char *query;
+        bool passes;
+    } rows[] = {{SMTP_CLIENT_TLS_REQUIRED, "", false},
+                {SMTP_CLIENT_TLS_IMPLICIT, "", false},
+                {SMTP_CLIENT_TLS_NEVER, "", true},
+                {SMTP_CLIENT_TLS_REQUIRED, "?tls=never", true}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        static struct peer peer;
+        struct smtp_client_options options;
+        char url[100];
+        peer_start(&peer, rows[i].passes ? "S: 220 mx\n" EHLO MESSAGE BYE : "S: 220 mx\n" EHLO BYE);
+        smtp_client_options_init(&options);
+        options.tls.policy = rows[i].policy;
+        snprintf(url, sizeof(url), "smtp://127.0.0.1:%u%s", (unsigned)peer.address.port,
+                 rows[i].query);
+        expect_int(
+            smtp_send_url(url, &options, &to_bob, smtp_content_text("Subject: x\n\nHello\n"), NULL),
+            rows[i].passes ? SMTP_OK : SMTP_UNSUPPORTED);
+        peer_stop(&peer);
+    }
+}

@@ -128,7 +128,7 @@ static void peer_tls(struct peer *peer, const char *step)
 /* All S: lines in a row go out in one write. */
 static void peer_say(struct peer *peer, const char *step)
 {
-    char lines[1000];
+    char lines[16384];
     size_t len = 0;
     while (strncmp(step, "S: ", 3) == 0) {
         size_t line = strcspn(step, "\n");
@@ -279,6 +279,9 @@ static void peer_step(struct peer *peer, const char *step)
         peer_alert(peer);
     } else if (strncmp(step, "[alive]", 7) == 0) {
         peer_alive(peer);
+    } else if (strncmp(step, "[end of tls]", 12) == 0) { /* and the connection stays */
+        smtp_tls_shut_down(peer->tls);
+        peer_flush(peer);
     } else if (strncmp(step, "[no tls]", 8) == 0) { /* it ends without a close_notify */
         smtp_tls_free(peer->tls);
         peer->tls = NULL;
