@@ -4,7 +4,6 @@
 
 #include "common/bytes.h"
 #include "common/error.h"
-#include "common/secret.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -138,52 +137,19 @@ static enum smtp_status copy_mechanisms(struct smtp_server_auth_settings *settin
     return SMTP_OK;
 }
 
-static enum smtp_status copy_users(struct smtp_server_auth_settings *settings,
-                                   const struct smtp_server_auth *auth, struct smtp_error *error)
-{
-    if (auth->user_count == 0) {
-        return SMTP_OK;
-    }
-    settings->users = calloc(auth->user_count, sizeof *settings->users);
-    if (settings->users == NULL) {
-        return smtp_error_set(error, SMTP_NO_MEMORY, 0, "out of memory");
-    }
-    for (size_t i = 0; i < auth->user_count; i++) {
-        const struct smtp_server_user *user = &auth->users[i];
-        if (user->identity == NULL || user->identity[0] == '\0' || user->password == NULL ||
-            strlen(user->password) >= SMTP_SERVER_SECRET_SIZE) {
-            return smtp_error_set(
-                error, SMTP_BAD_ARGUMENT, 0,
-                "auth.users[%zu] must have an identity, and a password of at most "
-                "%d octets",
-                i, SMTP_SERVER_SECRET_SIZE - 1);
-        }
-        settings->user_count = i + 1;
-        settings->users[i].identity = strdup(user->identity);
-        settings->users[i].password = strdup(user->password);
-        if (settings->users[i].identity == NULL || settings->users[i].password == NULL) {
-            return smtp_error_set(error, SMTP_NO_MEMORY, 0, "out of memory");
-        }
-    }
-    return SMTP_OK;
-}
-
 enum smtp_status smtp_server_auth_settings_init(struct smtp_server_auth_settings *settings,
                                                 const struct smtp_server_options *options,
                                                 struct smtp_error *error)
 {
     *settings = (struct smtp_server_auth_settings){0};
-    enum smtp_status status = copy_users(settings, &options->auth, error);
+    enum smtp_status status = smtp_server_users_init(&settings->users, options->auth.users,
+                                                     options->auth.user_count, error);
     return status == SMTP_OK ? copy_mechanisms(settings, options, error) : status;
 }
 
 void smtp_server_auth_settings_clear(struct smtp_server_auth_settings *settings)
 {
-    for (size_t i = 0; i < settings->user_count; i++) {
-        free((char *)(uintptr_t)settings->users[i].identity);
-        smtp_secret_free((char *)(uintptr_t)settings->users[i].password);
-    }
-    free(settings->users);
+    smtp_server_users_clear(&settings->users);
     free(settings->mechanisms_clear);
     free(settings->mechanisms_tls);
     free(settings->too_weak);

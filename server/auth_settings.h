@@ -3,11 +3,10 @@
 #ifndef SMTP_SERVER_AUTH_SETTINGS_H
 #define SMTP_SERVER_AUTH_SETTINGS_H
 
-#include "server/smtp_server.h"
+#include "server/users.h"
 
 struct smtp_server_auth_settings {
-    struct smtp_server_user *users; /* owned, strings included */
-    size_t user_count;
+    struct smtp_server_users users;
     /* As session_config wants them: upper case, parted by spaces, "" for none; owned. */
     char *mechanisms_clear;
     char *mechanisms_tls;

@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/secret.h"
 #include "common/tls.h"
+#include "server/auth.h"
 #include "server/hooks.h"
 #include "server/outgoing.h"
 #include "server/protocol/session.h"
@@ -84,6 +85,7 @@ static void end_session(struct smtp_server_connection *connection, const char *r
 {
     if (connection->session != NULL) {
         smtp_server_tell_close(connection, reason);
+        smtp_server_end_auth(connection);
         smtp_server_session_free(connection->session);
         connection->session = NULL;
     }

@@ -21,6 +21,7 @@ enum smtp_server_connection_stage {
 /** Belongs to one thread at a time: the accepting one, then its loop's. */
 struct smtp_server_connection {
     struct smtp_server_loop *loop;
+    struct smtp_server_exchange *exchange; /* of AUTH; NULL: none is under way */
     struct smtp_server_connection *next;
     struct smtp_server_connection *previous;
     struct smtp_server_connection *next_in_turn; /* of the loop's turn */

@@ -5,6 +5,7 @@
 
 #include "common/clock.h"
 #include "common/tls.h"
+#include "server/auth.h"
 #include "server/server.h"
 
 #include <string.h>
@@ -13,7 +14,7 @@ typedef enum smtp_server_verdict ask_function(struct smtp_server_connection *con
                                               const struct smtp_server_event *event,
                                               struct smtp_server_reply *reply);
 
-static struct smtp_server_session_info info_of(struct smtp_server_connection *connection)
+struct smtp_server_session_info smtp_server_info_of(struct smtp_server_connection *connection)
 {
     return (struct smtp_server_session_info){
         .number = connection->number,
@@ -36,7 +37,7 @@ static enum smtp_server_verdict ask_connect(struct smtp_server_connection *conne
                                             struct smtp_server_reply *reply)
 {
     (void)event;
-    struct smtp_server_session_info info = info_of(connection);
+    struct smtp_server_session_info info = smtp_server_info_of(connection);
     return hooks_of(connection)->connect(hooks_of(connection)->user, &info, reply);
 }
 
@@ -44,7 +45,7 @@ static enum smtp_server_verdict ask_helo(struct smtp_server_connection *connecti
                                          const struct smtp_server_event *event,
                                          struct smtp_server_reply *reply)
 {
-    struct smtp_server_session_info info = info_of(connection);
+    struct smtp_server_session_info info = smtp_server_info_of(connection);
     return hooks_of(connection)
         ->helo(hooks_of(connection)->user, &info, event->name, event->extended, reply);
 }
@@ -53,7 +54,7 @@ static enum smtp_server_verdict ask_mail(struct smtp_server_connection *connecti
                                          const struct smtp_server_event *event,
                                          struct smtp_server_reply *reply)
 {
-    struct smtp_server_session_info info = info_of(connection);
+    struct smtp_server_session_info info = smtp_server_info_of(connection);
     return hooks_of(connection)
         ->mail(hooks_of(connection)->user, &info, event->path, event->parameters, reply);
 }
@@ -62,7 +63,7 @@ static enum smtp_server_verdict ask_rcpt(struct smtp_server_connection *connecti
                                          const struct smtp_server_event *event,
                                          struct smtp_server_reply *reply)
 {
-    struct smtp_server_session_info info = info_of(connection);
+    struct smtp_server_session_info info = smtp_server_info_of(connection);
     return hooks_of(connection)
         ->rcpt(hooks_of(connection)->user, &info, event->path, event->parameters, reply);
 }
@@ -72,7 +73,7 @@ static enum smtp_server_verdict ask_data(struct smtp_server_connection *connecti
                                          struct smtp_server_reply *reply)
 {
     (void)event;
-    struct smtp_server_session_info info = info_of(connection);
+    struct smtp_server_session_info info = smtp_server_info_of(connection);
     return hooks_of(connection)->data(hooks_of(connection)->user, &info, reply);
 }
 
@@ -124,7 +125,7 @@ static enum smtp_server_verdict ask_message(struct smtp_server_connection *conne
     const struct smtp_server_hooks *hooks = hooks_of(connection);
     enum smtp_server_verdict verdict = SMTP_ACCEPT;
     if (hooks->message != NULL) {
-        struct smtp_server_session_info info = info_of(connection);
+        struct smtp_server_session_info info = smtp_server_info_of(connection);
         verdict = hooks->message(hooks->user, &info, event->message, reply);
     }
     if (verdict == SMTP_ACCEPT) {
@@ -138,7 +139,7 @@ static enum smtp_server_verdict ask_vrfy(struct smtp_server_connection *connecti
                                          const struct smtp_server_event *event,
                                          struct smtp_server_reply *reply)
 {
-    struct smtp_server_session_info info = info_of(connection);
+    struct smtp_server_session_info info = smtp_server_info_of(connection);
     return hooks_of(connection)->vrfy(hooks_of(connection)->user, &info, event->argument, reply);
 }
 
@@ -146,7 +147,7 @@ static enum smtp_server_verdict ask_expn(struct smtp_server_connection *connecti
                                          const struct smtp_server_event *event,
                                          struct smtp_server_reply *reply)
 {
-    struct smtp_server_session_info info = info_of(connection);
+    struct smtp_server_session_info info = smtp_server_info_of(connection);
     return hooks_of(connection)->expn(hooks_of(connection)->user, &info, event->argument, reply);
 }
 
@@ -154,7 +155,7 @@ static enum smtp_server_verdict ask_unknown(struct smtp_server_connection *conne
                                             const struct smtp_server_event *event,
                                             struct smtp_server_reply *reply)
 {
-    struct smtp_server_session_info info = info_of(connection);
+    struct smtp_server_session_info info = smtp_server_info_of(connection);
     return hooks_of(connection)
         ->unknown(hooks_of(connection)->user, &info, event->name, event->argument, reply);
 }
@@ -168,7 +169,7 @@ static enum smtp_server_verdict ask_starttls(struct smtp_server_connection *conn
     struct smtp_error error = {0};
     (void)event;
     if (hooks_of(connection)->starttls != NULL) {
-        struct smtp_server_session_info info = info_of(connection);
+        struct smtp_server_session_info info = smtp_server_info_of(connection);
         enum smtp_server_verdict verdict =
             hooks_of(connection)->starttls(hooks_of(connection)->user, &info, reply);
         if (verdict != SMTP_ACCEPT) {
@@ -199,12 +200,20 @@ bool smtp_server_answer_events(struct smtp_server_connection *connection, uint64
     while (smtp_server_session_next_event(connection->session, &event)) {
         any = true;
         if (event.kind == SMTP_SERVER_RESET) {
-            struct smtp_server_session_info info = info_of(connection);
+            struct smtp_server_session_info info = smtp_server_info_of(connection);
             hooks_of(connection)->reset(hooks_of(connection)->user, &info);
             continue;
         }
         if (event.kind == SMTP_SERVER_START_TLS) {
             connection->stage = SMTP_SERVER_SECURING;
+            continue;
+        }
+        if (event.kind == SMTP_SERVER_ASK_AUTH) {
+            smtp_server_answer_auth(connection, &event, now_ns);
+            continue;
+        }
+        if (event.kind == SMTP_SERVER_AUTH_CANCELLED) {
+            smtp_server_end_auth(connection);
             continue;
         }
         struct smtp_server_reply reply;
@@ -225,7 +234,7 @@ void smtp_server_log(void *user, enum smtp_server_log_kind kind, struct smtp_spa
     if (hooks->log == NULL || connection->session == NULL) {
         return;
     }
-    struct smtp_server_session_info info = info_of(connection);
+    struct smtp_server_session_info info = smtp_server_info_of(connection);
     const struct smtp_server_log_entry entry = {
         .kind = kind, .time_ns = smtp_clock_now_ns(), .text = text.bytes, .len = text.len};
     hooks->log(hooks->user, &info, &entry);
@@ -236,7 +245,7 @@ void smtp_server_tell_close(struct smtp_server_connection *connection, const cha
     const struct smtp_server_hooks *hooks = hooks_of(connection);
     smtp_server_log(connection, SMTP_LOG_CLOSE, smtp_span_of(reason));
     if (hooks->close != NULL) {
-        struct smtp_server_session_info info = info_of(connection);
+        struct smtp_server_session_info info = smtp_server_info_of(connection);
         hooks->close(hooks->user, &info);
     }
 }

@@ -5,6 +5,8 @@
 #include "server/connection.h"
 #include "server/protocol/session.h"
 
+/** What hooks are told of a connection whose session lives. */
+struct smtp_server_session_info smtp_server_info_of(struct smtp_server_connection *connection);
 /** Answers every open event. Returns whether there was one. */
 bool smtp_server_answer_events(struct smtp_server_connection *connection, uint64_t now_ns);
 /** A line for the log hook; the core's `log`, with the connection as user. */

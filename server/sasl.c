@@ -162,13 +162,8 @@ static enum smtp_server_auth_step cram_md5(struct smtp_server_exchange *exchange
     if (!exchange->begun && response == NULL) {
         return cram_challenge(exchange);
     }
-    if (!exchange->begun) { /* RFC 4954 4 */
-        (void)smtp_server_reply(&exchange->reply, 501, "5.7.0",
-                                "CRAM-MD5 takes no initial response: send AUTH CRAM-MD5 alone");
-        return SMTP_SERVER_AUTH_MALFORMED;
-    }
     char *digest = len > 2 * MD5_OCTETS + 1 ? response + len - 2 * MD5_OCTETS : NULL;
-    if (strlen(response) != len || digest == NULL || digest[-1] != ' ' ||
+    if (!exchange->begun || strlen(response) != len || digest == NULL || digest[-1] != ' ' ||
         strspn(digest, "0123456789abcdef") != 2 * MD5_OCTETS) {
         return SMTP_SERVER_AUTH_MALFORMED;
     }

@@ -353,8 +353,6 @@ TEST(sasl, cram_md5_takes_no_initial_response_rfc4954_4)
     exchange_init(&e);
     exchange_begin(&e, "CRAM-MD5");
     expect_int(exchange_text(&e, "ann " DIGEST), SMTP_SERVER_AUTH_MALFORMED);
-    expect_int(e.answer.reply->code, 501);
-    expect_str(e.answer.reply->enhanced, "5.7.0");
     exchange_clear(&e);
 }
 
