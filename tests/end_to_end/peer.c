@@ -116,13 +116,21 @@ static void peer_tls(struct peer *peer, const char *step)
         return;
     }
     size_t left = step[4] == ' ' ? strtoul(step + 5, NULL, 10) : SIZE_MAX;
-    while (smtp_tls_handshake(peer->tls) == SMTP_TLS_WAITS) {
+    enum smtp_tls_progress progress;
+    while ((progress = smtp_tls_handshake(peer->tls)) == SMTP_TLS_WAITS) {
         peer_flush_some(peer, &left);
         if (left == 0 || !peer_receive(peer)) {
             return;
         }
     }
     peer_flush_some(peer, &left);
+    if (progress != SMTP_TLS_DONE) { /* the client said why: what comes next comes in the clear */
+        if (smtp_tls_undecrypted(peer->tls) > 0) {
+            peer_fail(peer, step, "octets came behind the client's alert");
+        }
+        smtp_tls_free(peer->tls);
+        peer->tls = NULL;
+    }
 }
 
 /* All S: lines in a row go out in one write. */
