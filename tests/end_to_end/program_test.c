@@ -185,6 +185,17 @@ TEST(program, serve_says_why_it_cannot_listen)
     smtp_harness_stop(taken);
 }
 
+TEST(program, verbose_shows_a_login_without_its_secrets)
+{
+    struct ended ended = run_to_end(ARGV("-v", "--only", "login-required"));
+    expect_int(ended.exit_status, 0);
+    expect_contains(ended.out, "│ 530 5.7.0 Authentication required\n");
+    expect_contains(ended.out, "AUTH SCRAM-SHA-256-PLUS ***         │ 334 ");
+    expect_contains(ended.out, "│ 235 2.7.0 Authentication successful\n");
+    expect_80_columns(ended.out);
+    ended_clear(&ended);
+}
+
 /** Sends one message to the address and returns what came of it. */
 static enum smtp_status send_one(const char *address, const char *text)
 {
