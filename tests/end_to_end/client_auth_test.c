@@ -3,9 +3,12 @@
 #include "client/smtp_client.h"
 #include "common/net.h"
 #include "common/secret.h"
+#include "server/smtp_mailbox.h"
 #include "tests/end_to_end/peer.h"
+#include "tests/end_to_end/running_server.h"
 #include "tests/support/test.h"
 
+#include <openssl/ssl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -426,4 +429,237 @@ TEST(client_auth, a_server_that_does_not_know_the_password_is_found_out)
         expect_true(pretender.cancelled == rows[i].cancelled);
         expect_true(!pretender.mailed);
     }
+}
+
+/* ---- the real server ---- */
+
+#define NAME "Andr\xC3\xA9@example.com"
+#define WORD "p\xC3\xA4ssw\xC3\xB6rd, 100%"
+#define BEARER "a-token-of-letters_and.digits~0123456789+/=="
+
+static const struct smtp_server_user users[] = {{NAME, WORD}, {"token@example.com", BEARER}};
+
+/* A server with those users, and a client that trusts it. */
+struct both {
+    struct smtp_server *server;
+    struct smtp_client_options options;
+    struct smtp_client *client;
+    char log[8000];
+};
+
+static void keep_both(void *user, enum smtp_client_log_kind kind, const char *text, size_t len)
+{
+    struct both *both = user;
+    size_t at = strlen(both->log);
+    (void)kind;
+    snprintf(both->log + at, sizeof(both->log) - at, "%.*s\n", (int)len, text);
+}
+
+static void begin_both(struct both *both, enum smtp_client_tls_policy policy,
+                       const struct smtp_server_options *options)
+{
+    struct smtp_server_options defaults;
+    if (options == NULL) {
+        smtp_server_options_init(&defaults);
+        defaults.auth.users = users;
+        defaults.auth.user_count = 2;
+        defaults.auth.required = true;
+        defaults.auth.plain_without_tls = true;
+        options = &defaults;
+    }
+    *both = (struct both){.server = started(options)};
+    smtp_client_options_init(&both->options);
+    both->options.tls.policy = policy;
+    both->options.tls.ca_pem = smtp_server_ca_pem(both->server);
+    both->options.log = keep_both;
+    both->options.log_user = both;
+}
+
+static void connect_both(struct both *both)
+{
+    if (both->client == NULL) {
+        expect_int(smtp_client_new(&both->client, &both->options), SMTP_OK);
+    }
+    expect_int(smtp_client_connect(both->client, "127.0.0.1", smtp_server_port(both->server, 0)),
+               SMTP_OK);
+}
+
+static void end_both(struct both *both)
+{
+    expect_true(strstr(both->log, WORD) == NULL);
+    expect_true(strstr(both->log, BEARER) == NULL);
+    smtp_client_free(both->client);
+    smtp_server_free(both->server);
+}
+
+static struct smtp_client_credentials credentials_for(const char *mechanism)
+{
+    bool token = strstr(mechanism, "OAUTH") != NULL;
+    return (struct smtp_client_credentials){
+        .identity = token ? "token@example.com" : NAME,
+        .password = token ? NULL : WORD,
+        .token = token ? BEARER : NULL,
+        .mechanism = mechanism,
+        .plain_without_tls = true,
+    };
+}
+
+static const char *const everywhere[] = {"PLAIN",         "LOGIN",       "CRAM-MD5", "SCRAM-SHA-1",
+                                         "SCRAM-SHA-256", "OAUTHBEARER", "XOAUTH2"};
+static const char *const bound[] = {"SCRAM-SHA-1-PLUS", "SCRAM-SHA-256-PLUS"};
+
+/* Logs in, sends a message, which says who sent it; and with a wrong secret it is 535. */
+static void try_mechanism(struct both *both, const char *mechanism, const char *protocol)
+{
+    struct smtp_client_credentials credentials = credentials_for(mechanism);
+    struct smtp_client_credentials wrong = credentials;
+    wrong.password = wrong.password != NULL ? "wrong" : NULL;
+    wrong.token = wrong.token != NULL ? "wrong" : NULL;
+    connect_both(both);
+    expect_int(smtp_client_auth(both->client, &wrong), SMTP_REFUSED_PERMANENT);
+    expect_int(smtp_client_reply(both->client)->code, 535);
+    expect_int(smtp_client_reply(both->client)->enhanced.detail, 8);
+    expect_contains(smtp_client_error(both->client)->message, mechanism);
+    expect_contains(smtp_client_error(both->client)->message, credentials.identity);
+    expect_true(!smtp_client_is_authenticated(both->client));
+    enum smtp_status status = smtp_client_auth(both->client, &credentials);
+    if (status != SMTP_OK) {
+        SMTP_TEST_FAIL("%s: %s", mechanism, smtp_client_error(both->client)->message);
+    }
+    expect_true(smtp_client_is_authenticated(both->client));
+    expect_int(smtp_client_send(both->client, &to_bob, smtp_content_text("A: b\n\nc\n"), NULL),
+               SMTP_OK);
+    expect_int(smtp_client_quit(both->client), SMTP_OK);
+    struct smtp_mailbox *mailbox = smtp_server_mailbox(both->server);
+    struct smtp_message *message = smtp_mailbox_get(mailbox, smtp_mailbox_captured(mailbox));
+    expect_true(message != NULL);
+    expect_str(smtp_message_identity(message), credentials.identity);
+    expect_str(smtp_message_protocol(message), protocol);
+    smtp_message_release(message);
+}
+
+TEST(client_auth, each_mechanism_in_the_clear_with_the_real_server)
+{
+    static struct both both;
+    begin_both(&both, SMTP_CLIENT_TLS_NEVER, NULL);
+    for (size_t i = 0; i < sizeof(everywhere) / sizeof(everywhere[0]); i++) {
+        try_mechanism(&both, everywhere[i], "ESMTPA");
+    }
+    end_both(&both);
+}
+
+static void try_all_under_tls(struct both *both)
+{
+    for (size_t i = 0; i < sizeof(everywhere) / sizeof(everywhere[0]); i++) {
+        try_mechanism(both, everywhere[i], "ESMTPSA");
+    }
+    for (size_t i = 0; i < sizeof(bound) / sizeof(bound[0]); i++) {
+        try_mechanism(both, bound[i], "ESMTPSA");
+    }
+}
+
+/* RFC 9266: -PLUS binds by tls-exporter */
+TEST(client_auth, each_mechanism_under_tls_1_3_with_the_real_server)
+{
+    static struct both both;
+    begin_both(&both, SMTP_CLIENT_TLS_REQUIRED, NULL);
+    try_all_under_tls(&both);
+    expect_contains(both.log, "TLSv1.3");
+    end_both(&both);
+}
+
+/* RFC 5929 3: -PLUS binds by tls-unique */
+TEST(client_auth, each_mechanism_under_tls_1_2_with_the_real_server)
+{
+    static struct both both;
+    struct smtp_error error = {0};
+    SSL_CTX *context = NULL;
+    begin_both(&both, SMTP_CLIENT_TLS_REQUIRED, NULL);
+    struct smtp_tls_trust trust = {.ca_pem = both.options.tls.ca_pem};
+    expect_int(smtp_tls_client_context(&context, &trust, &error), SMTP_OK);
+    expect_int(SSL_CTX_set_max_proto_version(context, TLS1_2_VERSION), 1);
+    both.options.tls.context = context;
+    try_all_under_tls(&both);
+    expect_contains(both.log, "TLSv1.2");
+    end_both(&both);
+    smtp_tls_context_release(context);
+}
+
+TEST(client_auth, the_strongest_is_taken_from_the_real_server)
+{
+    static struct both both;
+    begin_both(&both, SMTP_CLIENT_TLS_WHEN_OFFERED, NULL);
+    connect_both(&both);
+    expect_int(smtp_client_login(both.client, NAME, WORD), SMTP_OK);
+    expect_contains(both.log, "\nAUTH SCRAM-SHA-256-PLUS ***\n");
+    expect_int(smtp_client_quit(both.client), SMTP_OK);
+    end_both(&both);
+}
+
+/* RFC 4954 4 and 6: a token of 600 octets does not fit into the command */
+TEST(client_auth, a_long_token_goes_after_the_command)
+{
+    static struct both both;
+    static char token[601];
+    memset(token, 't', 600);
+    struct smtp_server_options options;
+    struct smtp_server_user user = {"ann", token};
+    smtp_server_options_init(&options);
+    options.auth.users = &user;
+    options.auth.user_count = 1;
+    begin_both(&both, SMTP_CLIENT_TLS_REQUIRED, &options);
+    connect_both(&both);
+    struct smtp_client_credentials credentials = {.identity = "ann", .token = token};
+    expect_int(smtp_client_auth(both.client, &credentials), SMTP_OK);
+    expect_contains(both.log, "\nAUTH OAUTHBEARER\n334 \n***\n235");
+    expect_true(strstr(both.log, "dHR0dHR0") == NULL);
+    expect_int(smtp_client_quit(both.client), SMTP_OK);
+    end_both(&both);
+}
+
+/* RFC 4422 A: the certificate says who it is */
+TEST(client_auth, external_with_a_client_certificate)
+{
+    static struct both both;
+    struct smtp_identity *own = NULL, *client = NULL;
+    struct smtp_error error = {0};
+    struct smtp_server_options options;
+    expect_int(smtp_identity_new(&own, NULL, &error), SMTP_OK);
+    expect_int(smtp_identity_new_client(&client, own, "ann", &error), SMTP_OK);
+    smtp_server_options_init(&options);
+    options.tls.identity = own;
+    options.tls.client_ca_pem = smtp_identity_ca_pem(own);
+    options.auth.users = users;
+    options.auth.user_count = 2;
+    begin_both(&both, SMTP_CLIENT_TLS_REQUIRED, &options);
+    both.options.tls.identity = client;
+    connect_both(&both);
+    struct smtp_client_credentials nothing = {.identity = NULL};
+    expect_int(smtp_client_auth(both.client, &nothing), SMTP_OK);
+    expect_contains(both.log, "\nAUTH EXTERNAL =\n235");
+    expect_int(smtp_client_quit(both.client), SMTP_OK);
+    end_both(&both);
+    smtp_identity_release(client);
+    smtp_identity_release(own);
+}
+
+/* RFC 4954 6: MAIL before a login, and a mechanism that the server finds too weak */
+TEST(client_auth, what_the_real_server_refuses_is_told)
+{
+    static struct both both;
+    struct smtp_server_options options;
+    smtp_server_options_init(&options);
+    options.auth.users = users;
+    options.auth.user_count = 2;
+    options.auth.required = true;
+    begin_both(&both, SMTP_CLIENT_TLS_REQUIRED, &options);
+    connect_both(&both);
+    expect_int(smtp_client_mail(both.client, "ann@x", NULL), SMTP_REFUSED_PERMANENT);
+    expect_contains(smtp_client_error(both.client)->message, "refused: 530 5.7.0");
+    expect_int(smtp_client_login(both.client, NAME, "wrong"), SMTP_REFUSED_PERMANENT);
+    expect_contains(smtp_client_error(both.client)->message,
+                    "AUTH SCRAM-SHA-256-PLUS as \"" NAME "\" refused: 535 5.7.8");
+    expect_true(strstr(smtp_client_error(both.client)->message, "wrong") == NULL);
+    expect_int(smtp_client_quit(both.client), SMTP_OK);
+    end_both(&both);
 }
