@@ -195,7 +195,8 @@ struct smtp_client_tls {
     struct ssl_ctx_st *context; /* an SSL_CTX of the caller's in place of all but policy and name */
 };
 
-/** What to log in with. A secret is wiped by the library when it has been used. */
+/** What to log in with. No control octet in any of it, with any mechanism (RFC 4013 2.3). The library
+ *  wipes its copies of a secret when it has been used. */
 struct smtp_client_credentials {
     const char *identity;               /* the user's name, UTF-8 */
     const char *password;               /* UTF-8; NULL where there is a token or a certificate */
@@ -245,12 +246,16 @@ enum smtp_status smtp_client_starttls(struct smtp_client *client) SMTP_MUST_CHEC
 
 /** AUTH (RFC 4954): hello first where nobody said it (and STARTTLS where the policy says so), then one
  *  exchange by the named mechanism, or the strongest that the server offers and the credentials serve:
- *  SCRAM-SHA-256-PLUS, SCRAM-SHA-1-PLUS, SCRAM-SHA-256, SCRAM-SHA-1, CRAM-MD5, PLAIN, LOGIN;
- *  OAUTHBEARER, XOAUTH2 with a token; EXTERNAL with neither. A refused secret is not tried again with a
- *  weaker one. A server that does not prove that it knows the password (SCRAM) has failed.
+ *  SCRAM-SHA-256-PLUS, SCRAM-SHA-1-PLUS, SCRAM-SHA-256, SCRAM-SHA-1, CRAM-MD5, PLAIN, LOGIN with a
+ *  password; OAUTHBEARER, XOAUTH2 with a token; EXTERNAL with neither. A refused secret is not tried again
+ *  with a weaker one. A server that does not prove that it knows the password (SCRAM) has failed, and is
+ *  left. CRAM-MD5, LOGIN and XOAUTH2 carry no authorization identity, and EXTERNAL nothing else.
  *  @return SMTP_OK; SMTP_REFUSED_* (535: wrong; 534: mechanism too weak; 538: TLS is needed);
  *          SMTP_UNSUPPORTED: no AUTH, or no mechanism that would do, is offered, or only such as would send
- *          the secret in the clear; SMTP_PROTOCOL_VIOLATION: a challenge that is none, a wrong signature; SMTP_BAD_ARGUMENT, SMTP_UNSAFE_ARGUMENT. */
+ *          the secret in the clear; SMTP_PROTOCOL_VIOLATION: a challenge that is none (the exchange was
+ *          cancelled), or success without its proof, a wrong signature (the connection is closed);
+ *          SMTP_BAD_STATE: a login succeeded before; SMTP_BAD_ARGUMENT (no UTF-8, credentials that the
+ *          mechanism does not take), SMTP_UNSAFE_ARGUMENT: nothing was sent. */
 enum smtp_status smtp_client_auth(struct smtp_client *client,
                                   const struct smtp_client_credentials *credentials)
     SMTP_MUST_CHECK;

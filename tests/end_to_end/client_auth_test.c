@@ -210,7 +210,7 @@ TEST(client_auth, a_refused_password_is_told_and_not_tried_again)
         begin_in_the_clear(&pair, script);
         expect_int(auth_in_the_clear(&pair, NULL), rows[i].status);
         expect_contains(error_of(&pair), rows[i].message);
-        expect_int(smtp_client_reply(pair.client)->code, atoi(rows[i].reply));
+        expect_int(smtp_client_reply(pair.client)->code, strtol(rows[i].reply, NULL, 10));
         expect_true(!smtp_client_is_authenticated(pair.client));
         expect_int(smtp_client_noop(pair.client), SMTP_OK);
         expect_int(smtp_client_quit(pair.client), SMTP_OK);
