@@ -473,36 +473,37 @@ TEST(session_auth, an_initial_response_that_does_not_fit_waits_for_a_bare_334)
     static struct play play;
     struct smtp_client_options options;
     struct parrot parrot;
-    char word[400];
-    memset(word, 'a', sizeof word);
-    /* "AUTH PARROT " and CRLF are 14 octets; base64 of 372 octets is 496, of 373 is 500 */
+    char word[373] = {0};
+    memset(word, 'a', sizeof word - 1);
+    /* "AUTH ", the name, a space, 496 octets (base64 of 372), CRLF */
     const struct {
-        size_t len;
+        const char *name;
         bool fits;
         const char *prompt;
-    } rows[] = {{372, true, NULL}, {373, false, "334 \r\n"}, {373, false, "334\r\n"}};
+    } rows[] = {{"PARROT-8", true, NULL},
+                {"PARROT--9", false, "334 \r\n"},
+                {"PARROT--9", false, "334\r\n"}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         smtp_client_options_init(&options);
         struct smtp_client_session *session = greeted(&options, &play);
         say_hello(session);
-        word[rows[i].len] = '\0';
         parrot_init(&parrot, true, word);
+        parrot.mechanism.name = rows[i].name;
         expect_int(smtp_client_session_auth(session, &parrot.mechanism, 1), SMTP_OK);
         const char *line = line_of(session);
         if (rows[i].fits) {
-            expect_int(strlen(line), 510);
+            expect_int(strlen(line), 512);
         } else {
-            expect_str(line, "AUTH PARROT\r\n");
+            expect_str(line, "AUTH PARROT--9\r\n");
             challenged(session, rows[i].prompt);
             line = line_of(session); /* one line of base64, however long */
-            expect_int(strlen(line), 502);
-            expect_int(strcspn(line, "\r\n"), 500);
+            expect_int(strlen(line), 498);
+            expect_int(strcspn(line, "\r\n"), 496);
         }
         heard(session, "235 in\r\n", SMTP_OK);
         expect_int(parrot.answers, 1);
         expect_true(smtp_client_session_is_authenticated(session));
         smtp_client_session_free(session);
-        word[rows[i].len] = 'a';
     }
 }
 
