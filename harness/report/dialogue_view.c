@@ -54,8 +54,8 @@ static void write_cell(FILE *out, struct smtp_span line, size_t width, bool pad)
     fprintf(out, "%.*s%*s", (int)columns, cell, pad ? (int)(width - columns) : 0, "");
 }
 
-/** Takes off the line what fits into `width` columns, up to a blank; all of it where it has none there,
- *  or where it is the last row. */
+/** Takes off the line what fills `width` columns at least half, up to a blank; all of it where there is
+ *  no such blank, as in base64, or where it is the last row. */
 static struct smtp_span take_row(struct smtp_span *line, size_t width, bool last_row)
 {
     struct smtp_span row = *line;
@@ -63,7 +63,7 @@ static struct smtp_span take_row(struct smtp_span *line, size_t width, bool last
     if (line->len > width && !last_row) {
         blank = memrchr(line->bytes, ' ', width + 1);
     }
-    if (blank != NULL && blank > line->bytes) {
+    if (blank != NULL && blank > line->bytes + width / 2) {
         row.len = (size_t)(blank - line->bytes);
     }
     size_t taken = row.len + (row.len < line->len);
