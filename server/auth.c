@@ -45,7 +45,7 @@ static bool find_password(void *user, const char *identity, char password[SMTP_S
 static struct smtp_server_exchange *begin(struct smtp_server_connection *connection,
                                           const char *mechanism)
 {
-    const struct smtp_server_settings *settings = &connection->loop->server->settings;
+    struct smtp_server_settings *settings = &connection->loop->server->settings;
     const struct smtp_tls_facts *tls = smtp_server_session_tls(connection->session);
     const struct smtp_server_sasl_source source = {
         .hostname = settings->hostname,

@@ -10,11 +10,11 @@
 
 /** What an exchange may ask, and whom; borrowed while it lives. */
 struct smtp_server_sasl_source {
-    const char *hostname;                  /* for CRAM-MD5's challenge */
-    const struct smtp_server_users *users; /* asked where there is no function for it below */
-    const char *subject;                   /* of the client's certificate; "" for none */
-    bool plus_offered;                     /* a mechanism with channel binding is */
-    void *user;                            /* for the functions */
+    const char *hostname;            /* for CRAM-MD5's challenge */
+    struct smtp_server_users *users; /* asked where there is no function for it below */
+    const char *subject;             /* of the client's certificate; "" for none */
+    bool plus_offered;               /* a mechanism with channel binding is */
+    void *user;                      /* for the functions */
     /** Channel binding data into bytes; 0: none of that kind. */
     size_t (*binding)(void *user, enum smtp_tls_binding kind, char bytes[SMTP_TLS_BINDING_MAX]);
     /** NULL: the secret must be the user's, and nobody acts as somebody else. See the hook. */

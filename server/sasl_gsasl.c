@@ -3,11 +3,7 @@
 #include "common/secret.h"
 #include "server/sasl_exchange.h"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <stdlib.h>
-
-#define SALT_OCTETS 16
 
 /* ---- what libgsasl asks ---- */
 
@@ -23,20 +19,16 @@ static int give_base64(Gsasl_session *session, Gsasl_property property, struct s
     return status;
 }
 
-/* Believable for an identity that does not exist, and the same each time. */
 static int give_salt(struct smtp_server_exchange *exchange)
 {
-    unsigned char octets[EVP_MAX_MD_SIZE];
-    const struct smtp_server_users *users = exchange->source.users;
+    unsigned char salt[SMTP_SERVER_SALT_OCTETS];
     if (!smtp_server_sasl_identify(exchange, gsasl_property_fast(exchange->session, GSASL_AUTHID),
                                    gsasl_property_fast(exchange->session, GSASL_AUTHZID)) ||
-        HMAC(EVP_sha256(), users->salt_key, sizeof users->salt_key,
-             (const unsigned char *)exchange->identity, strlen(exchange->identity), octets,
-             NULL) == NULL) {
+        !smtp_server_users_salt(exchange->source.users, exchange->identity, salt)) {
         return GSASL_AUTHENTICATION_ERROR;
     }
     return give_base64(exchange->session, GSASL_SCRAM_SALT,
-                       (struct smtp_span){(const char *)octets, SALT_OCTETS});
+                       (struct smtp_span){(const char *)salt, sizeof salt});
 }
 
 static int give_password(struct smtp_server_exchange *exchange)

@@ -5,6 +5,8 @@
 #include "common/secret.h"
 
 #include <gsasl.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include <stdlib.h>
 
@@ -71,9 +73,7 @@ enum smtp_status smtp_server_users_init(struct smtp_server_users *users,
 {
     *users = (struct smtp_server_users){0};
     enum smtp_status status = SMTP_OK;
-    if (RAND_bytes(users->salt_key, sizeof users->salt_key) != 1) {
-        return smtp_error_set(error, SMTP_SYSTEM_FAILED, 0, "OpenSSL gives no random octets");
-    }
+    pthread_mutex_init(&users->lock, NULL);
     if (count > 0) {
         users->rows = calloc(count, sizeof *users->rows);
         status = users->rows != NULL ? SMTP_OK
@@ -95,6 +95,7 @@ void smtp_server_users_clear(struct smtp_server_users *users)
         smtp_secret_free((char *)(uintptr_t)users->rows[i].password);
     }
     free(users->rows);
+    pthread_mutex_destroy(&users->lock);
     smtp_secret_wipe(users, sizeof *users);
 }
 
@@ -119,4 +120,29 @@ const char *smtp_server_users_identity(const struct smtp_server_users *users, co
         }
     }
     return found;
+}
+
+/* OpenSSL takes milliseconds to give its first random octets: a server that is never asked for a salt
+ * starts without them. */
+static bool draw_salt_key(struct smtp_server_users *users)
+{
+    pthread_mutex_lock(&users->lock);
+    users->has_salt_key =
+        users->has_salt_key || RAND_bytes(users->salt_key, sizeof users->salt_key) == 1;
+    bool has = users->has_salt_key;
+    pthread_mutex_unlock(&users->lock);
+    return has;
+}
+
+bool smtp_server_users_salt(struct smtp_server_users *users, const char *identity,
+                            unsigned char salt[SMTP_SERVER_SALT_OCTETS])
+{
+    unsigned char octets[EVP_MAX_MD_SIZE];
+    if (!draw_salt_key(users) ||
+        HMAC(EVP_sha256(), users->salt_key, sizeof users->salt_key, (const unsigned char *)identity,
+             strlen(identity), octets, NULL) == NULL) {
+        return false;
+    }
+    memcpy(salt, octets, SMTP_SERVER_SALT_OCTETS);
+    return true;
 }
