@@ -147,10 +147,9 @@ static enum smtp_status check_challenge(struct smtp_client_sasl *sasl, struct sm
     if (is_scram(sasl) && sasl->answers == 2 && iterations(challenge) > ITERATIONS_MAX) {
         return violation(error, "the server wants the password hashed more than 2000000 times");
     }
-    if (is_scram(sasl) || !sasl->kind->server_first || !sasl->kind->prepares) {
-        return SMTP_OK;
-    }
-    return challenge.len > 0 ? SMTP_OK : violation(error, "the server's challenge is empty");
+    bool is_cram = sasl->kind->server_first && sasl->kind->prepares;
+    return is_cram && challenge.len == 0 ? violation(error, "the server's challenge is empty")
+                                         : SMTP_OK;
 }
 
 static enum smtp_status answer_by_library(void *user, struct smtp_span challenge,
