@@ -63,6 +63,10 @@ enum smtp_status smtp_client_connection_check(struct smtp_client *client) SMTP_M
 void smtp_client_connection_run(struct smtp_client *client, struct smtp_client_source *source,
                                 struct smtp_client_event *event);
 
+/** A line for the log. */
+void smtp_client_note(const struct smtp_client *client, enum smtp_client_log_kind kind,
+                      const char *text);
+
 /* ---- secure.c: TLS, where client->tls is not NULL ---- */
 /** Makes the context, where there is none yet; the connection is not touched. */
 enum smtp_status smtp_client_secure_prepare(struct smtp_client *client) SMTP_MUST_CHECK;
@@ -80,9 +84,6 @@ bool smtp_client_secure_wants_to_write(const struct smtp_client *client);
 enum smtp_status smtp_client_secure_write(struct smtp_client *client) SMTP_MUST_CHECK;
 /** Says that nothing more comes, as far as the socket takes it, and frees. */
 void smtp_client_secure_end(struct smtp_client *client);
-/** A line for the log. */
-void smtp_client_note(const struct smtp_client *client, enum smtp_client_log_kind kind,
-                      const char *text);
 
 /* ---- report.c: the error messages ---- */
 /** What a REPLY or ENDED event says to a caller. what: the command, like "MAIL FROM:<a@b>". */

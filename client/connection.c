@@ -42,6 +42,14 @@ static void choose_helo_name(struct smtp_client *client)
              strchr(own.host, ':') != NULL ? "[IPv6:%.240s]" : "[%.240s]", own.host);
 }
 
+void smtp_client_note(const struct smtp_client *client, enum smtp_client_log_kind kind,
+                      const char *text)
+{
+    if (client->options.log != NULL) {
+        client->options.log(client->options.log_user, kind, text, strlen(text));
+    }
+}
+
 static void note_connected(const struct smtp_client *client)
 {
     char text[SMTP_ADDRESS_TEXT_SIZE + 16] = "connected to ";

@@ -1,5 +1,6 @@
 /* secure.c - TLS between the socket and the session: the handshake, octets in and out, resumption (RFC
- * 8446, RFC 3207 4.1). Knows: how much is encrypted ahead, what the other side's failures look like.
+ * 8446, RFC 3207 4.1). Knows: whom the certificate must be for, how much is encrypted ahead, to whom an
+ * earlier session may be offered.
  * Does not know: commands and replies; cryptography (common/tls.h). */
 #include "client/client.h"
 #include "common/clock.h"
@@ -10,14 +11,6 @@
 
 #define WIRE_SIZE 16384
 #define ENCRYPTED_AHEAD ((size_t)262144) /* content is encrypted in pieces of this size */
-
-void smtp_client_note(const struct smtp_client *client, enum smtp_client_log_kind kind,
-                      const char *text)
-{
-    if (client->options.log != NULL) {
-        client->options.log(client->options.log_user, kind, text, strlen(text));
-    }
-}
 
 enum smtp_status smtp_client_secure_prepare(struct smtp_client *client)
 {

@@ -183,7 +183,8 @@ enum smtp_client_tls_policy {
 /** Chain and name of the server's certificate are verified unless `insecure`. */
 struct smtp_client_tls {
     enum smtp_client_tls_policy policy;
-    const char *name; /* it must be for this domain name or address; NULL: the host connected to */
+    const char *name; /* it must be for this domain name or address; NULL: the host connected to, or
+                       * "localhost" with a Unix socket */
     const char *ca_file; /* PEM file of who is trusted; neither file nor text: the system's */
     const char *ca_pem;  /* the same as text */
     /** Called when the first handshake begins, where there is neither file nor text: the text, which
