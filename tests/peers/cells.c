@@ -8,6 +8,19 @@
 #include <stdio.h>
 #include <unistd.h>
 
+const char *const mechanisms[MECHANISM_COUNT] = {
+    "PLAIN",
+    "LOGIN",
+    "CRAM-MD5",
+    "SCRAM-SHA-1",
+    "SCRAM-SHA-256",
+    "SCRAM-SHA-1-PLUS",
+    "SCRAM-SHA-256-PLUS",
+    "EXTERNAL",
+    "XOAUTH2",
+    "OAUTHBEARER",
+};
+
 static void record(const char *peer, const char *row, const char *value)
 {
     char line[200];

@@ -3,13 +3,17 @@
 #ifndef SMTP_TESTS_PEERS_CELLS_H
 #define SMTP_TESTS_PEERS_CELLS_H
 
+/** The mechanisms that both ends know (RFC 4954 and others). */
+#define MECHANISM_COUNT 10
+extern const char *const mechanisms[MECHANISM_COUNT];
+
 /** How a connection came to its TLS. */
 enum way { STARTTLS, IMPLICIT };
 #define WAY_COUNT 2
 
 /** peer: the column; row: a mechanism, or a TLS version as smtp_message_tls has it. */
 void cell_ok(const char *peer, enum way way, const char *row);
-/** The peer's build does not have it. */
+/** The peer's build does not have it; found out, not assumed. */
 void cell_lacking(const char *peer, const char *row);
 
 #endif

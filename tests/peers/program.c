@@ -2,6 +2,7 @@
  * end. */
 #include "tests/peers/program.h"
 
+#include "common/smtp_tls.h"
 #include "tests/support/test.h"
 
 #include <arpa/inet.h>
@@ -232,6 +233,17 @@ char *write_file(const char *directory, const char *name, const char *text)
     expect_true(file >= 0);
     expect_int(write(file, text, strlen(text)), strlen(text));
     close(file);
+    return path;
+}
+
+char *write_certificate(const char *directory, const char *name,
+                        const struct smtp_identity *identity)
+{
+    char *pem;
+    expect_true(asprintf(&pem, "%s%s", smtp_identity_key_pem(identity),
+                         smtp_identity_certificate_pem(identity)) > 0);
+    char *path = write_file(directory, name, pem);
+    free(pem);
     return path;
 }
 

@@ -62,6 +62,10 @@ void remove_directory(char *path);
 
 /** Puts a text into a file of that directory, for its owner alone; the path, freed by the caller. */
 char *write_file(const char *directory, const char *name, const char *text);
+struct smtp_identity;
+/** The same for a key and its certificate with the chain, as PEM. */
+char *write_certificate(const char *directory, const char *name,
+                        const struct smtp_identity *identity);
 /** The octets of a file, freed by the caller; fails the test when it cannot be read. */
 char *read_file(const char *path, size_t *len);
 

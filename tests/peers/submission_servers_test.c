@@ -25,14 +25,10 @@ struct trial {
 static void begin(struct trial *trial)
 {
     struct smtp_error error = {0};
-    char *pem;
     expect_int(smtp_identity_new(&trial->identity, NULL, &error), SMTP_OK);
     letters_make(trial->letters);
     trial->directory = make_directory();
-    expect_true(asprintf(&pem, "%s%s", smtp_identity_key_pem(trial->identity),
-                         smtp_identity_certificate_pem(trial->identity)) > 0);
-    trial->certificate = write_file(trial->directory, "server.pem", pem);
-    free(pem);
+    trial->certificate = write_certificate(trial->directory, "server.pem", trial->identity);
 }
 
 static void end(struct trial *trial)
@@ -88,14 +84,29 @@ static void send_letter(struct smtp_client *client, const struct letter *letter)
                                        smtp_content_memory(letter->octets, letter->len), NULL));
 }
 
+/* Notes which mechanisms the server does not offer, once it has said hello. */
+static void note_lacking(const struct smtp_client *client, const char *peer)
+{
+    char offered[256];
+    snprintf(offered, sizeof offered, " %s ", smtp_client_extension(client, "AUTH"));
+    for (size_t i = 0; i < MECHANISM_COUNT; i++) {
+        char mechanism[32];
+        snprintf(mechanism, sizeof mechanism, " %s ", mechanisms[i]);
+        if (strstr(offered, mechanism) == NULL) {
+            cell_lacking(peer, mechanisms[i]);
+        }
+    }
+}
+
 /* A login, a letter, QUIT; with `old`, over TLS 1.2. */
-static void submit(const struct trial *trial, uint16_t port, enum way way, bool old,
-                   const struct smtp_client_credentials *credentials, size_t letter)
+static void submit(const struct trial *trial, const char *peer, uint16_t port, enum way way,
+                   bool old, const struct smtp_client_credentials *credentials, size_t letter)
 {
     struct smtp_client *client = new_client(trial, way, old, NULL);
     expect_ok(client, smtp_client_connect(client, "127.0.0.1", port));
     expect_ok(client, smtp_client_auth(client, credentials));
     expect_true(smtp_client_is_authenticated(client));
+    note_lacking(client, peer);
     expect_true(smtp_client_tls(client) != NULL);
     expect_str(smtp_client_tls(client)->version, old ? "TLSv1.2" : "TLSv1.3");
     send_letter(client, &trial->letters[letter]);
@@ -118,8 +129,8 @@ static void expect_postfix_takes(struct postfix *postfix, const struct trial *tr
     for (int way = STARTTLS; way <= IMPLICIT; way++) {
         char words[128];
         size_t from = postfix->program.said_len;
-        submit(trial, way == STARTTLS ? postfix->port : postfix->tls_port, (enum way)way, false,
-               credentials, LETTER_DOTS);
+        submit(trial, POSTFIX, way == STARTTLS ? postfix->port : postfix->tls_port, (enum way)way,
+               false, credentials, LETTER_DOTS);
         postfix_delivers(postfix, 1);
         snprintf(words, sizeof words, "sasl_method=%s, sasl_username=%s\n", credentials->mechanism,
                  postfix->user);
@@ -167,8 +178,8 @@ TEST_WITHIN(peers, postfix_over_tls_gets_every_octet, SECONDS)
     for (int way = STARTTLS; way <= IMPLICIT; way++) {
         uint16_t port = way == STARTTLS ? postfix.port : postfix.tls_port;
         for (size_t i = 0; i < LETTER_COUNT; i++) {
-            submit(&trial, port, (enum way)way, false, &credentials, i);
-            submit(&trial, port, (enum way)way, true, &credentials, i);
+            submit(&trial, POSTFIX, port, (enum way)way, false, &credentials, i);
+            submit(&trial, POSTFIX, port, (enum way)way, true, &credentials, i);
         }
         cell_ok(POSTFIX, (enum way)way, "TLSv1.3");
         cell_ok(POSTFIX, (enum way)way, "TLSv1.2");
@@ -270,7 +281,7 @@ TEST_WITHIN(peers, aiosmtpd_over_tls_gets_every_octet, SECONDS)
         const struct letter *letter = &trial.letters[i / 4];
         const struct smtp_client_credentials credentials = {
             .identity = USER, .password = PASSWORD, .mechanism = takes[i / 4 % 2]};
-        submit(&trial, (uint16_t)ports[way], way, old, &credentials, i / 4);
+        submit(&trial, AIOSMTPD, (uint16_t)ports[way], way, old, &credentials, i / 4);
         fprintf(file, "TLSv1.%d %s " USER "\nfrom " USER "\nto bob@example.com\noctets %zu\n",
                 old ? 2 : 3, credentials.mechanism, letter->len);
         fwrite(letter->octets, 1, letter->len, file);

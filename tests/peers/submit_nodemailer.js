@@ -1,11 +1,11 @@
 #!/usr/bin/node
-// submit_nodemailer.js PORT WAY VERSION CA_FILE MECHANISM USER SECRET FROM TO... - as submit_smtplib.py,
-// by nodemailer. VERSION is like TLSv1.2.
+// submit_nodemailer.js PORT WAY VERSION CA_FILE CERTIFICATE MECHANISM USER SECRET FROM TO... - as
+// submit_smtplib.py, by nodemailer. VERSION is like TLSv1.2.
 "use strict";
 const fs = require("fs");
 const nodemailer = require("/usr/share/nodejs/nodemailer"); // where Debian's node-nodemailer is
 
-const [port, way, version, caFile, mechanism, user, secret, from, ...to] = process.argv.slice(2);
+const [port, way, version, caFile, certificate, mechanism, user, secret, from, ...to] = process.argv.slice(2);
 const options = {
     host: "127.0.0.1",
     port: Number(port),
@@ -15,6 +15,9 @@ const options = {
     connectionTimeout: 10000,
     tls: { ca: fs.readFileSync(caFile), ...(version && { maxVersion: version }) },
 };
+if (certificate) {
+    options.tls.cert = options.tls.key = fs.readFileSync(certificate);
+}
 if (mechanism === "XOAUTH2") {
     options.auth = { type: "OAuth2", user, accessToken: secret };
 } else if (mechanism) {

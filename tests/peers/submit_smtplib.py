@@ -1,17 +1,21 @@
 #!/usr/bin/python3
-"""submit_smtplib.py PORT WAY VERSION CA_FILE MECHANISM USER SECRET FROM TO... - sends standard input's
-octets by smtplib over TLS: WAY is starttls or implicit, VERSION the newest to speak, like TLSv1_2, or "",
-MECHANISM how to log in, "" for not at all. The certificate's chain and name are verified."""
+"""submit_smtplib.py PORT WAY VERSION CA_FILE CERTIFICATE MECHANISM USER SECRET FROM TO... - sends standard
+input's octets by smtplib over TLS: WAY is starttls or implicit, VERSION the newest to speak, like TLSv1_2, or
+"", CERTIFICATE the client's own with its key, or "", MECHANISM how to log in, "" for not at all. The server's
+certificate is verified, chain and name."""
 
 import smtplib
 import ssl
 import sys
 
-port, way, version, ca_file, mechanism, user, secret, reverse_path, *forward_paths = sys.argv[1:]
+port, way, version, ca_file, certificate, mechanism, user, secret, *paths = sys.argv[1:]
+reverse_path, *forward_paths = paths
 octets = sys.stdin.buffer.read()
 context = ssl.create_default_context(cafile=ca_file)
 if version:
     context.maximum_version = ssl.TLSVersion[version]
+if certificate:
+    context.load_cert_chain(certificate)
 if way == "implicit":
     client = smtplib.SMTP_SSL("127.0.0.1", int(port), timeout=10, context=context)
 else:
