@@ -64,10 +64,18 @@ static enum smtp_status connect_to(struct pair *pair, const char *host)
     return smtp_client_connect(pair->client, host, pair->peer.address.port);
 }
 
+/* Where no message passes, the result says the stage all the same. */
 static enum smtp_status send_to_bob(struct pair *pair)
 {
-    return smtp_client_send(pair->client, &to_bob, smtp_content_text("Subject: x\n\nHello\n"),
-                            NULL);
+    const struct smtp_send_result *result = NULL;
+    enum smtp_status status = smtp_client_send(pair->client, &to_bob,
+                                               smtp_content_text("Subject: x\n\nHello\n"), &result);
+    expect_int(result->status, status);
+    if (status == SMTP_TLS_FAILED || status == SMTP_UNSUPPORTED) {
+        expect_int(result->stage, SMTP_STAGE_STARTTLS);
+        expect_int(result->accepted_count, 0);
+    }
+    return status;
 }
 
 static const char *error_of(const struct pair *pair)
