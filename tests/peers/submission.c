@@ -229,18 +229,35 @@ void peer_logs_in_with_utf8(const struct peer *peer, const char *mechanism)
     end(&submission);
 }
 
+/* What the server says to a wrong secret; to a wrong token, {"status": in a challenge (RFC 7628 3.2.2). Of
+ * the 535 after it programs differ: curl does not wait for it, msmtp ends the exchange by another response
+ * than RFC 7628 3.2.3 has. */
+static const char *refusal(const char *mechanism)
+{
+    bool token = strcmp(mechanism, "XOAUTH2") == 0 || strcmp(mechanism, "OAUTHBEARER") == 0;
+    return token ? "S: 334 eyJzdGF0dXMiO" : "S: 535 5.7.8 ";
+}
+
 void peer_is_refused(const struct peer *peer)
 {
-    struct submission submission;
-    begin(&submission, "PLAIN", SMTP_IDENTITY_SOUND);
-    submission.secret = "wr0ng";
-    char *said;
-    expect_true(run(peer, &submission, &submission.letters[LETTER_PLAIN], &said) != 0);
-    expect_true(smtp_harness_transcript(submission.harness, 1) != NULL);
-    expect_contains(smtp_harness_transcript(submission.harness, 1), "S: 535 5.7.8 ");
-    expect_int(smtp_mailbox_captured(smtp_harness_mailbox(submission.harness)), 0);
-    free(said);
-    end(&submission);
+    size_t refused = 0;
+    for (size_t i = 0; i < MECHANISM_COUNT; i++) {
+        struct submission submission;
+        char *said;
+        begin(&submission, mechanisms[i], SMTP_IDENTITY_SOUND);
+        submission.secret = "wr0ng";
+        int status = run(peer, &submission, &submission.letters[LETTER_PLAIN], &said);
+        if (strcmp(mechanisms[i], "EXTERNAL") != 0 && !found_lacking(peer, &submission, said)) {
+            expect_contains(smtp_harness_transcript(submission.harness, 1), refusal(mechanisms[i]));
+            expect_masked(&submission, 1);
+            expect_true(status != 0);
+            expect_int(smtp_mailbox_captured(smtp_harness_mailbox(submission.harness)), 0);
+            refused++;
+        }
+        free(said);
+        end(&submission);
+    }
+    expect_true(refused > 0);
 }
 
 void peer_refuses_flaws(const struct peer *peer)

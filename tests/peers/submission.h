@@ -53,7 +53,7 @@ void peer_delivers(const struct peer *peer);
 void peer_logs_in(const struct peer *peer);
 /** One login with a name and a password beyond ASCII. */
 void peer_logs_in_with_utf8(const struct peer *peer, const char *mechanism);
-/** A wrong password brings no message, and the peer is told. */
+/** A wrong password or token, by each mechanism that has one: no message, and the peer is told. */
 void peer_is_refused(const struct peer *peer);
 /** Each certificate with a flaw, each way: the peer must not send. */
 void peer_refuses_flaws(const struct peer *peer);

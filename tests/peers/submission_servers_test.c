@@ -225,6 +225,66 @@ TEST_WITHIN(peers, postfix_refuses_a_wrong_password_and_takes_the_right_one, SEC
     end(&trial);
 }
 
+/* One call each, with all it needs in the URL. */
+TEST_WITHIN(peers, postfix_takes_what_a_url_says, SECONDS)
+{
+    static const char *const to[] = {"bob@example.com"};
+    const struct smtp_envelope envelope = {"ann@example.org", to, 1, NULL, NULL};
+    struct trial trial;
+    struct postfix postfix;
+    char url[512], *ca_file;
+    begin(&trial);
+    ca_file = write_file(trial.directory, "ca.pem", smtp_identity_ca_pem(trial.identity));
+    postfix_start(&postfix, trial.certificate);
+    expect_str(postfix.password, "Gr\xc3\xbc\xc3\x9f"
+                                 "e-s3cret");
+    for (int way = STARTTLS; way <= IMPLICIT; way++) {
+        const struct letter *letter = &trial.letters[LETTER_DOTS];
+        struct smtp_error error = {0};
+        snprintf(url, sizeof url,
+                 "%s://ann%%40example.org:Gr%%C3%%BC%%c3%%9fe-s3cret@127.0.0.1:%u?ca=%s&auth=%s"
+                 "&helo=client.test",
+                 way == STARTTLS ? "smtp" : "smtps",
+                 way == STARTTLS ? postfix.port : postfix.tls_port, ca_file,
+                 way == STARTTLS ? "PLAIN" : "SCRAM-SHA-1");
+        int status = smtp_send_url(url, NULL, &envelope,
+                                   smtp_content_memory(letter->octets, letter->len), &error);
+        expect_str(error.message, "");
+        expect_int(status, SMTP_OK);
+    }
+    postfix_delivers(&postfix, 2);
+    expect_int(postfix_has(&postfix, &trial.letters[LETTER_DOTS], " with ESMTPSA id "), 2);
+    expect_contains(postfix.program.said, "sasl_method=PLAIN, sasl_username=ann@example.org\n");
+    expect_contains(postfix.program.said, "sasl_method=SCRAM-SHA-1,");
+    postfix_stop(&postfix);
+    free(ca_file);
+    end(&trial);
+}
+
+/* RFC 8446 2.2, RFC 5077: the second connection takes the first one's session up again. */
+TEST_WITHIN(peers, postfix_lets_a_session_be_resumed, SECONDS)
+{
+    struct trial trial;
+    struct postfix postfix;
+    begin(&trial);
+    postfix_start(&postfix, trial.certificate);
+    for (int old = 0; old <= 1; old++) {
+        struct smtp_client *client = new_client(&trial, STARTTLS, old, NULL);
+        for (int i = 0; i < 2; i++) {
+            expect_ok(client, smtp_client_connect(client, "127.0.0.1", postfix.port));
+            expect_ok(client, smtp_client_login(client, postfix.user, postfix.password));
+            expect_int(smtp_client_tls(client)->resumed, i == 1);
+            send_letter(client, &trial.letters[LETTER_PLAIN]);
+            expect_ok(client, smtp_client_quit(client));
+        }
+        smtp_client_free(client);
+    }
+    postfix_delivers(&postfix, 4);
+    expect_int(postfix_has(&postfix, &trial.letters[LETTER_PLAIN], " with ESMTPSA id "), 4);
+    postfix_stop(&postfix);
+    end(&trial);
+}
+
 /* RFC 3207 4.1: without the certificate's authority nothing is said but STARTTLS. */
 TEST_WITHIN(peers, postfix_of_an_unknown_authority_is_told_nothing, SECONDS)
 {

@@ -254,3 +254,50 @@ TEST_WITHIN(peers, names_and_passwords_beyond_ascii_come_as_they_are, SECONDS)
     peer_logs_in_with_utf8(&msmtp, "SCRAM-SHA-1");
     peer_logs_in_with_utf8(&gsasl, "SCRAM-SHA-256");
 }
+
+/* One session by STARTTLS that ends at once, with these options of s_client's; what it said, freed by the
+ * caller. */
+static char *greet_by_openssl(const struct smtp_harness *harness, const char *ca_file,
+                              const char *version, const char *option, const char *session_file)
+{
+    static const char commands[] = "EHLO peer.test\r\nQUIT\r\n";
+    struct arguments arguments = {0};
+    struct program program;
+    arguments_add(&arguments, (const char *[]){"openssl", "s_client", "-ign_eof", "-starttls",
+                                               "smtp", "-verify_return_error", "-CAfile", ca_file,
+                                               version, option, session_file, "-connect", NULL});
+    argument(&arguments, "127.0.0.1:%u", smtp_harness_port(harness));
+    program_start_with(&program, arguments.argv, commands, sizeof commands - 1);
+    int status = program_wait(&program);
+    if (status != 0) {
+        SMTP_TEST_FAIL("s_client ended with %d: %s", status, program.said);
+    }
+    char *said = program.said;
+    program.said = NULL;
+    program_free(&program);
+    return said;
+}
+
+/* RFC 8446 2.2, RFC 5077: the second connection takes the first one's session up again. */
+TEST_WITHIN(peers, openssl_resumes_a_session, SECONDS)
+{
+    static const char *const versions[][2] = {{"-tls1_3", "\nReused, TLSv1.3, "},
+                                              {"-tls1_2", "\nReused, TLSv1.2, "}};
+    struct smtp_harness *harness = smtp_harness_start(NULL, NULL);
+    char *directory = make_directory(), *session_file = write_file(directory, "session", "");
+    expect_true(harness != NULL);
+    char *ca_file = write_file(directory, "ca.pem", smtp_harness_ca_pem(harness));
+    for (size_t i = 0; i < 2; i++) {
+        char *first = greet_by_openssl(harness, ca_file, versions[i][0], "-sess_out", session_file);
+        char *second = greet_by_openssl(harness, ca_file, versions[i][0], "-sess_in", session_file);
+        expect_contains(first, "\nNew, TLSv1.");
+        expect_contains(second, versions[i][1]);
+        expect_contains(second, "\n221 2.0.0 ");
+        free(first);
+        free(second);
+    }
+    free(session_file);
+    free(ca_file);
+    remove_directory(directory);
+    smtp_harness_stop(harness);
+}
