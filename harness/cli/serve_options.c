@@ -131,24 +131,23 @@ static bool is_consistent(const struct smtp_serve_options *options)
 {
     const struct {
         const char *name;
-        bool given;
+        bool given, of_a_made_certificate;
     } need_tls[] = {
-        {"tls-required", options->tls_required},
-        {"listen smtps://", has_implicit_listener(options)},
-        {"certificate", options->certificate_file != NULL},
-        {"key", options->key_file != NULL},
-        {"certificate-name", options->certificate_names.count > 0},
-        {"flaw", options->flaw != SMTP_IDENTITY_SOUND},
-        {"ca-file-out", options->ca_file_out != NULL},
-        {"client-ca", options->client_ca_file != NULL},
+        {"tls-required", options->tls_required, false},
+        {"listen smtps://", has_implicit_listener(options), false},
+        {"client-ca", options->client_ca_file != NULL, false},
+        {"certificate", options->certificate_file != NULL, false},
+        {"key", options->key_file != NULL, false},
+        {"certificate-name", options->certificate_names.count > 0, true},
+        {"flaw", options->flaw != SMTP_IDENTITY_SOUND, true},
+        {"ca-file-out", options->ca_file_out != NULL, true},
     };
-    for (size_t i = 0; options->no_tls && i < sizeof need_tls / sizeof *need_tls; i++) {
-        if (need_tls[i].given) {
+    for (size_t i = 0; i < sizeof need_tls / sizeof *need_tls; i++) {
+        if (need_tls[i].given && options->no_tls) {
             return wrong_pair("no-tls", need_tls[i].name);
         }
-    }
-    for (size_t i = 4; options->certificate_file != NULL && i < 7; i++) {
-        if (need_tls[i].given) { /* they are about a certificate that is made */
+        if (need_tls[i].given && need_tls[i].of_a_made_certificate &&
+            options->certificate_file != NULL) {
             return wrong_pair("certificate", need_tls[i].name);
         }
     }

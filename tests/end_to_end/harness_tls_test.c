@@ -2,6 +2,8 @@
 #include "harness/smtp_harness.h"
 #include "tests/support/test.h"
 
+#include <openssl/ssl.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static struct smtp_harness *start(struct smtp_harness_options *options)
@@ -120,6 +122,18 @@ TEST(harness_tls, what_the_options_point_to_may_be_gone_after_the_start)
     expect_int(send_to_bob(smtp_harness_client(harness)), SMTP_OK);
     expect_int(send_to_bob(smtp_harness_connect(harness)), SMTP_OK);
     expect_int(smtp_harness_expect(harness, "helo=client.test tls~^TLS count=2"), SMTP_OK);
+    smtp_harness_stop(harness);
+}
+
+TEST(harness_tls, a_context_of_the_caller_s_is_retained)
+{
+    struct smtp_harness_options options;
+    smtp_harness_options_init(&options);
+    options.client.tls.context = SSL_CTX_new(TLS_client_method()); /* verifies nothing by itself */
+    struct smtp_harness *harness = start(&options);
+    SSL_CTX_free(options.client.tls.context);
+    expect_int(smtp_client_starttls(smtp_harness_client(harness)), SMTP_OK);
+    expect_int(smtp_client_starttls(smtp_harness_connect(harness)), SMTP_OK);
     smtp_harness_stop(harness);
 }
 
