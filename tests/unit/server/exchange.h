@@ -25,7 +25,7 @@ void exchange_init(struct exchange *exchange);
 void exchange_clear(struct exchange *exchange);
 /** The hooks decide from now on. */
 void exchange_hook_auth(struct exchange *exchange, enum smtp_server_verdict verdict);
-void exchange_hook_password(struct exchange *exchange); /* "hook" has "of the hook" */
+void exchange_hook_password(struct exchange *exchange); /* "hook": "of the hook", "empty": "" */
 
 /** Ends the exchange before, if there is one. */
 void exchange_begin(struct exchange *exchange, const char *mechanism);

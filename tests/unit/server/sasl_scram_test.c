@@ -318,6 +318,20 @@ TEST(scram, a_last_message_of_another_form_never_goes_through)
     exchange_clear(&e);
 }
 
+TEST(scram, a_password_that_is_empty_is_none)
+{
+    struct exchange e;
+    struct hand hand;
+    exchange_init(&e);
+    exchange_hook_password(&e);
+    for (size_t i = 0; i < COUNT(mechanisms); i++) {
+        expect_int(first(&e, &hand, mechanisms[i], "n,,", "n=empty,r=abc"),
+                   SMTP_SERVER_AUTH_CHALLENGE);
+        expect_int(final(&e, &hand, "", "n,,", hand.nonce, ""), SMTP_SERVER_AUTH_REFUSED);
+    }
+    exchange_clear(&e);
+}
+
 /* ---- channel binding ---- */
 
 TEST(scram, y_is_a_downgrade_where_plus_is_offered_and_fine_where_it_is_not_rfc5802_6)
