@@ -33,7 +33,8 @@ static void record(const char *peer, const char *row, const char *value)
 
 void cell_ok(const char *peer, enum way way, const char *row)
 {
-    record(peer, row, way == STARTTLS ? "S" : "I");
+    static const char *const letters[] = {"S", "I", "C"};
+    record(peer, row, letters[way]);
 }
 
 void cell_lacking(const char *peer, const char *row)

@@ -7,9 +7,9 @@
 #define MECHANISM_COUNT 10
 extern const char *const mechanisms[MECHANISM_COUNT];
 
-/** How a connection came to its TLS. */
-enum way { STARTTLS, IMPLICIT };
-#define WAY_COUNT 2
+/** How a connection comes to its TLS, or does without. */
+enum way { STARTTLS, IMPLICIT, IN_THE_CLEAR };
+#define TLS_WAY_COUNT 2 /* the first two */
 
 /** peer: the column; row: a mechanism, or a TLS version as smtp_message_tls has it. */
 void cell_ok(const char *peer, enum way way, const char *row);

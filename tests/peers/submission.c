@@ -36,6 +36,7 @@ static void begin(struct submission *submission, const char *mechanism,
         options.server.auth.user_count = sizeof users / sizeof users[0];
         options.server.auth.required = true;
         options.server.auth.mechanisms = mechanism;
+        options.server.auth.plain_without_tls = true;
         options.server.tls.client_ca_pem = smtp_identity_ca_pem(identity);
     }
     *submission = (struct submission){
@@ -61,7 +62,7 @@ static void end(struct submission *submission)
 
 unsigned submission_port(const struct submission *submission)
 {
-    return smtp_server_port(smtp_harness_server(submission->harness), submission->way);
+    return smtp_server_port(smtp_harness_server(submission->harness), submission->way == IMPLICIT);
 }
 
 /* The letter as the peer reads it, freed by the caller. */
@@ -131,14 +132,19 @@ static const char *expect_submitted(struct submission *submission, const struct 
     const struct smtp_message *message =
         smtp_harness_envelope(smtp_harness_message(submission->harness, submission->captured++));
     size_t len = 0;
+    char protocol[8];
     expect_str(smtp_message_reverse_path(message), REVERSE_PATH);
     expect_int(smtp_message_recipient_count(message), 1);
     expect_str(smtp_message_forward_path(message, 0), FORWARD_PATH);
     const char *content = smtp_message_content(message, &len);
     expect_bytes(content, len, letter->octets, letter->len);
-    expect_str(smtp_message_protocol(message), submission->mechanism ? "ESMTPSA" : "ESMTPS");
+    snprintf(protocol, sizeof protocol, "ESMTP%s%s", submission->way == IN_THE_CLEAR ? "" : "S",
+             submission->mechanism == NULL ? "" : "A");
+    expect_str(smtp_message_protocol(message), protocol);
     expect_str(smtp_message_identity(message), submission->mechanism ? submission->user : "");
-    expect_str(smtp_message_tls(message), submission->version ? submission->version : "TLSv1.3");
+    expect_str(smtp_message_tls(message), submission->way == IN_THE_CLEAR ? ""
+                                          : submission->version != NULL   ? submission->version
+                                                                          : "TLSv1.3");
     expect_masked(submission, smtp_message_session(message));
     return smtp_message_tls(message);
 }
@@ -148,7 +154,7 @@ void peer_delivers(const struct peer *peer)
     static const char *const versions[] = {NULL, "TLSv1.2"};
     struct submission submission;
     begin(&submission, NULL, SMTP_IDENTITY_SOUND);
-    for (size_t i = 0; i < 2 * WAY_COUNT; i++) {
+    for (size_t i = 0; i < 2 * TLS_WAY_COUNT; i++) {
         const char *version = NULL;
         submission.way = i / 2 == 0 ? STARTTLS : IMPLICIT;
         submission.version = versions[i % 2];
@@ -199,9 +205,18 @@ static bool log_in(const struct peer *peer, struct submission *submission)
         cell_lacking(peer->name, submission->mechanism);
         return false;
     }
-    cell_ok(peer->name, submission->way, expect_submitted(submission, letter));
+    const char *version = expect_submitted(submission, letter);
+    if (*version != '\0') {
+        cell_ok(peer->name, submission->way, version);
+    }
     cell_ok(peer->name, submission->way, submission->mechanism);
     return true;
+}
+
+/* It binds to TLS, or to a certificate. */
+static bool needs_tls(const char *mechanism)
+{
+    return strstr(mechanism, "-PLUS") != NULL || strcmp(mechanism, "EXTERNAL") == 0;
 }
 
 void peer_logs_in(const struct peer *peer)
@@ -210,9 +225,15 @@ void peer_logs_in(const struct peer *peer)
         struct submission submission;
         begin(&submission, mechanisms[i], SMTP_IDENTITY_SOUND);
         submission.way = STARTTLS;
-        if (log_in(peer, &submission)) {
+        bool logs_in = log_in(peer, &submission);
+        if (logs_in) {
             submission.way = peer->starttls_only ? STARTTLS : IMPLICIT;
             submission.version = "TLSv1.2"; /* which has another channel binding */
+            log_in(peer, &submission);
+        }
+        if (logs_in && !needs_tls(mechanisms[i])) {
+            submission.way = IN_THE_CLEAR;
+            submission.version = NULL;
             log_in(peer, &submission);
         }
         end(&submission);

@@ -20,7 +20,7 @@ struct submission {
     char *ca_file;         /* PEM */
     char *own_certificate; /* likewise, with its key: for EXTERNAL */
     enum way way;
-    const char *version;   /* the newest TLS to speak: "TLSv1.2", or NULL */
+    const char *version;   /* the newest TLS to speak: "TLSv1.2", NULL: 1.3 */
     const char *mechanism; /* how to log in; NULL: not at all */
     const char *user, *secret;
     size_t captured; /* messages so far */
@@ -41,7 +41,7 @@ struct peer {
     } reads;
     const char *lacks[2]; /* what it says where its build does not have the mechanism */
     bool ignores_names;   /* it does not verify whom the certificate is for */
-    bool starttls_only;
+    bool starttls_only;   /* or none */
 };
 
 /** The port for the submission's way. */
@@ -49,7 +49,7 @@ unsigned submission_port(const struct submission *submission);
 
 /** Every letter, each way, TLS 1.2 and 1.3. */
 void peer_delivers(const struct peer *peer);
-/** A letter after a login by each mechanism that the server knows, each way. */
+/** A letter after a login by each mechanism that the server knows, each way, and without TLS. */
 void peer_logs_in(const struct peer *peer);
 /** One login with a name and a password beyond ASCII. */
 void peer_logs_in_with_utf8(const struct peer *peer, const char *mechanism);

@@ -63,12 +63,14 @@ static struct ssl_ctx_st *old_context(const struct trial *trial)
 static struct smtp_client *new_client(const struct trial *trial, enum way way, bool old,
                                       const char *ca_pem)
 {
+    static const enum smtp_client_tls_policy policies[] = {
+        SMTP_CLIENT_TLS_REQUIRED, SMTP_CLIENT_TLS_IMPLICIT, SMTP_CLIENT_TLS_NEVER};
     struct smtp_client *client;
     struct smtp_client_options options;
     smtp_client_options_init(&options);
     options.helo_name = "client.test";
     options.timeouts.overall_ms = 20000;
-    options.tls.policy = way == STARTTLS ? SMTP_CLIENT_TLS_REQUIRED : SMTP_CLIENT_TLS_IMPLICIT;
+    options.tls.policy = policies[way];
     options.tls.ca_pem = ca_pem != NULL ? ca_pem : smtp_identity_ca_pem(trial->identity);
     options.tls.context = old ? old_context(trial) : NULL;
     expect_int(smtp_client_new(&client, &options), SMTP_OK);
@@ -107,8 +109,10 @@ static void submit(const struct trial *trial, const char *peer, uint16_t port, e
     expect_ok(client, smtp_client_auth(client, credentials));
     expect_true(smtp_client_is_authenticated(client));
     note_lacking(client, peer);
-    expect_true(smtp_client_tls(client) != NULL);
-    expect_str(smtp_client_tls(client)->version, old ? "TLSv1.2" : "TLSv1.3");
+    expect_true((smtp_client_tls(client) == NULL) == (way == IN_THE_CLEAR));
+    if (way != IN_THE_CLEAR) {
+        expect_str(smtp_client_tls(client)->version, old ? "TLSv1.2" : "TLSv1.3");
+    }
     send_letter(client, &trial->letters[letter]);
     expect_ok(client, smtp_client_quit(client));
     smtp_client_free(client);
@@ -122,14 +126,14 @@ static const char *const passwords[] = {"PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA
                                         "SCRAM-SHA-256"};
 static const char *const tokens[] = {"XOAUTH2", "OAUTHBEARER"};
 
-/* One letter by this mechanism, each way, and what Postfix knew of it. */
+/* One letter by this mechanism, each way and without TLS, and what Postfix knew of it. */
 static void expect_postfix_takes(struct postfix *postfix, const struct trial *trial,
                                  const struct smtp_client_credentials *credentials)
 {
-    for (int way = STARTTLS; way <= IMPLICIT; way++) {
+    for (int way = STARTTLS; way <= IN_THE_CLEAR; way++) {
         char words[128];
         size_t from = postfix->program.said_len;
-        submit(trial, POSTFIX, way == STARTTLS ? postfix->port : postfix->tls_port, (enum way)way,
+        submit(trial, POSTFIX, way == IMPLICIT ? postfix->tls_port : postfix->port, (enum way)way,
                false, credentials, LETTER_DOTS);
         postfix_delivers(postfix, 1);
         snprintf(words, sizeof words, "sasl_method=%s, sasl_username=%s\n", credentials->mechanism,
@@ -145,23 +149,24 @@ TEST_WITHIN(peers, postfix_and_dovecot_take_each_mechanism, SECONDS)
     struct postfix postfix;
     begin(&trial);
     postfix_start(&postfix, trial.certificate);
-    struct smtp_client_credentials credentials = {.identity = postfix.user,
-                                                  .password = postfix.password};
+    struct smtp_client_credentials credentials = {
+        .identity = postfix.user, .password = postfix.password, .plain_without_tls = true};
     size_t count = 0;
-    for (size_t i = 0; i < sizeof passwords / sizeof passwords[0]; i++, count += 2) {
+    for (size_t i = 0; i < sizeof passwords / sizeof passwords[0]; i++, count++) {
         credentials.mechanism = passwords[i];
         expect_postfix_takes(&postfix, &trial, &credentials);
     }
     credentials.password = NULL;
     credentials.token = postfix.token;
-    for (size_t i = 0; i < sizeof tokens / sizeof tokens[0]; i++, count += 2) {
+    for (size_t i = 0; i < sizeof tokens / sizeof tokens[0]; i++, count++) {
         credentials.mechanism = tokens[i];
         expect_postfix_takes(&postfix, &trial, &credentials);
     }
     expect_int(postfix_has(&postfix, &trial.letters[LETTER_DOTS],
                            "\n\t(Authenticated sender: ann@example.org)\n"),
-               count);
-    expect_int(postfix_has(&postfix, &trial.letters[LETTER_DOTS], " with ESMTPSA id "), count);
+               3 * count);
+    expect_int(postfix_has(&postfix, &trial.letters[LETTER_DOTS], " with ESMTPSA id "), 2 * count);
+    expect_int(postfix_has(&postfix, &trial.letters[LETTER_DOTS], " with ESMTPA id "), count);
     postfix_stop(&postfix);
     end(&trial);
 }
@@ -315,7 +320,7 @@ TEST_WITHIN(peers, postfix_of_an_unknown_authority_is_told_nothing, SECONDS)
     "e-s3cret" /* UTF-8, RFC 4616 2 */
 
 static void start_aiosmtpd(struct program *program, const char *certificate,
-                           unsigned ports[WAY_COUNT])
+                           unsigned ports[TLS_WAY_COUNT])
 {
     const char *argv[] = {
         "/usr/bin/python3", PEERS_SOURCE "/receive_aiosmtpd.py", certificate, USER, PASSWORD, NULL};
@@ -329,7 +334,7 @@ TEST_WITHIN(peers, aiosmtpd_over_tls_gets_every_octet, SECONDS)
     static const char *const takes[] = {"LOGIN", "PLAIN"};
     struct trial trial;
     struct program program;
-    unsigned ports[WAY_COUNT];
+    unsigned ports[TLS_WAY_COUNT];
     char *expected = NULL;
     size_t expected_len = 0;
     begin(&trial);

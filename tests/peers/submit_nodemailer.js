@@ -11,7 +11,8 @@ const options = {
     port: Number(port),
     name: "peer.test",
     secure: way === "implicit",
-    requireTLS: true,
+    requireTLS: way === "starttls",
+    ignoreTLS: way === "none",
     connectionTimeout: 10000,
     tls: { ca: fs.readFileSync(caFile), ...(version && { maxVersion: version }) },
 };

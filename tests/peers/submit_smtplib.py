@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """submit_smtplib.py PORT WAY VERSION CA_FILE CERTIFICATE MECHANISM USER SECRET FROM TO... - sends standard
-input's octets by smtplib over TLS: WAY is starttls or implicit, VERSION the newest to speak, like TLSv1_2, or
+input's octets by smtplib: WAY is starttls, implicit (TLS) or none, VERSION the newest to speak, like TLSv1_2, or
 "", CERTIFICATE the client's own with its key, or "", MECHANISM how to log in, "" for not at all. The server's
 certificate is verified, chain and name."""
 
@@ -20,7 +20,8 @@ if way == "implicit":
     client = smtplib.SMTP_SSL("127.0.0.1", int(port), timeout=10, context=context)
 else:
     client = smtplib.SMTP("127.0.0.1", int(port), timeout=10)
-    client.starttls(context=context)
+    if way == "starttls":
+        client.starttls(context=context)
 with client:
     if mechanism:
         client.ehlo()

@@ -17,7 +17,8 @@ static const char *or_empty(const char *text)
 
 static const char *way_name(const struct submission *submission)
 {
-    return submission->way == STARTTLS ? "starttls" : "implicit";
+    static const char *const names[] = {"starttls", "implicit", "none"};
+    return names[submission->way];
 }
 
 static bool has_token(const struct submission *submission)
@@ -73,15 +74,16 @@ static void compose_swaks(struct arguments *arguments, const struct submission *
                                               "--no-strip-from",
                                               "--timeout",
                                               "10",
+                                              "--hide-send",
                                               "--tls-verify",
                                               "--tls-ca-path",
                                               submission->ca_file,
-
-                                              "--hide-send",
                                               "--port",
                                               NULL});
     argument(arguments, "%u", submission_port(submission));
-    argument(arguments, "%s", submission->way == STARTTLS ? "--tls" : "--tls-on-connect");
+    if (submission->way != IN_THE_CLEAR) {
+        argument(arguments, "%s", submission->way == STARTTLS ? "--tls" : "--tls-on-connect");
+    }
     if (submission->version != NULL) {
         arguments_add(arguments, (const char *[]){"--tls-protocol", "tlsv1_2", NULL});
     }
@@ -107,7 +109,8 @@ static void compose_msmtp(struct arguments *arguments, const struct submission *
 {
     arguments_add(arguments, (const char *[]){"msmtp", "--file=/dev/null", "--host=127.0.0.1",
                                               "--from=" REVERSE_PATH, "--domain=peer.test",
-                                              "--timeout=10", "--tls=on", NULL});
+                                              "--timeout=10", NULL});
+    argument(arguments, "--tls=%s", submission->way == IN_THE_CLEAR ? "off" : "on");
     argument(arguments, "--port=%u", submission_port(submission));
     argument(arguments, "--tls-starttls=%s", submission->way == STARTTLS ? "on" : "off");
     argument(arguments, "--tls-trust-file=%s", submission->ca_file);
@@ -131,7 +134,10 @@ static void compose_curl(struct arguments *arguments, const struct submission *s
     arguments_add(arguments, (const char *[]){"curl", "--silent", "--show-error", "--noproxy", "*",
                                               "--max-time", "10", "--mail-from", REVERSE_PATH,
                                               "--mail-rcpt", FORWARD_PATH, "--upload-file", "-",
-                                              "--ssl-reqd", "--cacert", submission->ca_file, NULL});
+                                              "--cacert", submission->ca_file, NULL});
+    if (submission->way == STARTTLS) {
+        argument(arguments, "--ssl-reqd");
+    }
     if (submission->version != NULL) {
         arguments_add(arguments, (const char *[]){"--tls-max", "1.2", NULL});
     }
@@ -149,14 +155,15 @@ static void compose_curl(struct arguments *arguments, const struct submission *s
         arguments_add(arguments, (const char *[]){"--oauth2-bearer", submission->secret, NULL});
     }
     argument(arguments, "%s://127.0.0.1:%u/peer.test",
-             submission->way == STARTTLS ? "smtp" : "smtps", submission_port(submission));
+             submission->way == IMPLICIT ? "smtps" : "smtp", submission_port(submission));
 }
 
 /* It logs in, then hands on what it reads. */
 static void compose_gsasl(struct arguments *arguments, const struct submission *submission)
 {
     const char *mechanism = submission->mechanism;
-    arguments_add(arguments, (const char *[]){"gsasl", "--smtp", "--quiet", "--starttls", NULL});
+    arguments_add(arguments, (const char *[]){"gsasl", "--smtp", "--quiet", NULL});
+    argument(arguments, submission->way == STARTTLS ? "--starttls" : "--no-starttls");
     argument(arguments, "--connect=127.0.0.1:%u", submission_port(submission));
     argument(arguments, "--x509-ca-file=%s", submission->ca_file);
     argument(arguments, "--mechanism=%s", mechanism);
