@@ -24,12 +24,13 @@ struct tls_load {
 /** Prints "rate N": sessions a second. */
 int tls_source(const struct tls_load *load);
 
-/** Prints "rate N": octets a second through two channels joined in memory, the encrypting and the
- *  decrypting one taking turns on one thread. */
+/** Prints "rate N own_ms N other_ms N": octets a second, and the processor time of the calling thread and
+ *  of the others, through two channels joined in memory: encrypting and decrypting take turns on one
+ *  thread. */
 int tls_memory(size_t size_octets);
 
-/** Prints "rate N": octets a second of one message from the client library to a server on a thread of
- *  its own, until the 250. */
+/** Prints the same of one message from the client library (own) to a server on a thread of its own
+ *  (other), until the 250. */
 int tls_message(size_t size_octets, bool secure);
 
 #endif

@@ -8,14 +8,37 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #define WRITE_OCTETS ((size_t)64 * 1024)
 #define READ_OCTETS ((size_t)16 * 1024)
 #define LINE_OCTETS 72
 
-static void print_rate(size_t octets, uint64_t start_ns)
+/* When it was, by the wall and by the processor. */
+struct moment {
+    uint64_t wall_ns, thread_ns, process_ns;
+};
+
+static uint64_t clock_ns(clockid_t clock)
 {
-    printf("rate %.0f\n", (double)octets * 1e9 / (double)(smtp_clock_now_ns() - start_ns));
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static struct moment now(void)
+{
+    return (struct moment){smtp_clock_now_ns(), clock_ns(CLOCK_THREAD_CPUTIME_ID),
+                           clock_ns(CLOCK_PROCESS_CPUTIME_ID)};
+}
+
+static void print_since(size_t octets, struct moment start)
+{
+    struct moment end = now();
+    uint64_t own_ns = end.thread_ns - start.thread_ns;
+    printf("rate %.0f own_ms %.1f other_ms %.1f\n",
+           (double)octets * 1e9 / (double)(end.wall_ns - start.wall_ns), (double)own_ns / 1e6,
+           ((double)(end.process_ns - start.process_ns) - (double)own_ns) / 1e6);
 }
 
 /* Lines of text; NULL: out of memory. */
@@ -53,14 +76,14 @@ int tls_memory(size_t size_octets)
     smtp_tls_pair_connect(&pair, "localhost", NULL);
     char *text = make_text(size_octets), *plain = malloc(READ_OCTETS);
     bool passed = text != NULL && plain != NULL && smtp_tls_pair_shake(&pair);
-    uint64_t start_ns = smtp_clock_now_ns();
+    struct moment start = now();
     for (size_t at = 0; passed && at < size_octets; at += WRITE_OCTETS) {
         size_t left = size_octets - at;
         passed = pass(
             &pair, (struct smtp_span){text + at, left < WRITE_OCTETS ? left : WRITE_OCTETS}, plain);
     }
     if (passed) {
-        print_rate(size_octets, start_ns);
+        print_since(size_octets, start);
     }
     free(text);
     free(plain);
@@ -103,11 +126,11 @@ static bool send_message(struct smtp_client *client, struct smtp_server *server,
         return false;
     }
     smtp_mailbox_clear(smtp_server_mailbox(server));
-    uint64_t start_ns = smtp_clock_now_ns();
+    struct moment start = now();
     if (!send_once(client, content)) {
         return false;
     }
-    print_rate(size_octets, start_ns);
+    print_since(size_octets, start);
     return smtp_client_quit(client) == SMTP_OK;
 }
 
