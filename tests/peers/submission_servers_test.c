@@ -252,8 +252,8 @@ TEST_WITHIN(peers, postfix_takes_what_a_url_says, SECONDS)
                  way == STARTTLS ? "smtp" : "smtps",
                  way == STARTTLS ? postfix.port : postfix.tls_port, ca_file,
                  way == STARTTLS ? "PLAIN" : "SCRAM-SHA-1");
-        enum smtp_status status = smtp_send_url(url, NULL, &envelope,
-                                   smtp_content_memory(letter->octets, letter->len), &error);
+        enum smtp_status status = smtp_send_url(
+            url, NULL, &envelope, smtp_content_memory(letter->octets, letter->len), &error);
         expect_str(error.message, "");
         expect_int(status, SMTP_OK);
     }
