@@ -176,24 +176,36 @@ enum smtp_status smtp_client_rset(struct smtp_client *client)
     return run_text(client, SMTP_STAGE_RSET, "RSET", NULL);
 }
 
+/* None of these is answered by 3yz (RFC 5321 4.3.2). */
+static enum smtp_status inquire(struct smtp_client *client, const char *verb, const char *argument)
+{
+    enum smtp_status status = run_text(client, SMTP_STAGE_COMMAND, verb, argument);
+    if (status != SMTP_OK || client->reply.code / 100 != 3) {
+        return status;
+    }
+    struct smtp_client_event event = {SMTP_CLIENT_EVENT_REPLY, SMTP_STAGE_COMMAND,
+                                      SMTP_PROTOCOL_VIOLATION, client->reply};
+    return smtp_client_report_event(client, &event, verb);
+}
+
 enum smtp_status smtp_client_noop(struct smtp_client *client)
 {
-    return run_text(client, SMTP_STAGE_COMMAND, "NOOP", NULL);
+    return inquire(client, "NOOP", NULL);
 }
 
 enum smtp_status smtp_client_vrfy(struct smtp_client *client, const char *name)
 {
-    return run_text(client, SMTP_STAGE_COMMAND, "VRFY", name);
+    return inquire(client, "VRFY", name);
 }
 
 enum smtp_status smtp_client_expn(struct smtp_client *client, const char *list)
 {
-    return run_text(client, SMTP_STAGE_COMMAND, "EXPN", list);
+    return inquire(client, "EXPN", list);
 }
 
 enum smtp_status smtp_client_help(struct smtp_client *client, const char *topic)
 {
-    return run_text(client, SMTP_STAGE_COMMAND, "HELP", topic);
+    return inquire(client, "HELP", topic);
 }
 
 enum smtp_status smtp_client_command(struct smtp_client *client, const char *line)

@@ -420,6 +420,23 @@ TEST(client_over_sockets, a_second_message_follows_a_refused_one)
     peer_stop(&peer);
 }
 
+TEST(client_over_sockets, an_inquiry_is_not_answered_by_3yz_rfc5321_4_3_2)
+{
+    static struct peer peer;
+    peer_start(&peer, "S: 220 mx\nC: NOOP\nS: 334 more\nC: VRFY bob\nS: 354 go\nC: EXPN list\n"
+                      "S: 300 x\nC: HELP\nS: 334 x\nC: NOOP\nS: 250 ok\n" BYE);
+    struct smtp_client *client = connected(&peer, NULL);
+    expect_int(smtp_client_noop(client), SMTP_PROTOCOL_VIOLATION);
+    expect_str(smtp_client_error(client)->message, "NOOP: unexpected reply: 334 more");
+    expect_int(smtp_client_vrfy(client, "bob"), SMTP_PROTOCOL_VIOLATION);
+    expect_int(smtp_client_expn(client, "list"), SMTP_PROTOCOL_VIOLATION);
+    expect_int(smtp_client_help(client, NULL), SMTP_PROTOCOL_VIOLATION);
+    expect_int(smtp_client_noop(client), SMTP_OK);
+    expect_int(smtp_client_quit(client), SMTP_OK);
+    smtp_client_free(client);
+    peer_stop(&peer);
+}
+
 TEST(client_over_sockets, each_command_has_its_call)
 {
     static struct peer peer;
