@@ -100,7 +100,8 @@ static bool ipv6_valid(struct smtp_span text)
     struct smtp_span before = {text.bytes, (size_t)(gap - text.bytes)};
     struct smtp_span after = {gap + 2, text.len - before.len - 2};
     int first = count_groups(before, false), last = count_groups(after, true);
-    return first >= 0 && last >= 0 && first + last < IPV6_GROUPS;
+    /* "::" stands for two groups at least (RFC 5321 4.1.3) */
+    return first >= 0 && last >= 0 && first + last <= IPV6_GROUPS - 2;
 }
 
 /* General-address-literal: Standardized-tag ":" 1*dcontent */

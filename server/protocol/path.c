@@ -89,8 +89,8 @@ static bool is_hex(unsigned char c)
     return smtp_is_digit(c) || ((c | 32) >= 'a' && (c | 32) <= 'f');
 }
 
-/* Groups of 1..4 hex digits parted by ':', at most one "::", maybe an IPv4 address as the last two
- * groups: IPv6-addr of RFC 5321 4.1.3. */
+/* Groups of 1..4 hex digits parted by ':', at most one "::", which stands for two groups at least, maybe
+ * an IPv4 address as the last two groups: IPv6-addr of RFC 5321 4.1.3. */
 static bool is_ipv6(struct smtp_span text)
 {
     int groups = 0;
@@ -105,7 +105,7 @@ static bool is_ipv6(struct smtp_span text)
             len++;
         }
         if (len < text.len && text.bytes[len] == '.') {
-            return is_ipv4(text) && (gap ? groups + 2 < 8 : groups + 2 == 8);
+            return is_ipv4(text) && (gap ? groups + 2 <= 6 : groups + 2 == 8);
         }
         if (len == 0 || len > 4 || ++groups > 8) {
             return false;
@@ -125,7 +125,7 @@ static bool is_ipv6(struct smtp_span text)
             skip(&text, 1);
         }
     }
-    return gap ? groups < 8 : groups == 8;
+    return gap ? groups <= 6 : groups == 8;
 }
 
 /* "[1.2.3.4]", "[IPv6:...]" or "[tag:content]" */

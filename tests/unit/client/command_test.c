@@ -70,6 +70,7 @@ TEST(client_command, paths_are_written_with_the_least_quoting)
         {"a..b@example.org", "RCPT TO:<\"a..b\"@example.org>\r\n"},
         {"user@[127.0.0.1]", "RCPT TO:<user@[127.0.0.1]>\r\n"},
         {"user@[IPv6:::1]", "RCPT TO:<user@[IPv6:::1]>\r\n"},
+        {"user@[IPv6:1:2:3::4:5:6]", "RCPT TO:<user@[IPv6:1:2:3::4:5:6]>\r\n"},
         {"user@[IPv6:2001:db8::1:192.0.2.1]", "RCPT TO:<user@[IPv6:2001:db8::1:192.0.2.1]>\r\n"},
         {"user@localhost", "RCPT TO:<user@localhost>\r\n"},
         {"postmaster", "RCPT TO:<postmaster>\r\n"},
@@ -151,6 +152,8 @@ TEST(client_command, what_is_no_path_is_refused)
         "bob@\xE5\x98\x8A.x",
         "bob@[IPv6:1:2:3:4:5:6:7]",
         "bob@[IPv6:1:2:3:4::5:6:7:8]",
+        "bob@[IPv6:1:2:3:4:5:6::7]",
+        "bob@[IPv6:::1:2:3:4:5:1.2.3.4]",
         "bob@[1.2.3.4.5]",
         "bob@[x-tag:a\\b]",
     };
