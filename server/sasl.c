@@ -175,22 +175,13 @@ static enum smtp_server_auth_step cram_md5(struct smtp_server_exchange *exchange
 
 /* ---- XOAUTH2 and OAUTHBEARER ---- */
 
-/* OAUTHBEARER may leave it to the token to tell whose it is: then the hook sees no identity. */
-static bool identify_bearer(struct smtp_server_exchange *exchange, const char *identity)
-{
-    if (*identity == '\0' && exchange->source.decide != NULL) {
-        exchange->identity = strdup("");
-        return exchange->identity != NULL;
-    }
-    return smtp_server_sasl_identify(exchange, identity, NULL);
-}
-
-/* A refusal says why in a challenge, and is a refusal after the response to that (RFC 7628 3.2.2). */
+/* Nobody logs in without a name: OAUTHBEARER without "a=" is refused, unless the table knows whose the
+ * token is. A refusal says why in a challenge, and is a refusal after the response to that (RFC 7628 3.2.2). */
 static enum smtp_server_auth_step decide_token(struct smtp_server_exchange *exchange,
                                                const struct smtp_server_oauth *said,
                                                const char *why)
 {
-    if (identify_bearer(exchange, said->identity) &&
+    if (smtp_server_sasl_identify(exchange, said->identity, NULL) &&
         (smtp_server_sasl_decide(exchange, said->token) == SMTP_SERVER_AUTH_ACCEPTED ||
          exchange->verdict == SMTP_DISCONNECT)) {
         return exchange->verdict == SMTP_ACCEPT ? SMTP_SERVER_AUTH_ACCEPTED
