@@ -246,8 +246,9 @@ static void log_in(struct smtp_server_session *session, const char *identity,
         smtp_server_session_fail(session);
         return;
     }
-    smtp_server_session_say(session, 235, "2.7.0",
-                            reply->code != 0 ? reply->text : "Authentication successful");
+    smtp_server_session_say(
+        session, 235, reply->code == 235 && reply->enhanced[0] != '\0' ? reply->enhanced : "2.7.0",
+        reply->code != 0 ? reply->text : "Authentication successful");
 }
 
 void smtp_server_decide_auth(struct smtp_server_session *session,

@@ -72,7 +72,7 @@ static void take_overlong(struct smtp_server_session *session)
     if (session->state == SMTP_SERVER_AUTH) {
         smtp_server_refuse_long_response(session);
     } else {
-        smtp_server_refuse_overlong(session);
+        smtp_server_refuse_overlong(session, session->overlong_auth);
     }
     smtp_server_session_check_limits(session);
 }
@@ -130,6 +130,23 @@ static enum smtp_status append_to_line(struct smtp_server_session *session, cons
     return smtp_buffer_append(line, bytes, len);
 }
 
+/* Whether a line that comes in two parts is an AUTH command, where those are known. */
+static bool is_auth(const struct smtp_server_session *session, struct smtp_span part,
+                    struct smtp_span next)
+{
+    static const struct smtp_span verb = {"AUTH ", 5};
+    char start[5];
+    size_t of_part = part.len < sizeof start ? part.len : sizeof start;
+    size_t more = sizeof start - of_part;
+    if (next.len < more) {
+        return false;
+    }
+    smtp_bytes_copy(start, (struct smtp_span){part.bytes, of_part});
+    smtp_bytes_copy(start + of_part, (struct smtp_span){next.bytes, more});
+    return smtp_server_knows_auth(session->config) &&
+           smtp_span_equal_nocase((struct smtp_span){start, sizeof start}, verb);
+}
+
 /* Keeps the part of a line whose end has not come. What is over every limit is dropped to its CRLF,
  * so that no tail of it is ever taken for a command. */
 static void keep_part(struct smtp_server_session *session, const char *bytes, size_t len)
@@ -143,6 +160,8 @@ static void keep_part(struct smtp_server_session *session, const char *bytes, si
         smtp_server_session_fail(session);
     } else if (status != SMTP_OK) {
         session->overlong = true;
+        session->overlong_auth =
+            is_auth(session, smtp_buffer_span(&session->line), (struct smtp_span){bytes, len});
         forget_line(session);
     }
 }

@@ -33,6 +33,7 @@ struct smtp_server_session {
     bool extended;      /* EHLO, not HELO */
     bool shutting_down; /* 421 as soon as no transaction is open */
     bool overlong;      /* the line that is coming in is over every limit; its octets are dropped */
+    bool overlong_auth; /* and it is an AUTH command */
     bool octets_behind; /* the line is not the end of what was received */
     char last_octet;    /* of an overlong line: its CR may come alone */
     int turned_away_with; /* the greeting's code in SMTP_SERVER_TURNED_AWAY */
@@ -151,7 +152,7 @@ size_t smtp_server_longest_line(const struct smtp_server_session_config *config)
 /** Acts on one command line, without its CRLF. */
 void smtp_server_execute(struct smtp_server_session *session, struct smtp_span line);
 /** The command line was over the limit. */
-void smtp_server_refuse_overlong(struct smtp_server_session *session);
+void smtp_server_refuse_overlong(struct smtp_server_session *session, bool of_auth);
 
 /* ---- lines.c ---- */
 

@@ -397,10 +397,14 @@ static void unknown_verb(struct smtp_server_session *session, const struct smtp_
     }
 }
 
-void smtp_server_refuse_overlong(struct smtp_server_session *session)
+void smtp_server_refuse_overlong(struct smtp_server_session *session, bool of_auth)
 {
     if (session->state == SMTP_SERVER_TURNED_AWAY) {
         refuse_order(session, NULL);
+        return;
+    }
+    if (of_auth) { /* RFC 4954 6 */
+        smtp_server_session_say(session, 500, "5.5.6", "Authentication exchange line is too long");
         return;
     }
     smtp_server_session_say(session, 500, "5.5.2", "Line too long");
@@ -413,7 +417,7 @@ void smtp_server_execute(struct smtp_server_session *session, struct smtp_span l
     const struct verb *verb = find_verb(session, command.verb);
     bool turned_away = session->state == SMTP_SERVER_TURNED_AWAY;
     if (is_overlong(session, verb, line.len + 2)) {
-        smtp_server_refuse_overlong(session);
+        smtp_server_refuse_overlong(session, verb != NULL && verb->act == smtp_server_begin_auth);
     } else if (turned_away && (verb == NULL || (verb->legal_in & STATE(TURNED_AWAY)) == 0)) {
         refuse_order(session, verb);
     } else if (command.has_bare_line_end) {

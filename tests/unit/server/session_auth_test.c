@@ -376,6 +376,25 @@ TEST(auth, a_reply_of_the_hooks_takes_the_place_of_ours_but_a_login_is_235)
     core_clear(&core);
 }
 
+static struct smtp_server_auth_answer with_a_code(const struct smtp_server_event *event,
+                                                  unsigned steps)
+{
+    static const struct smtp_server_reply welcome = {235, "2.5.0", "Welcome"};
+    struct smtp_server_auth_answer answer = with_words(event, steps);
+    answer.reply = &welcome;
+    return answer;
+}
+
+TEST(auth, the_enhanced_code_of_the_hook_takes_the_place_of_ours_at_235_rfc2034_4)
+{
+    struct core core = with_auth();
+    core.answer_auth = with_a_code;
+    core_open(&core);
+    core_feed_text(&core, HELLO "AUTH PLAIN " RIGHT "\r\n");
+    expect_contains(core_output(&core), "235 2.5.0 Welcome\r\n");
+    core_clear(&core);
+}
+
 static struct smtp_server_auth_answer hang_up(const struct smtp_server_event *event, unsigned steps)
 {
     (void)steps;
@@ -450,10 +469,11 @@ TEST(auth, a_longer_response_is_500_once_and_the_session_in_step_rfc4954_4)
     expect_long(HELLO "AUTH PLAIN\r\n", 200000, GREETED "334 500/5.5.6 250/2.0.0", 1);
 }
 
-TEST(auth, a_longer_command_is_500_and_starts_nothing_rfc5321_4_5_3_1_9)
+TEST(auth, a_longer_command_is_500_and_starts_nothing_rfc4954_6)
 {
-    expect_long(HELLO "AUTH PLAIN ", 12289, GREETED "500/5.5.2 250/2.0.0", 0);
-    expect_long(HELLO "AUTH PLAIN ", 200000, GREETED "500/5.5.2 250/2.0.0", 0);
+    expect_long(HELLO "AUTH PLAIN ", 12289, GREETED "500/5.5.6 250/2.0.0", 0);
+    expect_long(HELLO "auth PLAIN ", 200000, GREETED "500/5.5.6 250/2.0.0", 0);
+    expect_long(HELLO "AUTHPLAIN ", 200000, GREETED "500/5.5.2 250/2.0.0", 0);
 }
 
 TEST(auth, no_tail_of_a_line_that_is_too_long_is_a_command_or_a_response_rfc4954_4)
