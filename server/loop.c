@@ -78,8 +78,12 @@ void smtp_server_loop_read(struct smtp_server_loop *loop, struct smtp_server_con
     }
 }
 
+/* Outside a turn nothing would make the time be looked up again: the loop may sleep next. */
 uint64_t smtp_server_loop_now_ns(struct smtp_server_loop *loop)
 {
+    if (loop->turn == NULL) {
+        return smtp_clock_now_ns();
+    }
     if (loop->turn_ns == 0) {
         loop->turn_ns = smtp_clock_now_ns();
     }
