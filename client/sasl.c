@@ -201,7 +201,8 @@ static enum smtp_status set_binding(Gsasl_session *exchange, Gsasl_property prop
 
 /* RFC 9266 1: tls-exporter where tls-unique does not exist, which is TLS 1.3. Only for -PLUS: libgsasl
  * takes a binding beside another mechanism as a failure. Those then say "n" in their GS2 header, that
- * the client does not bind, which a server that offers -PLUS must take. */
+ * the client does not bind, where RFC 5802 6 wants "y" of one that could and was not offered it: a
+ * server does not find out by SCRAM that somebody took -PLUS out of its offer; TLS has to keep it. */
 static enum smtp_status set_bindings(struct smtp_client_sasl *sasl,
                                      const struct smtp_client_bindings *bindings)
 {
