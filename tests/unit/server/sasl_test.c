@@ -300,6 +300,25 @@ TEST(sasl, cram_md5_by_hand_rfc2195_2)
     exchange_clear(&e);
 }
 
+TEST(sasl, cram_md5_prepares_the_password_of_the_table_rfc4013)
+{
+    struct exchange e;
+    struct smtp_server_users users;
+    struct smtp_error error;
+    char response[400];
+    /* an a with a combining diaeresis; the client's is one character */
+    const struct smtp_server_user row = {"cat", "pa\xcc\x88ss"};
+    exchange_init(&e);
+    expect_int(smtp_server_users_init(&users, &row, 1, &error), SMTP_OK);
+    e.source.users = &users;
+    exchange_begin(&e, "CRAM-MD5");
+    exchange_nothing(&e);
+    cram_response(response, sizeof response, "cat", "p\xc3\xa4ss", e.answer.challenge);
+    expect_int(exchange_text(&e, response), SMTP_SERVER_AUTH_ACCEPTED);
+    exchange_clear(&e);
+    smtp_server_users_clear(&users);
+}
+
 TEST(sasl, cram_md5_challenges_are_msg_ids_with_the_servers_name_and_fresh_rfc2195_2)
 {
     struct exchange e;
