@@ -67,6 +67,31 @@ TEST(client_tls_server, by_name_by_address_and_by_unix_socket)
     smtp_server_free(server);
 }
 
+/* A Unix socket has no name: the certificate must be for localhost, and one for another is refused. */
+TEST(client_tls_server, at_a_unix_socket_the_certificate_must_be_for_localhost)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "unix:/tmp/client-tls-name-%d", (int)getpid());
+    const char *listens[] = {path};
+    const struct smtp_identity_options wanted = {.flaw = SMTP_IDENTITY_WRONG_NAME};
+    struct smtp_identity *identity;
+    expect_int(smtp_identity_new(&identity, &wanted, NULL), SMTP_OK);
+    struct smtp_server_options options;
+    smtp_server_options_init(&options);
+    options.listen = listens;
+    options.listen_count = 1;
+    options.tls.identity = identity;
+    struct smtp_server *server = started(&options);
+    struct smtp_client *client = client_of(server, SMTP_CLIENT_TLS_REQUIRED);
+    expect_ok(client, smtp_client_connect(client, path, 0));
+    expect_int(smtp_client_send(client, &to_bob, smtp_content_text("A: b\n\nc\n"), NULL),
+               SMTP_TLS_FAILED);
+    expect_contains(smtp_client_error(client)->message, "is for wrong.invalid, not for localhost");
+    smtp_client_free(client);
+    smtp_server_free(server);
+    smtp_identity_release(identity);
+}
+
 /* ---- large content ---- */
 
 struct lines {
