@@ -1,6 +1,7 @@
 /* client_url_test.c - smtp_send_url over real sockets, against a scripted peer: everything that the URL
  * says is done, and nothing that it forbids. */
 #include "client/smtp_client.h"
+#include "common/tls.h"
 #include "tests/end_to_end/peer.h"
 #include "tests/support/test.h"
 
@@ -124,6 +125,43 @@ TEST(send_url, ca_and_helo_of_the_query_are_used)
     peer_stop(peer);
     free(peer);
     smtp_identity_release(identity);
+}
+
+/* Authorities that the URL names are trusted alone: not those of the options' text or context. */
+TEST(send_url, ca_of_the_query_is_trusted_in_place_of_what_the_options_trust)
+{
+    struct peer *peer = calloc(1, sizeof(*peer));
+    struct smtp_identity *identity = NULL, *other = NULL;
+    struct smtp_error error = {0};
+    char file[] = "/tmp/send-url-XXXXXX", url[200];
+    expect_int(smtp_identity_new(&identity, NULL, &error), SMTP_OK);
+    expect_int(smtp_identity_new(&other, NULL, &error), SMTP_OK);
+    int fd = mkstemp(file);
+    const char *pem = smtp_identity_ca_pem(other);
+    expect_int(write(fd, pem, strlen(pem)), strlen(pem));
+    close(fd);
+    for (size_t i = 0; i < 2; i++) {
+        struct smtp_client_options options;
+        struct smtp_tls_trust trust = {.ca_pem = smtp_identity_ca_pem(identity)};
+        smtp_client_options_init(&options);
+        if (i == 0) {
+            options.tls.ca_pem = trust.ca_pem;
+        } else {
+            expect_int(smtp_tls_client_context(&options.tls.context, &trust, &error), SMTP_OK);
+        }
+        peer_start_tls(peer, identity, "[tls]\n[eof]\n");
+        snprintf(url, sizeof(url), "smtps://127.0.0.1:%u?ca=%s", (unsigned)peer->address.port,
+                 file);
+        expect_int(smtp_send_url(url, &options, &to_bob, smtp_content_text("Subject: x\n\nHello\n"),
+                                 &error),
+                   SMTP_TLS_FAILED);
+        peer_stop(peer);
+        smtp_tls_context_release(options.tls.context);
+    }
+    unlink(file);
+    free(peer);
+    smtp_identity_release(identity);
+    smtp_identity_release(other);
 }
 
 /* RFC 7628 3.1: the password's place holds the token */
