@@ -83,9 +83,9 @@ struct smtp_tls_facts {
     const char *version;     /* "TLSv1.3" */
     const char *cipher;      /* "TLS_AES_256_GCM_SHA384" */
     const char *server_name; /* asked for with SNI */
-    const char
-        *peer_subject; /* of the peer's verified certificate: its common name, else all of it */
-    bool resumed;      /* an earlier session was taken up again */
+    /** The common name of the peer's verified certificate, else its whole subject. */
+    const char *peer_subject;
+    bool resumed; /* an earlier session was taken up again */
 };
 
 #ifdef __cplusplus
