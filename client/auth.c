@@ -78,7 +78,7 @@ enum smtp_status smtp_client_auth(struct smtp_client *client,
     struct smtp_client_sasl_setting setting = setting_of(client, credentials, &bindings);
     status = smtp_client_sasl_choose(&kind, credentials, &setting, &client->error);
     if (status == SMTP_OK) {
-        status = smtp_client_sasl_new(&sasl, kind, credentials, &setting.bindings, &client->error);
+        status = smtp_client_sasl_new(&sasl, kind, credentials, &setting, &client->error);
     }
     if (status == SMTP_OK) {
         status = exchange(client, sasl, credentials);

@@ -42,16 +42,21 @@ enum smtp_status smtp_client_sasl_choose(const struct smtp_client_sasl_kind **ki
                                          const struct smtp_client_sasl_setting *setting,
                                          struct smtp_error *error) SMTP_MUST_CHECK;
 
+/** RFC 5802 6: whether the connection can be bound, and nothing that binds it was offered. A server that
+ *  does have such a mechanism then knows that somebody took it out of its offer. */
+bool smtp_client_sasl_could_have_bound(const struct smtp_client_sasl_setting *setting);
+
 /* ---- sasl.c ---- */
 /** One exchange. */
 struct smtp_client_sasl;
 
-/** kind: as chosen; credentials: borrowed for the exchange's life. SMTP_BAD_ARGUMENT: SASLprep forbids
- *  the identity or the password; SMTP_NO_MEMORY, SMTP_SYSTEM_FAILED. */
+/** kind: as chosen in this setting; credentials: borrowed for the exchange's life. SMTP_BAD_ARGUMENT:
+ *  SASLprep forbids the identity or the password; SMTP_NO_MEMORY, SMTP_LIMIT_EXCEEDED,
+ *  SMTP_SYSTEM_FAILED. */
 enum smtp_status smtp_client_sasl_new(struct smtp_client_sasl **out,
                                       const struct smtp_client_sasl_kind *kind,
                                       const struct smtp_client_credentials *credentials,
-                                      const struct smtp_client_bindings *bindings,
+                                      const struct smtp_client_sasl_setting *setting,
                                       struct smtp_error *error) SMTP_MUST_CHECK;
 /** For the session; lives as long as the exchange. */
 const struct smtp_client_mechanism *smtp_client_sasl_mechanism(const struct smtp_client_sasl *sasl);

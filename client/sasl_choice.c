@@ -175,6 +175,16 @@ static bool can_bind(const struct smtp_client_sasl_setting *setting)
     return setting->bindings.tls_unique.len > 0 || setting->bindings.tls_exporter.len > 0;
 }
 
+bool smtp_client_sasl_could_have_bound(const struct smtp_client_sasl_setting *setting)
+{
+    for (size_t i = 0; i < KINDS; i++) {
+        if (kinds[i].binds && is_offered(setting->offered, kinds[i].name)) {
+            return false; /* the caller named another: that is no downgrade */
+        }
+    }
+    return can_bind(setting);
+}
+
 static enum smtp_status check_named(const struct smtp_client_sasl_kind *kind,
                                     const struct smtp_client_sasl_setting *setting,
                                     struct smtp_error *error)

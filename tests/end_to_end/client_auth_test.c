@@ -596,6 +596,23 @@ TEST(client_auth, the_strongest_is_taken_from_the_real_server)
     end_both(&both);
 }
 
+/* RFC 5802 6: the client says "y", that it could have bound, and that is no reason to refuse it here */
+TEST(client_auth, scram_under_tls_where_the_real_server_does_not_bind)
+{
+    static struct both both;
+    struct smtp_server_options options;
+    smtp_server_options_init(&options);
+    options.auth.users = users;
+    options.auth.user_count = 2;
+    options.auth.mechanisms = "SCRAM-SHA-256";
+    begin_both(&both, SMTP_CLIENT_TLS_REQUIRED, &options);
+    connect_both(&both);
+    expect_int(smtp_client_login(both.client, NAME, WORD), SMTP_OK);
+    expect_contains(both.log, "\nAUTH SCRAM-SHA-256 ***\n");
+    expect_int(smtp_client_quit(both.client), SMTP_OK);
+    end_both(&both);
+}
+
 /* RFC 4954 4 and 6: a token of 600 octets does not fit into the command */
 TEST(client_auth, a_long_token_goes_after_the_command)
 {

@@ -166,17 +166,22 @@ struct exchange {
     struct smtp_error error;
 };
 
-static enum smtp_status begin(struct exchange *exchange,
-                              const struct smtp_client_credentials *credentials,
-                              struct smtp_span tls_unique, struct smtp_span tls_exporter)
+static enum smtp_status begin_where(struct exchange *exchange,
+                                    const struct smtp_client_credentials *credentials,
+                                    const struct smtp_client_sasl_setting *setting)
 {
     const struct smtp_client_sasl_kind *kind = NULL;
-    struct smtp_client_sasl_setting setting = {
-        credentials->mechanism, true, {tls_unique, tls_exporter}};
     *exchange = (struct exchange){.said = SMTP_BUFFER(SMTP_CLIENT_RESPONSE_MAX)};
-    expect_int(smtp_client_sasl_choose(&kind, credentials, &setting, &exchange->error), SMTP_OK);
-    return smtp_client_sasl_new(&exchange->sasl, kind, credentials, &setting.bindings,
-                                &exchange->error);
+    expect_int(smtp_client_sasl_choose(&kind, credentials, setting, &exchange->error), SMTP_OK);
+    return smtp_client_sasl_new(&exchange->sasl, kind, credentials, setting, &exchange->error);
+}
+
+/* Where nothing else is offered, and nothing can be bound. */
+static enum smtp_status begin(struct exchange *exchange,
+                              const struct smtp_client_credentials *credentials)
+{
+    struct smtp_client_sasl_setting setting = {credentials->mechanism, true, {{"", 0}, {"", 0}}};
+    return begin_where(exchange, credentials, &setting);
 }
 
 static enum smtp_status hear(struct exchange *exchange, const char *challenge)
@@ -204,8 +209,7 @@ static void expect_answer(const struct smtp_client_credentials *credentials, con
                           const char *answer, size_t len)
 {
     struct exchange exchange;
-    expect_int(begin(&exchange, credentials, (struct smtp_span){"", 0}, (struct smtp_span){"", 0}),
-               SMTP_OK);
+    expect_int(begin(&exchange, credentials), SMTP_OK);
     expect_int(hear(&exchange, challenge), SMTP_OK);
     struct smtp_span said = smtp_buffer_span(&exchange.said);
     expect_bytes(said.bytes, said.len, answer, len);
@@ -270,8 +274,7 @@ TEST(sasl, a_refused_token_is_answered_once)
     for (size_t i = 0; i < 2; i++) {
         struct exchange exchange;
         struct smtp_client_credentials credentials = {TOKEN, .mechanism = mechanisms[i]};
-        struct smtp_span none = {"", 0};
-        expect_int(begin(&exchange, &credentials, none, none), SMTP_OK);
+        expect_int(begin(&exchange, &credentials), SMTP_OK);
         expect_int(hear(&exchange, ""), SMTP_OK);
         expect_int(hear(&exchange, "{\"status\":\"invalid_token\"}"), SMTP_OK);
         struct smtp_span said = smtp_buffer_span(&exchange.said);
@@ -290,7 +293,10 @@ struct scram {
     const char *header; /* the GS2 header that it must get */
     const char *password;
     struct smtp_span tls_unique, tls_exporter;
-    const char *wrong; /* its last in place of the signature; NULL: the right one */
+    const char *wrong;    /* its last in place of the signature; NULL: the right one */
+    const char *offered;  /* beside the mechanism */
+    const char *acts_for; /* the authorization identity */
+    const char *more;     /* behind what it says */
 };
 
 #define SCRAM_NAME "us=3Der=2Cx"
@@ -298,7 +304,11 @@ struct scram {
 static struct smtp_client_credentials scram_credentials(const struct scram *scram)
 {
     return (struct smtp_client_credentials){
-        .identity = "us=er,x", .password = "pencil", .mechanism = scram->mechanism};
+        .identity = "us=er,x",
+        .password = "pencil",
+        .authorization_identity = scram->acts_for,
+        .mechanism = scram->mechanism,
+    };
 }
 
 static size_t digest_of(const EVP_MD *md, const unsigned char *key, size_t key_len,
@@ -384,13 +394,20 @@ static void scram_final(struct exchange *exchange, const struct scram *scram, co
 /* Up to the server's last message, which the client answers with nothing; its status. */
 static enum smtp_status scram_run(const struct scram *scram, struct exchange *exchange)
 {
-    char bare[300], first[400], final[200];
+    char bare[300], first[400], final[200], offered[100];
+    const char *more = scram->more != NULL ? scram->more : "";
     struct smtp_client_credentials credentials = scram_credentials(scram);
-    expect_int(begin(exchange, &credentials, scram->tls_unique, scram->tls_exporter), SMTP_OK);
+    snprintf(offered, sizeof offered, "%s %s", scram->mechanism,
+             scram->offered != NULL ? scram->offered : "");
+    struct smtp_client_sasl_setting setting = {
+        offered, true, {scram->tls_unique, scram->tls_exporter}};
+    expect_int(begin_where(exchange, &credentials, &setting), SMTP_OK);
     scram_first(exchange, scram, bare, sizeof bare);
-    snprintf(first, sizeof first, "r=%sSERVER,s=c2FsdHNhbHQ=,i=4096", strstr(bare, ",r=") + 3);
+    snprintf(first, sizeof first, "r=%sSERVER,s=c2FsdHNhbHQ=,i=4096%s", strstr(bare, ",r=") + 3,
+             more);
     expect_int(hear(exchange, first), SMTP_OK);
     scram_final(exchange, scram, bare, first, final, sizeof final);
+    strncat(final, more, sizeof final - strlen(final) - 1);
     expect_true(!complete(exchange)); /* the server has not proved anything yet */
     enum smtp_status status = hear(exchange, scram->wrong != NULL ? scram->wrong : final);
     expect_int(exchange->said.len, 0);
@@ -415,14 +432,32 @@ static enum smtp_status scram_run(const struct scram *scram, struct exchange *ex
 TEST(sasl, scram_with_and_without_channel_binding)
 {
     static const struct scram rows[] = {
-        {"SCRAM-SHA-1", "n,,", "pencil", NO_BINDING, NULL},
-        {"SCRAM-SHA-256", "n,,", "pencil", NO_BINDING, NULL},
-        {"SCRAM-SHA-1-PLUS", "p=tls-unique,,", "pencil", UNIQUE, {"", 0}, NULL},
-        {"SCRAM-SHA-256-PLUS", "p=tls-unique,,", "pencil", UNIQUE, EXPORTER, NULL},
-        {"SCRAM-SHA-1-PLUS", "p=tls-exporter,,", "pencil", {"", 0}, EXPORTER, NULL},
-        {"SCRAM-SHA-256-PLUS", "p=tls-exporter,,", "pencil", {"", 0}, EXPORTER, NULL},
-        /* never "y", which a server that offers -PLUS must refuse (RFC 5802 6) */
-        {"SCRAM-SHA-256", "n,,", "pencil", UNIQUE, EXPORTER, NULL},
+        {"SCRAM-SHA-1", "n,,", "pencil", NO_BINDING, .wrong = NULL},
+        {"SCRAM-SHA-256", "n,,", "pencil", NO_BINDING, .wrong = NULL},
+        {"SCRAM-SHA-1-PLUS", "p=tls-unique,,", "pencil", UNIQUE, {"", 0}, .wrong = NULL},
+        {"SCRAM-SHA-256-PLUS", "p=tls-unique,,", "pencil", UNIQUE, EXPORTER, .wrong = NULL},
+        {"SCRAM-SHA-1-PLUS", "p=tls-exporter,,", "pencil", {"", 0}, EXPORTER, .wrong = NULL},
+        {"SCRAM-SHA-256-PLUS", "p=tls-exporter,,", "pencil", {"", 0}, EXPORTER, .wrong = NULL},
+        /* RFC 5802 6: "y" where the client could have bound and was not offered to */
+        {"SCRAM-SHA-1", "y,,", "pencil", UNIQUE, {"", 0}, .wrong = NULL},
+        {"SCRAM-SHA-256", "y,,", "pencil", {"", 0}, EXPORTER, .wrong = NULL},
+        {"SCRAM-SHA-256", "y,,", "pencil", UNIQUE, EXPORTER, .offered = "PLAIN SCRAM-X-PLUS"},
+        /* not where it was offered and not wanted: the server would have to refuse */
+        {"SCRAM-SHA-256", "n,,", "pencil", UNIQUE, EXPORTER, .offered = "SCRAM-SHA-256-PLUS"},
+        {"SCRAM-SHA-256", "n,,", "pencil", UNIQUE, EXPORTER, .offered = "scram-sha-1-plus"},
+        {"SCRAM-SHA-256", "n,,", "pencil", NO_BINDING, .offered = "SCRAM-SHA-256-PLUS"},
+        /* RFC 5801 4: whom to act as */
+        {"SCRAM-SHA-1", "n,a=b=3Do=2Cb,", "pencil", NO_BINDING, .acts_for = "b=o,b"},
+        {"SCRAM-SHA-256", "y,a=bob,", "pencil", {"", 0}, EXPORTER, .acts_for = "bob"},
+        {"SCRAM-SHA-256-PLUS",
+         "p=tls-exporter,a=bob,",
+         "pencil",
+         {"", 0},
+         EXPORTER,
+         .acts_for = "bob"},
+        {"SCRAM-SHA-256", "n,,", "pencil", NO_BINDING, .acts_for = ""},
+        /* RFC 5802 5.1: what may be unknown is let be */
+        {"SCRAM-SHA-256", "n,,", "pencil", NO_BINDING, .more = ",x=1,y="},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct exchange exchange;
@@ -441,10 +476,12 @@ TEST(sasl, scram_takes_no_server_signature_but_the_right_one)
                                         "v=!",
                                         "",
                                         "x=y",
+                                        "v",
+                                        "x=y,v=AAAA",
                                         "v=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="};
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         struct exchange exchange;
-        struct scram scram = {"SCRAM-SHA-1", "n,,", "pencil", NO_BINDING, wrong[i]};
+        struct scram scram = {"SCRAM-SHA-1", "n,,", "pencil", NO_BINDING, .wrong = wrong[i]};
         expect_int(scram_run(&scram, &exchange), SMTP_PROTOCOL_VIOLATION);
         expect_true(!complete(&exchange));
         expect_true(exchange.error.message[0] != '\0');
@@ -456,7 +493,7 @@ TEST(sasl, scram_takes_no_server_signature_but_the_right_one)
 TEST(sasl, scram_hears_a_refusal_in_place_of_the_signature)
 {
     struct exchange exchange;
-    struct scram scram = {"SCRAM-SHA-256", "n,,", "pencil", NO_BINDING, "e=invalid-proof"};
+    struct scram scram = {"SCRAM-SHA-256", "n,,", "pencil", NO_BINDING, .wrong = "e=invalid-proof"};
     expect_int(scram_run(&scram, &exchange), SMTP_OK);
     expect_true(!complete(&exchange));
     expect_int(hear(&exchange, "v=AAAA"), SMTP_PROTOCOL_VIOLATION);
@@ -469,6 +506,18 @@ TEST(sasl, scram_takes_no_first_message_that_is_none)
     static const char *const firsts[] = {
         "r=SERVER,s=c2FsdHNhbHQ=,i=4096",
         "r=x%sSERVER,s=c2FsdHNhbHQ=,i=4096",
+        "r=%s,s=c2FsdHNhbHQ=,i=4096", /* the server adds nothing */
+        "%sSERVER,s=c2FsdHNhbHQ=,i=4096",
+        "r=,s=c2FsdHNhbHQ=,i=4096",
+        "r=%sSERVER",
+        "r=%sSERVER,s=c2FsdHNhbHQ=,i=",
+        "r=%sSERVER,s=c2FsdHNhbHQ=,i=4096x",
+        "r=%sSERVER,s=c2FsdHNhbHQ=,i= 4096",
+        "r=%sSERVER,s=c2FsdHNhbHQ=,x=1,i=4096",
+        "r=%sSERVER,s=,i=4096",
+        "r=%sSERVER,s=c2FsdHNhbHQ,i=4096",
+        "r=%sSERVER,s=c2FsdHNhbHQ=,i=4096,m=ext",
+        "s=c2FsdHNhbHQ=,r=%sSERVER,i=4096",
         "r=%sSERVER,s=c2FsdHNhbHQ=,i=0",
         "r=%sSERVER,s=c2FsdHNhbHQ=,i=-1",
         "r=%sSERVER,s=c2FsdHNhbHQ=,i=2000001",
@@ -484,10 +533,10 @@ TEST(sasl, scram_takes_no_first_message_that_is_none)
     };
     for (size_t i = 0; i < sizeof(firsts) / sizeof(firsts[0]); i++) {
         struct exchange exchange;
-        struct scram scram = {"SCRAM-SHA-256", "n,,", "pencil", NO_BINDING, NULL};
+        struct scram scram = {"SCRAM-SHA-256", "n,,", "pencil", NO_BINDING, .wrong = NULL};
         struct smtp_client_credentials credentials = scram_credentials(&scram);
         char bare[300], first[400];
-        expect_int(begin(&exchange, &credentials, scram.tls_unique, scram.tls_exporter), SMTP_OK);
+        expect_int(begin(&exchange, &credentials), SMTP_OK);
         scram_first(&exchange, &scram, bare, sizeof bare);
         const char *nonce = strstr(firsts[i], "%s"), *own = strstr(bare, ",r=") + 3;
         size_t before = nonce != NULL ? (size_t)(nonce - firsts[i]) : strlen(firsts[i]);
@@ -496,6 +545,9 @@ TEST(sasl, scram_takes_no_first_message_that_is_none)
         expect_int(hear(&exchange, first), SMTP_PROTOCOL_VIOLATION);
         expect_int(exchange.said.len, 0);
         expect_true(exchange.error.message[0] != '\0');
+        expect_int(hear(&exchange, "v="), SMTP_PROTOCOL_VIOLATION); /* nothing goes on */
+        expect_contains(exchange.error.message, "more than the mechanism has to say");
+        expect_true(!complete(&exchange));
         end(&exchange);
     }
 }
@@ -504,9 +556,8 @@ TEST(sasl, every_scram_exchange_has_a_nonce_of_its_own)
 {
     struct exchange one, two;
     struct smtp_client_credentials credentials = {PASSWORD, .mechanism = "SCRAM-SHA-256"};
-    struct smtp_span none = {"", 0};
-    expect_int(begin(&one, &credentials, none, none), SMTP_OK);
-    expect_int(begin(&two, &credentials, none, none), SMTP_OK);
+    expect_int(begin(&one, &credentials), SMTP_OK);
+    expect_int(begin(&two, &credentials), SMTP_OK);
     expect_int(hear(&one, ""), SMTP_OK);
     expect_int(hear(&two, ""), SMTP_OK);
     expect_true(!smtp_span_equal(smtp_buffer_span(&one.said), smtp_buffer_span(&two.said)));
@@ -522,8 +573,7 @@ TEST(sasl, what_saslprep_forbids_is_refused_at_once)
         struct exchange exchange;
         struct smtp_client_credentials credentials = {
             .identity = "ann", .password = "tag\xF3\xA0\x80\x81", .mechanism = mechanisms[i]};
-        struct smtp_span none = {"", 0};
-        expect_int(begin(&exchange, &credentials, none, none), SMTP_BAD_ARGUMENT);
+        expect_int(begin(&exchange, &credentials), SMTP_BAD_ARGUMENT);
         expect_contains(exchange.error.message, "SASLprep");
         expect_true(exchange.sasl == NULL);
         end(&exchange);

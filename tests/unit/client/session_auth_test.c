@@ -197,8 +197,7 @@ static void begin_auth(struct play *play)
             smtp_client_extensions_find(smtp_client_session_extensions(play->session), "AUTH"),
     };
     if (smtp_client_sasl_choose(&kind, credentials, &setting, &error) != SMTP_OK ||
-        smtp_client_sasl_new(&play->sasl, kind, credentials, &setting.bindings, &error) !=
-            SMTP_OK ||
+        smtp_client_sasl_new(&play->sasl, kind, credentials, &setting, &error) != SMTP_OK ||
         smtp_client_session_auth(play->session, smtp_client_sasl_mechanism(play->sasl),
                                  play->now_ns) != SMTP_OK) {
         PLAY_FAIL(play, "AUTH does not begin: %s", error.message);
