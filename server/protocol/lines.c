@@ -21,34 +21,56 @@ static void skip(struct smtp_span *text, bool blanks)
     }
 }
 
-/* How much of a command line may be seen: of "AUTH mechanism secret", what stands before the secret.
- * A peer may send credentials where nothing asked for them, and in no good form. */
-static size_t open_octets(struct smtp_span line)
+/* Takes "AUTH" and what separates it off the line. */
+static bool take_auth(struct smtp_span *line)
 {
-    struct smtp_span rest = line;
-    skip(&rest, true);
-    if (!smtp_command_take_word(&rest, SMTP_SPAN("AUTH")) ||
-        (rest.len > 0 && !is_blank(rest.bytes[0]))) {
-        return line.len;
+    skip(line, true);
+    if (!smtp_command_take_word(line, SMTP_SPAN("AUTH")) ||
+        (line->len > 0 && !is_blank(line->bytes[0]))) {
+        return false;
     }
-    skip(&rest, true);
-    skip(&rest, false);
-    return smtp_span_trim_end(rest).len > 0 ? line.len - rest.len : line.len;
+    skip(line, true);
+    return true;
 }
 
-static void log_command(const struct smtp_server_session *session, struct smtp_span line)
+/* "AUTH mechanism ***": what stands before the secret may be seen. A peer may send credentials where
+ * nothing asked for them, and in no good form. rest: the line behind "AUTH". */
+static void log_auth(const struct smtp_server_session *session, struct smtp_span line,
+                     struct smtp_span rest)
+{
+    skip(&rest, false);
+    if (smtp_span_trim_end(rest).len == 0) {
+        smtp_server_session_log(session, SMTP_LOG_COMMAND, line);
+        return;
+    }
+    size_t open = line.len - rest.len;
+    char masked[128];
+    int len = snprintf(masked, sizeof masked, "%.*s ***", open > 100 ? 100 : (int)open, line.bytes);
+    smtp_server_session_log(session, SMTP_LOG_COMMAND, (struct smtp_span){masked, (size_t)len});
+}
+
+/* Of a response the log sees whether there was something, and "*", which is no secret. */
+static void log_response(const struct smtp_server_session *session, struct smtp_span line)
+{
+    bool plain = line.len == 0 || smtp_span_equal(line, SMTP_SPAN("*"));
+    smtp_server_session_log(session, SMTP_LOG_COMMAND, plain ? line : SMTP_SPAN("***"));
+}
+
+static void log_command(struct smtp_server_session *session, struct smtp_span line)
 {
     if (session->config->log == NULL) {
         return;
     }
-    size_t open = open_octets(line);
-    if (open == line.len) {
+    struct smtp_span rest = line;
+    if (take_auth(&rest)) {
+        session->secrets_may_follow = true;
+        log_auth(session, line, rest);
+    } else if (session->secrets_may_follow && !smtp_server_knows_verb(session, line)) {
+        log_response(session, line);
+    } else {
+        session->secrets_may_follow = false;
         smtp_server_session_log(session, SMTP_LOG_COMMAND, line);
-        return;
     }
-    char masked[128];
-    int len = snprintf(masked, sizeof masked, "%.*s ***", open > 100 ? 100 : (int)open, line.bytes);
-    smtp_server_session_log(session, SMTP_LOG_COMMAND, (struct smtp_span){masked, (size_t)len});
 }
 
 static void take_command(struct smtp_server_session *session, struct smtp_span line)
@@ -68,6 +90,7 @@ static void take_command(struct smtp_server_session *session, struct smtp_span l
 static void take_overlong(struct smtp_server_session *session)
 {
     session->overlong = false;
+    session->secrets_may_follow |= session->overlong_auth;
     smtp_server_session_note(session, "a command line over the limit, its octets dropped");
     if (session->state == SMTP_SERVER_AUTH) {
         smtp_server_refuse_long_response(session);
@@ -77,8 +100,7 @@ static void take_overlong(struct smtp_server_session *session)
     smtp_server_session_check_limits(session);
 }
 
-/* A line of an exchange of AUTH. The log sees of it whether there was something, and "*", which is
- * no secret. */
+/* A line of an exchange of AUTH. */
 static void take_response(struct smtp_server_session *session, struct smtp_span line)
 {
     size_t limit = session->config->limits.auth_line_octets;
@@ -86,8 +108,7 @@ static void take_response(struct smtp_server_session *session, struct smtp_span 
         take_overlong(session);
         return;
     }
-    bool plain = line.len == 0 || smtp_span_equal(line, SMTP_SPAN("*"));
-    smtp_server_session_log(session, SMTP_LOG_COMMAND, plain ? line : SMTP_SPAN("***"));
+    log_response(session, line);
     smtp_server_take_response(session, line);
     smtp_server_session_check_limits(session);
 }

@@ -35,8 +35,11 @@ struct smtp_server_session {
     bool overlong;      /* the line that is coming in is over every limit; its octets are dropped */
     bool overlong_auth; /* and it is an AUTH command */
     bool octets_behind; /* the line is not the end of what was received */
-    char last_octet;    /* of an overlong line: its CR may come alone */
-    int turned_away_with; /* the greeting's code in SMTP_SERVER_TURNED_AWAY */
+    bool
+        secrets_may_follow; /* after an AUTH that did not log in: its client may have sent responses
+                              * without waiting, which are commands now */
+    char last_octet;        /* of an overlong line: its CR may come alone */
+    int turned_away_with;   /* the greeting's code in SMTP_SERVER_TURNED_AWAY */
     size_t error_count;
     size_t command_count;
     size_t message_count;
@@ -149,6 +152,8 @@ size_t smtp_server_mail_line_octets(const struct smtp_server_session_config *con
 
 /** The longest line that any verb, or an exchange of AUTH, may have. */
 size_t smtp_server_longest_line(const struct smtp_server_session_config *config);
+/** Whether a command line, without its CRLF, has a verb that is known. */
+bool smtp_server_knows_verb(const struct smtp_server_session *session, struct smtp_span line);
 /** Acts on one command line, without its CRLF. */
 void smtp_server_execute(struct smtp_server_session *session, struct smtp_span line);
 /** The command line was over the limit. */

@@ -411,6 +411,11 @@ void smtp_server_refuse_overlong(struct smtp_server_session *session, bool of_au
 }
 
 /* Every line gets exactly one reply: the first of these that applies, or the verb's own. */
+bool smtp_server_knows_verb(const struct smtp_server_session *session, struct smtp_span line)
+{
+    return find_verb(session, smtp_command_parse(line).verb) != NULL;
+}
+
 void smtp_server_execute(struct smtp_server_session *session, struct smtp_span line)
 {
     struct smtp_command command = smtp_command_parse(line);

@@ -594,3 +594,37 @@ TEST(auth, no_secret_is_in_the_log)
         core_clear(&core);
     }
 }
+
+TEST(auth, responses_sent_behind_an_auth_that_was_refused_are_not_in_the_log)
+{
+    static const struct {
+        const char *input;
+        const char *log; /* of the commands that came */
+    } cases[] = {
+        {"AUTH NOSUCH\r\nYW5u\r\nd3Jvbmc=\r\n\r\n*\r\nNOOP\r\nXYZZY\r\n",
+         "AUTH NOSUCH|***|***||*|NOOP|XYZZY|"},
+        {"AUTH LOGIN\r\n?\r\nYW5u\r\nd3Jvbmc=\r\n", "AUTH LOGIN|***|***|***|"},
+        {"AUTH LOGIN\r\n*\r\nYW5u\r\nAUTH NOSUCH\r\nd3Jvbmc=\r\n",
+         "AUTH LOGIN|*|***|AUTH NOSUCH|***|"},
+        {"AUTH PLAIN " WRONG "\r\nd3Jvbmc=\r\n", "AUTH PLAIN ***|***|"},
+        {"AUTH PLAIN " RIGHT "\r\nXYZZY\r\nAUTH LOGIN\r\nd3Jvbmc=\r\n",
+         "AUTH PLAIN ***|XYZZY|AUTH LOGIN|***|"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct core core = with_auth();
+        core_log(&core);
+        core_open(&core);
+        core_feed_text(&core, "EHLO c.test\r\n");
+        core_feed_text(&core, cases[i].input);
+        char commands[256] = "";
+        size_t len = 0;
+        const char *at = strstr(core_log(&core), "C:EHLO");
+        while ((at = strstr(at, "\nC:")) != NULL) {
+            at += 3;
+            len += (size_t)snprintf(commands + len, sizeof commands - len, "%.*s|",
+                                    (int)strcspn(at, "\n"), at);
+        }
+        expect_str(commands, cases[i].log);
+        core_clear(&core);
+    }
+}
