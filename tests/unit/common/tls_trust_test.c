@@ -1,5 +1,6 @@
 /* tls_trust_test.c - common/tls.c and tls_context.c: whose certificates are taken, what is said of those
  * that are not, and what is resumed. */
+#include "common/identity.h"
 #include "common/tls.h"
 #include "tests/support/test.h"
 #include "tests/support/tls_pair.h"
@@ -36,6 +37,32 @@ static void identity_for(struct smtp_tls_pair *pair, const char *const *names, s
     expect_int(smtp_tls_server_context(&pair->server_context, identity, NULL, false, NULL),
                SMTP_OK);
     trust(pair, (struct smtp_tls_trust){.ca_pem = smtp_identity_ca_pem(identity)});
+}
+
+/* A certificate that smtp_identity_new never makes: of the identity's, with these common names alone,
+ * and no other name where `san_gone`. Signed by the authority itself. */
+static void name_anew(struct smtp_identity *identity, const struct smtp_identity *authority,
+                      const struct smtp_span *common_names, size_t count, bool san_gone)
+{
+    X509 *certificate = identity->certificate;
+    X509_NAME *subject = X509_NAME_new();
+    for (size_t i = 0; i < count; i++) {
+        expect_int(X509_NAME_add_entry_by_NID(subject, NID_commonName, MBSTRING_UTF8,
+                                              (const unsigned char *)common_names[i].bytes,
+                                              (int)common_names[i].len, -1, 0),
+                   1);
+    }
+    expect_int(X509_set_subject_name(certificate, subject), 1);
+    X509_NAME_free(subject);
+    const int gone[] = {NID_authority_key_identifier, NID_subject_alt_name};
+    for (size_t i = 0; i < 1 + (size_t)san_gone; i++) {
+        int at = X509_get_ext_by_NID(certificate, gone[i], -1);
+        if (at >= 0) {
+            X509_EXTENSION_free(X509_delete_ext(certificate, at));
+        }
+    }
+    expect_int(X509_set_issuer_name(certificate, X509_get_subject_name(authority->ca)), 1);
+    expect_true(X509_sign(certificate, authority->ca_key, EVP_sha256()) > 0);
 }
 
 /* ---- the server's certificate ---- */
@@ -127,6 +154,26 @@ TEST(tls_trust, the_name_must_be_among_the_certificate_s_rfc9525)
                "the certificate is for mail.example.com, *.example.net, 192.0.2.1, 2001:db8::1, "
                "not for 192.0.2.2");
     smtp_tls_pair_free(&pair);
+}
+
+TEST(tls_trust, a_common_name_counts_for_nothing_where_there_is_no_other_rfc9525_s6_3)
+{
+    static const char *const names[] = {"localhost"};
+    for (int san_gone = 0; san_gone < 2; san_gone++) {
+        struct smtp_tls_pair pair;
+        identity_for(&pair, names, 1);
+        name_anew(pair.identity, pair.identity, &(struct smtp_span){"localhost", 9}, 1,
+                  san_gone != 0);
+        smtp_tls_context_release(pair.server_context);
+        expect_int(smtp_tls_server_context(&pair.server_context, pair.identity, NULL, false, NULL),
+                   SMTP_OK);
+        smtp_tls_pair_connect(&pair, "localhost", NULL);
+        expect_int(smtp_tls_pair_shake(&pair), san_gone == 0);
+        if (san_gone != 0) {
+            expect_contains(smtp_tls_error(pair.client), "not for localhost");
+        }
+        smtp_tls_pair_free(&pair);
+    }
 }
 
 TEST(tls_trust, the_names_of_a_certificate_with_many_are_cut_not_the_one_that_was_expected)
@@ -229,6 +276,35 @@ TEST(tls_client_certificate, its_common_name_reaches_the_server_resumed_too)
         smtp_tls_session_free(session);
     }
     smtp_tls_pair_free(&pair);
+}
+
+static void expect_subject(const struct smtp_span *common_names, size_t count, const char *subject)
+{
+    struct smtp_tls_pair pair;
+    smtp_tls_pair_make(&pair, SMTP_IDENTITY_SOUND);
+    ask(&pair, pair.identity, true);
+    struct smtp_identity *own;
+    expect_int(smtp_identity_new_client(&own, pair.identity, "x", NULL), SMTP_OK);
+    name_anew(own, pair.identity, common_names, count, false);
+    trust(&pair,
+          (struct smtp_tls_trust){.ca_pem = smtp_identity_ca_pem(pair.identity), .identity = own});
+    smtp_tls_pair_connect(&pair, "localhost", NULL);
+    expect_true(smtp_tls_pair_shake(&pair));
+    expect_str(smtp_tls_facts(pair.server)->peer_subject, subject);
+    smtp_identity_release(own);
+    smtp_tls_pair_free(&pair);
+}
+
+TEST(tls_client_certificate, of_two_common_names_neither_is_its_name)
+{
+    static const struct smtp_span two[] = {{"ann", 3}, {"eve", 3}};
+    expect_subject(two, 1, "ann");
+    expect_subject(two, 2, "CN=eve,CN=ann");
+}
+
+TEST(tls_client_certificate, control_octets_of_its_name_are_question_marks)
+{
+    expect_subject(&(struct smtp_span){"ann\0\r\n\x7f\teve", 11}, 1, "ann?????eve");
 }
 
 TEST(tls_client_certificate, required_and_not_shown_ends_the_handshake)
