@@ -415,6 +415,25 @@ TEST(server_tls, an_ssl_ctx_of_the_callers_is_used_and_one_without_certificate_i
     smtp_identity_release(own);
 }
 
+TEST(server_tls, an_ssl_ctx_that_takes_an_identity_s_place_leaves_no_authority_to_tell)
+{
+    struct smtp_identity *second = identity_made();
+    struct ssl_ctx_st *context = NULL;
+    struct smtp_server_options options;
+    expect_int(smtp_tls_server_context(&context, second, NULL, false, NULL), SMTP_OK);
+    listen_on_both(&options);
+    struct smtp_server *server = started(&options);
+    struct ssl_ctx_st *trusts_second = trusting(smtp_identity_ca_pem(second), 0);
+    expect_contains(smtp_server_ca_pem(server), "BEGIN CERTIFICATE");
+    expect_int(smtp_server_set_certificate(server, NULL, context, NULL), SMTP_OK);
+    smtp_tls_context_release(context);
+    expect_str(smtp_server_ca_pem(server), "");
+    expect_true(serves(server, trusts_second));
+    smtp_server_free(server);
+    smtp_tls_context_release(trusts_second);
+    smtp_identity_release(second);
+}
+
 static void expect_refused(const struct smtp_server_options *options, const char *part)
 {
     struct smtp_server *server = NULL;
