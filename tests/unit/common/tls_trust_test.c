@@ -63,6 +63,8 @@ static void name_anew(struct smtp_identity *identity, const struct smtp_identity
     }
     expect_int(X509_set_issuer_name(certificate, X509_get_subject_name(authority->ca)), 1);
     expect_true(X509_sign(certificate, authority->ca_key, EVP_sha256()) > 0);
+    identity->certificate = X509_dup(certificate); /* without what OpenSSL remembers of the old */
+    X509_free(certificate);
 }
 
 /* ---- the server's certificate ---- */
@@ -305,6 +307,26 @@ TEST(tls_client_certificate, of_two_common_names_neither_is_its_name)
 TEST(tls_client_certificate, control_octets_of_its_name_are_question_marks)
 {
     expect_subject(&(struct smtp_span){"ann\0\r\n\x7f\teve", 11}, 1, "ann?????eve");
+}
+
+static int count_certificates(X509_STORE_CTX *verify, void *count)
+{
+    *(int *)count = sk_X509_num(X509_STORE_CTX_get0_untrusted(verify));
+    return 1;
+}
+
+TEST(tls_client_certificate, the_authority_that_signs_it_is_not_shown_as_the_server_s)
+{
+    struct smtp_tls_pair pair;
+    int count = 0;
+    smtp_tls_pair_make(&pair, SMTP_IDENTITY_NO_INTERMEDIATE);
+    name_anew(pair.identity, pair.identity, &(struct smtp_span){"localhost", 9}, 1, false);
+    ask(&pair, pair.identity, false);
+    SSL_CTX_set_cert_verify_callback(pair.client_context, count_certificates, &count);
+    smtp_tls_pair_connect(&pair, "localhost", NULL);
+    expect_true(smtp_tls_pair_shake(&pair));
+    expect_int(count, 1);
+    smtp_tls_pair_free(&pair);
 }
 
 TEST(tls_client_certificate, required_and_not_shown_ends_the_handshake)
