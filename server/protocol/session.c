@@ -190,6 +190,14 @@ void smtp_server_session_tls_started(struct smtp_server_session *session,
 
 /* ---- content ---- */
 
+static bool has_refused_bare(const struct smtp_server_session *session)
+{
+    const struct smtp_content_decoder *decoder = &session->transaction.decoder;
+    return session->config->bare_line_end != SMTP_BARE_ACCEPT &&
+           (decoder->bare_cr_at != 0 || decoder->bare_lf_at != 0);
+}
+
+/* A bare LF is named before a line that is too long: it is what makes one of many. */
 static void refuse_content(struct smtp_server_session *session)
 {
     const struct smtp_transaction *transaction = &session->transaction;
@@ -198,7 +206,7 @@ static void refuse_content(struct smtp_server_session *session)
     char text[160];
     if (limits->message_octets != 0 && transaction->content_octets > limits->message_octets) {
         smtp_server_session_say(session, 552, "5.3.4", "Message size exceeds the fixed maximum");
-    } else if (decoder->long_line_at != 0) {
+    } else if (!has_refused_bare(session)) {
         snprintf(text, sizeof text,
                  "Line too long: that at octet %llu of the content has %llu octets, %zu may be",
                  (unsigned long long)decoder->long_line_at,
@@ -244,8 +252,7 @@ static void judge_content(struct smtp_server_session *session)
     struct smtp_transaction *transaction = &session->transaction;
     const struct smtp_content_decoder *decoder = &transaction->decoder;
     const struct smtp_server_limits *limits = &session->config->limits;
-    bool bare = session->config->bare_line_end != SMTP_BARE_ACCEPT &&
-                (decoder->bare_cr_at != 0 || decoder->bare_lf_at != 0);
+    bool bare = has_refused_bare(session);
     bool too_large =
         limits->message_octets != 0 && transaction->content_octets > limits->message_octets;
     bool long_line = decoder->long_line_at != 0;

@@ -577,3 +577,21 @@ TEST(session, the_log_says_at_which_octet_a_bare_line_end_stood)
     expect_true(strstr(core_log(&core), "c2Vj") == NULL);
     core_clear(&core);
 }
+
+/* A file with LF alone for line ends is one long line to SMTP; what is wrong with it is the LF. */
+TEST(session, a_bare_lf_is_named_before_the_long_line_that_it_makes)
+{
+    struct core core = defaults();
+    core.config.limits.text_line_octets = 8;
+    core_open(&core);
+    core_feed_text(&core, OPENING "DATA\r\nabcde\nfghij\r\n.\r\n");
+    expect_contains(core_output(&core), "554 5.6.0 Bare LF at octet 6 of the content");
+    core_clear(&core);
+    core = defaults();
+    core.config.limits.text_line_octets = 8;
+    core.config.bare_line_end = SMTP_BARE_ACCEPT;
+    core_open(&core);
+    core_feed_text(&core, OPENING "DATA\r\nabcde\nfghij\r\n.\r\n");
+    expect_contains(core_output(&core), "500 5.6.0 Line too long: that at octet 1 of the content");
+    core_clear(&core);
+}
