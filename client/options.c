@@ -9,6 +9,8 @@ void smtp_client_options_init(struct smtp_client_options *options)
 {
     *options = (struct smtp_client_options){
         .pipelining = true,
+        .chunking = true,
+        .chunk_octets = 1048576,
         .timeouts =
             {
                 .connect_ms = 30000,

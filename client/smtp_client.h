@@ -46,6 +46,7 @@ extern "C" {
 #define SMTP_PORT 25              /* used where neither port nor address names one */
 #define SMTP_SUBMISSION_PORT 587  /* RFC 6409: of smtp_send_url with a user */
 #define SMTP_SUBMISSIONS_PORT 465 /* RFC 8314: with TLS from the first octet */
+#define SMTP_LMTP_PORT 2003       /* of "lmtp://" */
 
 struct smtp_client;
 
@@ -70,17 +71,18 @@ enum smtp_client_stage {
     SMTP_STAGE_NONE,
     SMTP_STAGE_CONNECT,
     SMTP_STAGE_GREETING,
-    SMTP_STAGE_EHLO,
+    SMTP_STAGE_EHLO, /* LHLO too */
     SMTP_STAGE_HELO,
     SMTP_STAGE_STARTTLS, /* the command, and the handshake */
     SMTP_STAGE_AUTH,     /* the command, and the lines after it */
     SMTP_STAGE_MAIL,
     SMTP_STAGE_RCPT,
     SMTP_STAGE_DATA,    /* the command, up to 354 */
-    SMTP_STAGE_CONTENT, /* the content on its way */
-    SMTP_STAGE_DOT,     /* after the final dot */
+    SMTP_STAGE_CONTENT, /* the content on its way; a chunk of BDAT that is not the last */
+    SMTP_STAGE_DOT,     /* after the final dot, or the last chunk */
     SMTP_STAGE_RSET,
     SMTP_STAGE_QUIT,
+    SMTP_STAGE_XCLIENT,
     SMTP_STAGE_COMMAND, /* any other command */
 };
 /** The stage as a word, like "RCPT"; never NULL. */
@@ -106,6 +108,54 @@ struct smtp_send_result {
 
 /* ---- what goes in ---- */
 
+/** What the content is declared as, with BODY= (RFC 6152, RFC 3030). */
+enum smtp_body {
+    SMTP_BODY_DETECT, /* by its octets: 8BITMIME where one is above 127, else nothing */
+    SMTP_BODY_7BIT,
+    SMTP_BODY_8BITMIME,
+    SMTP_BODY_BINARYMIME, /* sent with BDAT, octet for octet: nothing is repaired */
+};
+
+/** What is sent back with a notification, RET of RFC 3461 4.3. */
+enum smtp_dsn_return { SMTP_DSN_RETURN_UNSAID, SMTP_DSN_RETURN_FULL, SMTP_DSN_RETURN_HEADERS };
+
+/** What is to happen when DELIVERBY's time has passed (RFC 2852). */
+enum smtp_deliver_by { SMTP_DELIVER_BY_NONE, SMTP_DELIVER_BY_NOTIFY, SMTP_DELIVER_BY_RETURN };
+
+/** What is asked for a message with MAIL; all zero: nothing. Each needs its extension: where the server
+ *  does not offer it, sending is SMTP_UNSUPPORTED, and nothing is sent. Values are encoded by the client. */
+struct smtp_mail_options {
+    enum smtp_body body;
+    bool smtputf8; /* the header holds UTF-8 (RFC 6531); said in any case where an address does */
+    enum smtp_dsn_return dsn_return;
+    const char *dsn_envelope_id; /* ENVID, plain text of 1..100 octets once in xtext; NULL: none */
+    bool require_tls;            /* REQUIRETLS (RFC 8689); under TLS that was verified alone */
+    uint64_t hold_for_s;         /* FUTURERELEASE (RFC 4865): 1..999999999; 0: none */
+    const char *hold_until;      /* the same as a time, "2026-12-24T18:00:00Z"; NULL: none */
+    enum smtp_deliver_by deliver_by;
+    bool deliver_by_trace;
+    int64_t deliver_by_s; /* -999999999..999999999; more than 0 with RETURN */
+    bool has_priority;
+    int priority; /* MT-PRIORITY (RFC 6710), -9..9 */
+    const char
+        *auth; /* who submitted it, AUTH= of RFC 4954 5: a mailbox, "" for <>; NULL: not said */
+};
+
+/** When a recipient's notifications are wanted, NOTIFY of RFC 3461 4.1, or-ed; 0: not said. */
+enum {
+    SMTP_NOTIFY_NEVER = 1,
+    SMTP_NOTIFY_SUCCESS = 2,
+    SMTP_NOTIFY_FAILURE = 4,
+    SMTP_NOTIFY_DELAY = 8
+};
+
+struct smtp_rcpt_options {
+    unsigned notify; /* NEVER stands alone */
+    /** ORCPT: "bob@example.com" (of type rfc822, or utf-8 where it is not ASCII), or with its type,
+     *  "rfc822;bob@example.com"; plain text. NULL: none. */
+    const char *original_recipient;
+};
+
 /** The envelope (RFC 5321 2.3.1). Paths come without brackets: "ann@example.com",
  *  "\"john smith\"@example.com", "user@[127.0.0.1]", "postmaster". A local part that needs quoting
  *  is quoted; anything that is no path is SMTP_BAD_ARGUMENT or SMTP_UNSAFE_ARGUMENT. */
@@ -114,9 +164,11 @@ struct smtp_envelope {
     const char *const *forward_paths;
     size_t forward_path_count; /* at least 1 */
     /** Further parameters, "KEYWORD=value KEYWORD", RFC 5321 4.1.2 grammar; NULL: none. Sent only
-     *  after EHLO. SIZE and BODY are added by the client itself and refused here. */
+     *  after EHLO. SIZE, BODY and SMTPUTF8 are added by the client itself and refused here. */
     const char *mail_parameters;
-    const char *const *rcpt_parameters; /* one a recipient, entries may be NULL; NULL: none */
+    const char *const *rcpt_parameters;   /* one a recipient, entries may be NULL; NULL: none */
+    const struct smtp_mail_options *mail; /* what is asked for the message; NULL: nothing */
+    const struct smtp_rcpt_options *rcpt; /* one a recipient; NULL: nothing for any */
 };
 
 /** Reads up to capacity octets of content into bytes: how many, 0 at the end, -1 on failure. */
@@ -213,6 +265,11 @@ struct smtp_client_options {
     const char *helo_name;
     const char *source_address; /* numeric local address to connect from; NULL: any */
     bool pipelining;            /* true: use PIPELINING where it is offered (RFC 2920) */
+    bool chunking;       /* true: BDAT in place of DATA where CHUNKING is offered (RFC 3030) */
+    size_t chunk_octets; /* 1048576: the longest chunk, at least 1 */
+    /** A PROXY header to begin the connection with. NULL: none. Else "v1" or "v2", source, destination:
+     *  "v2 192.0.2.1:40112 192.0.2.2:25", "v1 [2001:db8::1]:40112 [2001:db8::2]:25", "v1 unknown". */
+    const char *proxy_header;
     struct smtp_client_timeouts timeouts;
     struct smtp_client_tls tls;
     smtp_client_log *log; /* NULL: none */
@@ -229,8 +286,9 @@ enum smtp_status smtp_client_new(struct smtp_client **out,
                                  const struct smtp_client_options *options) SMTP_MUST_CHECK;
 
 /** Connects and reads the greeting. host: a name, an address, "host:port", "[IPv6]:port", or
- *  "unix:PATH"; port 0: the one in host, else SMTP_PORT. Each address the name has is tried in
- *  turn. A connection that is still open is closed first, and all that was known of it forgotten.
+ *  "unix:PATH"; with "lmtp://" before it, LMTP is spoken (RFC 2033): LHLO, and a result for each recipient
+ *  from the server itself. port 0: the one in host, else SMTP_PORT (SMTP_LMTP_PORT). Each address the name
+ *  has is tried in turn; a name that is not ASCII is looked up by its A-labels (RFC 5890). A connection that is still open is closed first, and all that was known of it forgotten.
  *  @return SMTP_OK; SMTP_RESOLVE_FAILED, SMTP_CONNECT_FAILED (the message says host, port and the
  *          reason), SMTP_TIMED_OUT, SMTP_CLOSED, SMTP_PROTOCOL_VIOLATION; SMTP_REFUSED_* for a
  *          greeting other than 220: QUIT is said and the connection closed. */
@@ -264,6 +322,22 @@ enum smtp_status smtp_client_auth(struct smtp_client *client,
 enum smtp_status smtp_client_login(struct smtp_client *client, const char *identity,
                                    const char *password) SMTP_MUST_CHECK;
 
+/** Answers a challenge of AUTH, or gives the initial response: challenge NULL. *response, which need not
+ *  be text, lives until the next call; a NULL pointer in it: none, the server shall begin. False: the
+ *  exchange is cancelled with "*". */
+typedef bool smtp_client_respond(void *user, const char *challenge, size_t challenge_len,
+                                 const char **response, size_t *response_len);
+/** AUTH by a mechanism of the caller's own, named as the server offers it; base64 is added and taken off. At
+ *  most 10 challenges. Status as smtp_client_auth. */
+enum smtp_status smtp_client_auth_with(struct smtp_client *client, const char *mechanism,
+                                       smtp_client_respond *respond, void *user) SMTP_MUST_CHECK;
+
+/** XCLIENT, Postfix's: tells a server that trusts this client who the peer is to be, like "NAME=a.example
+ *  ADDR=192.0.2.1" (the values are encoded here). The session begins again: EHLO is due.
+ *  SMTP_UNSUPPORTED: not offered, or not with that attribute. */
+enum smtp_status smtp_client_xclient(struct smtp_client *client, const char *attributes)
+    SMTP_MUST_CHECK;
+
 /** Closes without QUIT. Idempotent. */
 void smtp_client_close(struct smtp_client *client);
 /** QUIT, waits for the reply, closes, whatever came. */
@@ -275,7 +349,8 @@ void smtp_client_free(struct smtp_client *client);
 
 enum smtp_status smtp_client_ehlo(struct smtp_client *client) SMTP_MUST_CHECK;
 enum smtp_status smtp_client_helo(struct smtp_client *client) SMTP_MUST_CHECK;
-/** EHLO, and HELO where that is refused (RFC 5321 3.2), unless either was accepted before. */
+/** EHLO, and HELO where that is refused (RFC 5321 3.2), unless either was accepted before. With LMTP: LHLO,
+ *  as smtp_client_ehlo. */
 enum smtp_status smtp_client_hello(struct smtp_client *client) SMTP_MUST_CHECK;
 /** Says hello first where nobody did; parameters as in struct smtp_envelope, SIZE and BODY allowed.
  *  SMTP_UNSUPPORTED: one is of an extension that the server does not offer. */
@@ -286,6 +361,11 @@ enum smtp_status smtp_client_rcpt(struct smtp_client *client, const char *forwar
 /** DATA, the content, the final dot. SMTP_DELIVERY_UNKNOWN when the connection ends after it. */
 enum smtp_status smtp_client_data(struct smtp_client *client, struct smtp_content content)
     SMTP_MUST_CHECK;
+/** One chunk, BDAT (RFC 3030), octet for octet; the last one ends the message. After a chunk that was refused
+ *  nothing but RSET and QUIT is sent (SMTP_BAD_STATE); nor is BDAT after DATA. SMTP_UNSUPPORTED:
+ *  CHUNKING is not offered. */
+enum smtp_status smtp_client_bdat(struct smtp_client *client, const void *octets, size_t len,
+                                  bool last) SMTP_MUST_CHECK;
 enum smtp_status smtp_client_rset(struct smtp_client *client) SMTP_MUST_CHECK;
 enum smtp_status smtp_client_noop(struct smtp_client *client) SMTP_MUST_CHECK;
 enum smtp_status smtp_client_vrfy(struct smtp_client *client, const char *name) SMTP_MUST_CHECK;
@@ -297,13 +377,18 @@ enum smtp_status smtp_client_command(struct smtp_client *client, const char *lin
 /* ---- whole messages ---- */
 
 /** One message to all its recipients, in one transaction: hello where nobody said it, MAIL, RCPT
- *  each, DATA (in one write where PIPELINING is offered), the content, streamed. Every way out
- *  leaves the session ready for the next message (RSET where needed) or closed.
+ *  each, DATA (in one write where PIPELINING is offered), the content, streamed; with BDAT where that is
+ *  offered and options.chunking. Every way out leaves the session ready for the next message (RSET where
+ *  needed) or closed. More recipients, or domains, than the server's LIMITS (RFC 9422) go in several
+ *  transactions, where the content can be read again.
+ *  A domain that is not ASCII goes as it is with SMTPUTF8, else as its A-labels; a local part needs
+ *  SMTPUTF8.
  *  @param result  NULL, or set to the result, which lives until the client's next call.
  *  @return SMTP_OK: accepted for every recipient. SMTP_PARTLY_REFUSED: for some. SMTP_REFUSED_*:
  *          for none (_PERMANENT only if all are). SMTP_UNSUPPORTED: the server does not offer what
- *          the message needs: 8BITMIME for 8-bit content, a SIZE that it fits, the extension of a
- *          parameter. SMTP_DELIVERY_UNKNOWN: the connection ended after the final dot.
+ *          the message needs: 8BITMIME for 8-bit content, a SIZE that it fits, SMTPUTF8 for an address,
+ *          the extension of a parameter or an option. SMTP_LIMIT_EXCEEDED: it has taken as many messages
+ *          as one session may bring (LIMITS): connect again. SMTP_DELIVERY_UNKNOWN: the connection ended after the final dot.
  *          SMTP_SOURCE_FAILED: the connection is closed, so that no half message can count. */
 enum smtp_status smtp_client_send(struct smtp_client *client, const struct smtp_envelope *envelope,
                                   struct smtp_content content,
@@ -316,8 +401,29 @@ enum smtp_status smtp_client_send(struct smtp_client *client, const struct smtp_
 enum smtp_status smtp_client_send_message(struct smtp_client *client, struct smtp_content message,
                                           const struct smtp_send_result **result) SMTP_MUST_CHECK;
 
+/** A message of a stream. Borrowed until its `sent`. */
+struct smtp_outgoing {
+    struct smtp_envelope envelope;
+    struct smtp_content content;
+};
+/** Fills in the next message; false: there is none. Called for message 0, 1, 2, ... before those before it
+ *  are answered for: what it hands out lives until their `sent`. */
+typedef bool smtp_client_next(void *user, size_t index, struct smtp_outgoing *message);
+/** What became of message `index`, in order, once each; the result lives until it returns. */
+typedef void smtp_client_sent(void *user, size_t index, const struct smtp_send_result *result);
+/** A stream of messages over one session. With PIPELINING the envelope of the next goes out behind the
+ *  content of the one before (RFC 2920 3.1), with BDAT whole messages do (RFC 3030 4.2), so that the way there and
+ *  back is waited for once, not once a message. A refused message does not stop the stream; the end of the
+ *  connection does, and then those that were not begun have no result.
+ *  @param sent  may be NULL.
+ *  @return SMTP_OK: all accepted for all; SMTP_PARTLY_REFUSED: some for some; SMTP_REFUSED_*: none;
+ *          else what ended the session, or kept a message from being sent. */
+enum smtp_status smtp_client_send_many(struct smtp_client *client, smtp_client_next *next,
+                                       smtp_client_sent *sent, void *user) SMTP_MUST_CHECK;
+
 /** Everything in one call: connects, TLS, AUTH, the message, QUIT.
  *      smtp://user:password@host:587?tls=required      smtps://user:password@host
+ *      lmtp://host      lmtp://unix:/path
  *  User, password and host percent-decoded (RFC 3986). Port: 465 with smtps, else 587 with a user, else
  *  25. The query, "&" between: tls=never|offered|required (smtp: required with a user, else offered),
  *  ca=FILE, name=NAME (to verify), insecure=1, auth=MECHANISM (of XOAUTH2 and OAUTHBEARER the password

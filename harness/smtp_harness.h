@@ -15,7 +15,8 @@
  *     struct smtp_harness *harness = smtp_harness_start(NULL, NULL);
  *     struct smtp_client *client = smtp_harness_client(harness);
  *     const char *to[] = {"bob@example.com"};
- *     struct smtp_envelope envelope = {"ann@example.com", to, 1, NULL, NULL};
+ *     struct smtp_envelope envelope = {.reverse_path = "ann@example.com", .forward_paths = to,
+ *                                      .forward_path_count = 1};
  *     struct smtp_content content = smtp_content_text("Subject: Hi\n\nHello\n");
  *     assert(smtp_client_send(client, &envelope, content, NULL) == SMTP_OK);
  *     const struct smtp_harness_message *message;

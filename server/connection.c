@@ -403,8 +403,12 @@ void smtp_server_connection_open(struct smtp_server_connection *connection,
     }
     connection->number =
         atomic_fetch_add_explicit(&server->sessions_made, 1, memory_order_relaxed) + 1;
-    connection->session = smtp_server_session_new(&server->settings.config, connection->number,
-                                                  connection->peer, connection);
+    connection->session =
+        smtp_server_session_new(&server->settings.config, &(struct smtp_server_session_start){
+                                                              .number = connection->number,
+                                                              .peer = connection->peer,
+                                                              .user = connection,
+                                                          });
     if (connection->session == NULL) {
         smtp_server_connection_cut(connection, "out of memory");
         return;

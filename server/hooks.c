@@ -18,7 +18,9 @@ struct smtp_server_session_info smtp_server_info_of(struct smtp_server_connectio
 {
     return (struct smtp_server_session_info){
         .number = connection->number,
-        .peer = connection->peer,
+        .hostname = connection->loop->server->settings.hostname,
+        .peer = smtp_server_session_peer(connection->session),
+        .proxy = "",
         .helo = smtp_server_session_helo(connection->session),
         .protocol = smtp_server_session_protocol(connection->session),
         .identity = smtp_server_session_identity(connection->session),

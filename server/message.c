@@ -247,6 +247,11 @@ const char *smtp_message_rcpt_parameters(const struct smtp_message *message, siz
     return path == NULL ? NULL : text_after(path);
 }
 
+uint64_t smtp_message_size(const struct smtp_message *message)
+{
+    return message->size_bytes;
+}
+
 const char *smtp_message_content(const struct smtp_message *message, size_t *size_bytes)
 {
     if (size_bytes != NULL) {

@@ -47,8 +47,9 @@ int64_t smtp_message_received_unix_ns(const struct smtp_message *message);
 const char *smtp_message_helo(const struct smtp_message *message);
 /** The peer's address, like "127.0.0.1:40112" or "unix:". */
 const char *smtp_message_peer(const struct smtp_message *message);
-/** The protocol type of RFC 3848: "SMTP" after HELO, "ESMTP" after EHLO, with "S" for TLS and "A" for
- *  AUTH: "ESMTPS", "ESMTPA", "ESMTPSA". */
+/** The protocol type of RFC 3848 and RFC 6531 4.3: "SMTP" after HELO, "ESMTP" after EHLO, "LMTP" after LHLO,
+ *  "UTF8SMTP" and "UTF8LMTP" where the transaction used SMTPUTF8; all but the first with "S" behind for
+ *  TLS and "A" for AUTH: "ESMTPS", "ESMTPA", "ESMTPSA". */
 const char *smtp_message_protocol(const struct smtp_message *message);
 /** The TLS version it came over, like "TLSv1.3"; "" without TLS. */
 const char *smtp_message_tls(const struct smtp_message *message);
@@ -65,8 +66,11 @@ size_t smtp_message_recipient_count(const struct smtp_message *message);
 const char *smtp_message_forward_path(const struct smtp_message *message, size_t i);
 /** The parameters of its RCPT as given; "" for none, NULL beyond. */
 const char *smtp_message_rcpt_parameters(const struct smtp_message *message, size_t i);
-/** The content, and its length in octets. A NUL octet follows it (not counted). */
+/** The content, and its length in octets. A NUL octet follows it (not counted). "" and 0 where it was
+ *  not kept, since nobody wanted it but by octets on their way (smtp_server.h: streaming). */
 const char *smtp_message_content(const struct smtp_message *message, size_t *size_bytes);
+/** How many octets of content came, kept or not. */
+uint64_t smtp_message_size(const struct smtp_message *message);
 
 struct smtp_mailbox;
 

@@ -67,9 +67,12 @@ enum smtp_server_verdict smtp_server_reply(struct smtp_server_reply *reply, int 
 /** Who a hook is called for. */
 struct smtp_server_session_info {
     uint64_t number;      /* 1 for the server's first session */
+    const char *hostname; /* this server's */
     const char *peer;     /* "127.0.0.1:40112", "unix:" */
-    const char *helo;     /* "" before HELO or EHLO */
-    const char *protocol; /* "SMTP", "ESMTP", "ESMTPS", "ESMTPA", "ESMTPSA" (RFC 3848); "" before */
+    const char *proxy;    /* who connected, where a PROXY header or XCLIENT named the peer; "" */
+    const char *helo;     /* "" before HELO, EHLO or LHLO */
+    const char *protocol; /* as smtp_message_protocol; "" before */
+    bool lmtp;            /* LMTP (RFC 2033), not SMTP */
     const char *identity; /* who logged in with AUTH; "" for nobody */
     const struct smtp_tls_facts *tls; /* NULL without TLS */
     void **user; /* yours, one a session, NULL at first; freed best in the close hook */
@@ -104,9 +107,18 @@ struct smtp_server_credentials {
 
 /** Each hook: `user` as given in the table; the session; what the stage is about; the reply it may
  *  fill in. Without the hook: accept, but for vrfy (252), expn (502) and unknown (500). Where a
- *  hook accepts, an empty *reply means the library's own text. */
+ *  hook accepts, an empty *reply means the library's own text.
+ *
+ *  A server may have several tables (options.hooks, then options.receivers in their order): each stage asks
+ *  all of them, until one does not accept. Each table has a `*session->user` of its own. */
 struct smtp_server_hooks {
     void *user;
+    /** Its rows may take long (they wait for a disk or another server): they are called on threads of a
+     *  pool, never two at once for one session, and the session waits while the loop serves others. But for
+     *  log, content and drop, which must be quick and are always called on the loop's thread. */
+    bool blocking;
+    /** It takes content as it comes, by its `content` row: `message` does not look at the message's. */
+    bool streaming;
     /** A connection, before the greeting. SMTP_REFUSE greets with the reply (554 where none was
      *  given) and then waits for QUIT (RFC 5321 3.1). */
     enum smtp_server_verdict (*connect)(void *user, const struct smtp_server_session_info *session,
@@ -136,11 +148,20 @@ struct smtp_server_hooks {
     enum smtp_server_verdict (*rcpt)(void *user, const struct smtp_server_session_info *session,
                                      const char *forward_path, const char *parameters,
                                      struct smtp_server_reply *reply);
-    /** DATA, before 354. */
+    /** DATA, before 354; or the first BDAT of a transaction (RFC 3030), before its octets. */
     enum smtp_server_verdict (*data)(void *user, const struct smtp_server_session_info *session,
                                      struct smtp_server_reply *reply);
+    /** Octets of content as they come in, dots removed, any split. The message has its envelope and no
+     *  content yet. False: no more of it is wanted; `message` is asked all the same, and should refuse. */
+    bool (*content)(void *user, const struct smtp_server_session_info *session,
+                    const struct smtp_message *message, const char *octets, size_t len);
+    /** Content of which some was given will not become a message: it was refused by the server itself or by
+     *  a table before this one, or the transaction or the connection ended. */
+    void (*drop)(void *user, const struct smtp_server_session_info *session);
     /** A whole message, before it is captured and answered. The message has no number yet. Retain
-     *  it to keep it. SMTP_REFUSE: it is not captured. */
+     *  it to keep it. SMTP_REFUSE: it is not captured. With LMTP `reply` is the first of an array, one for
+     *  each recipient in order (RFC 2033 4.2): on SMTP_ACCEPT one that is filled in with a refusal refuses
+     *  for that recipient alone; otherwise the first stands for all. */
     enum smtp_server_verdict (*message)(void *user, const struct smtp_server_session_info *session,
                                         struct smtp_message *message,
                                         struct smtp_server_reply *reply);
@@ -157,6 +178,8 @@ struct smtp_server_hooks {
     void (*reset)(void *user, const struct smtp_server_session_info *session);
     /** The session is over; called once for each connect. */
     void (*close)(void *user, const struct smtp_server_session_info *session);
+    /** The server is freed: the table is of no more use. Not called where smtp_server_new fails. */
+    void (*release)(void *user);
     /** Everything said, for logs and transcripts. */
     void (*log)(void *user, const struct smtp_server_session_info *session,
                 const struct smtp_server_log_entry *entry);
@@ -186,19 +209,36 @@ struct smtp_server_limits {
     size_t messages;               /* 0: none; messages a session, then 421 */
     size_t sessions;               /* 20000 at once; beyond it 421 as the greeting */
     size_t auth_line_octets;       /* 12288 with CRLF, RFC 4954 4: AUTH and the lines after it */
-    uint64_t handshake_timeout_ms; /* 30000 for a whole TLS handshake; then closed */
+    size_t recipient_domains;      /* 0: none; different domains a transaction; beyond it 452 */
+    uint64_t hold_s;               /* 2592000 (30 days): the longest that FUTURERELEASE takes */
+    uint64_t deliver_by_s;         /* 0: none; the shortest that DELIVERBY takes with mode R */
+    uint64_t handshake_timeout_ms; /* 30000 for a PROXY header, and for a whole TLS handshake */
     uint64_t command_timeout_ms;   /* 300000 for one whole command, 4.5.3.2.7; then 421 */
     uint64_t content_timeout_ms;   /* 300000 without any octet of content; then 421 */
     uint64_t session_timeout_ms;   /* 3600000 for the whole session; then 421 */
 };
 
-/** Which EHLO keywords are offered and kept to. All on by default. */
+/** Which EHLO keywords are offered and kept to; a parameter of one that is off is 555. LMTP offers PIPELINING
+ *  and ENHANCEDSTATUSCODES in any case (RFC 2033 5). */
 struct smtp_server_keywords {
-    bool pipelining;            /* RFC 2920 */
-    bool size;                  /* RFC 1870 */
-    bool eight_bit_mime;        /* RFC 6152 */
+    bool pipelining;     /* RFC 2920 */
+    bool size;           /* RFC 1870 */
+    bool eight_bit_mime; /* RFC 6152 */
+    bool smtputf8;       /* RFC 6531; needs eight_bit_mime, else it is not offered */
+    bool chunking;       /* BDAT, RFC 3030 */
+    bool binary_mime;    /* RFC 3030; needs chunking and eight_bit_mime, else it is not offered */
+    bool dsn;            /* RFC 3461 */
     bool enhanced_status_codes; /* RFC 2034 */
-    bool help;                  /* RFC 5321 4.1.1.8 */
+    bool require_tls;           /* RFC 8689; offered under TLS alone */
+    bool limits; /* RFC 9422: limits.messages, .recipients, .recipient_domains, if any */
+    bool vrfy;   /* off: 502 */
+    bool expn;   /* offered where a hook answers it; off: 502 */
+    bool help;   /* RFC 5321 4.1.1.8; off: 502 */
+    /* Off by default: they need a clock that both ends share, or trust. */
+    bool future_release; /* RFC 4865, up to limits.hold_s; the message is captured at once */
+    bool deliver_by;     /* RFC 2852, from limits.deliver_by_s */
+    bool mt_priority;    /* RFC 6710 */
+    bool xclient;        /* of options.trusted_peers alone */
 };
 
 /** TLS (RFC 3207, RFC 8314). */
@@ -240,9 +280,16 @@ struct smtp_server_auth {
     bool plain_without_tls;
 };
 
+/** What becomes of an accepted message. */
+enum smtp_server_mailbox_mode {
+    SMTP_MAILBOX_KEEP,    /* default: the mailbox keeps it */
+    SMTP_MAILBOX_DISCARD, /* it is counted and numbered; with no table that looks at it, a sink */
+};
+
 struct smtp_server_options {
     /** Where to listen: "127.0.0.1:0", "[::1]:2525", "localhost:0", "unix:/path"; several at once.
-     *  "smtps://127.0.0.1:0": TLS from the first octet (RFC 8314); "smtp://..." is the plain form.
+     *  "smtps://127.0.0.1:0": TLS from the first octet (RFC 8314); "smtp://..." is the plain form;
+     *  "lmtp://unix:/path", "lmtp://127.0.0.1:0": LMTP (RFC 2033).
      *  Numeric addresses only: no name is ever looked up. NULL: "127.0.0.1:0". Port 0: any free. */
     const char *const *listen;
     size_t listen_count;
@@ -257,7 +304,18 @@ struct smtp_server_options {
     struct smtp_server_keywords keywords;
     struct smtp_server_tls tls;
     struct smtp_server_auth auth;
+    /** Peers that are believed what they say of others, with XCLIENT and PROXY: "127.0.0.1", "::1",
+     *  "10.0.0.0/8", "unix:". None by default. */
+    const char *const *trusted_peers;
+    size_t trusted_peer_count;
+    /** Every connection begins with a PROXY header, version 1 or 2, and of another than a trusted peer it is
+     *  closed at once: whether one comes is never guessed. */
+    bool proxy_protocol;
     struct smtp_server_hooks hooks;
+    /** Further tables, asked after `hooks`: what smtp_receivers.h makes, and the like. */
+    const struct smtp_server_hooks *receivers;
+    size_t receiver_count;
+    enum smtp_server_mailbox_mode mailbox;
 };
 
 /** Sets every option to its default. */

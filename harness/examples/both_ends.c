@@ -13,7 +13,8 @@ int main(void)
         return 1;
     }
     const char *to[] = {"bob@example.com"};
-    struct smtp_envelope envelope = {"ann@example.com", to, 1, NULL, NULL};
+    struct smtp_envelope envelope = {
+        .reverse_path = "ann@example.com", .forward_paths = to, .forward_path_count = 1};
     struct smtp_content content = smtp_content_text("From: Ann <ann@example.com>\n"
                                                     "To: Bob <bob@example.com>\n"
                                                     "Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\n\n"

@@ -19,19 +19,20 @@
 /* ---- life ---- */
 
 struct smtp_server_session *smtp_server_session_new(const struct smtp_server_session_config *config,
-                                                    uint64_t number, const char *peer,
-                                                    void *log_user)
+                                                    const struct smtp_server_session_start *start)
 {
     struct smtp_server_session *session = calloc(1, sizeof *session);
-    char *own_peer = strdup(peer);
+    char *own_peer = strdup(start->peer);
     if (session == NULL || own_peer == NULL) {
         free(session);
         free(own_peer);
         return NULL;
     }
     session->config = config;
-    session->number = number;
-    session->log_user = log_user;
+    session->number = start->number;
+    session->lmtp = start->lmtp;
+    session->trusted = start->trusted;
+    session->user = start->user;
     session->peer = own_peer;
     session->state = SMTP_SERVER_CONNECTED;
     session->line = SMTP_BUFFER(smtp_server_longest_line(config));

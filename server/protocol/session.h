@@ -25,7 +25,9 @@ struct smtp_server_session_config {
     const char *greeting_text;
     enum smtp_server_bare_line_end bare_line_end;
     struct smtp_server_limits limits;
-    struct smtp_server_keywords keywords;
+    struct smtp_server_keywords keywords; /* as they are offered: none without what it needs */
+    /** The time of day in seconds since 1970-01-01 UTC, for FUTURERELEASE. */
+    int64_t (*unix_time_s)(void);
     bool starttls;     /* offered while there is no TLS */
     bool tls_required; /* 530 without */
     bool auth_required;
@@ -39,6 +41,21 @@ struct smtp_server_session_config {
     unsigned asks;
     /** Told of everything said, NULL for none; called from inside receive and answer. */
     void (*log)(void *user, enum smtp_server_log_kind kind, struct smtp_span text);
+    /** Given content as it comes in, NULL for none; called from inside receive. False: no more of it is
+     *  wanted. The message has its envelope and no content yet. */
+    bool (*content)(void *user, const struct smtp_message *message, struct smtp_span octets);
+    /** Content of which some was given will not be asked about as a MESSAGE. With content, or NULL. */
+    void (*drop)(void *user);
+    bool discard_content; /* messages do not keep their content */
+};
+
+/** What a session is told of its connection. */
+struct smtp_server_session_start {
+    uint64_t number;
+    const char *peer; /* copied */
+    bool lmtp;        /* LHLO, and a reply for each recipient (RFC 2033) */
+    bool trusted;     /* the peer may use XCLIENT */
+    void *user;       /* for config->log, ->content and ->drop */
 };
 
 /** What happened. For the ASK events the session waits for smtp_server_session_answer. */
@@ -80,11 +97,9 @@ struct smtp_server_event {
     struct smtp_message *message;
 };
 
-/** peer: copied, for the messages. log_user: for config->log. NULL: out of memory. The session has
- *  nothing pending until smtp_server_session_open. */
+/** NULL: out of memory. The session has nothing pending until smtp_server_session_open. */
 struct smtp_server_session *smtp_server_session_new(const struct smtp_server_session_config *config,
-                                                    uint64_t number, const char *peer,
-                                                    void *log_user);
+                                                    const struct smtp_server_session_start *start);
 void smtp_server_session_free(struct smtp_server_session *session);
 
 /** The connection is there: asks for CONNECT or greets. */
@@ -102,7 +117,8 @@ void smtp_server_session_sent(struct smtp_server_session *session, size_t len);
 /** Takes the event, if there is one. */
 bool smtp_server_session_next_event(struct smtp_server_session *session,
                                     struct smtp_server_event *event);
-/** Answers the question the last event asked. An empty reply (code 0) is the library's own. */
+/** Answers the question the last event asked. An empty reply (code 0) is the library's own, and so is
+ *  NULL. reply: to MESSAGE under LMTP an array, one for each recipient; see smtp_server.h. */
 void smtp_server_session_answer(struct smtp_server_session *session,
                                 enum smtp_server_verdict verdict,
                                 const struct smtp_server_reply *reply, uint64_t now_ns);
@@ -148,6 +164,8 @@ bool smtp_server_session_ended(const struct smtp_server_session *session);
  *  ended. */
 bool smtp_server_session_wants_input(const struct smtp_server_session *session);
 
+/** Who the peer is, as far as is known: XCLIENT changes it. */
+const char *smtp_server_session_peer(const struct smtp_server_session *session);
 /** For hooks: "" before HELO or EHLO. */
 const char *smtp_server_session_helo(const struct smtp_server_session *session);
 const char *smtp_server_session_protocol(const struct smtp_server_session *session);

@@ -98,6 +98,11 @@ struct smtp_message_origin smtp_server_session_origin(const struct smtp_server_s
     };
 }
 
+const char *smtp_server_session_peer(const struct smtp_server_session *session)
+{
+    return session->peer;
+}
+
 const char *smtp_server_session_helo(const struct smtp_server_session *session)
 {
     return session->helo != NULL ? session->helo : "";
@@ -129,7 +134,7 @@ void smtp_server_session_log(const struct smtp_server_session *session,
                              enum smtp_server_log_kind kind, struct smtp_span text)
 {
     if (session->config->log != NULL) {
-        session->config->log(session->log_user, kind, text);
+        session->config->log(session->user, kind, text);
     }
 }
 

@@ -28,8 +28,10 @@ enum smtp_server_state {
 struct smtp_server_session {
     const struct smtp_server_session_config *config;
     uint64_t number;
-    void *log_user;
+    void *user;
     enum smtp_server_state state;
+    bool lmtp;          /* LHLO in place of HELO and EHLO; a reply for each recipient */
+    bool trusted;       /* may use XCLIENT */
     bool extended;      /* EHLO, not HELO */
     bool shutting_down; /* 421 as soon as no transaction is open */
     bool overlong;      /* the line that is coming in is over every limit; its octets are dropped */

@@ -5,7 +5,8 @@
 #include "tests/support/test.h"
 
 static const char *const two[] = {"bob@x", "cat@x"};
-static const struct smtp_envelope to_two = {"ann@x", two, 2, NULL, NULL};
+static const struct smtp_envelope to_two = {
+    .reverse_path = "ann@x", .forward_paths = two, .forward_path_count = 2};
 
 #define LOST "" /* in place of a reply: the connection ends */
 
@@ -178,7 +179,10 @@ TEST(client_results, an_answer_to_half_a_command_is_a_violation_rfc5321_4_3_1)
 static enum smtp_status send_with(const char *ehlo_reply, uint64_t size_bytes,
                                   const char *mail_parameters)
 {
-    struct smtp_envelope envelope = {"ann@x", two, 2, mail_parameters, NULL};
+    struct smtp_envelope envelope = {.reverse_path = "ann@x",
+                                     .forward_paths = two,
+                                     .forward_path_count = 2,
+                                     .mail_parameters = mail_parameters};
     struct smtp_client_content_facts facts = {true, size_bytes, SMTP_CLIENT_SEVEN_BIT};
     struct play play;
     open_play(&play, true, ehlo_reply);

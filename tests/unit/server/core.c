@@ -94,7 +94,9 @@ void core_settle(struct core *core)
 
 void core_open(struct core *core)
 {
-    core->session = smtp_server_session_new(&core->config, 1, "127.0.0.1:1", core);
+    core->session = smtp_server_session_new(
+        &core->config,
+        &(struct smtp_server_session_start){.number = 1, .peer = "127.0.0.1:1", .user = core});
     expect_true(core->session != NULL);
     if (core->implicit_tls == NULL) {
         smtp_server_session_open(core->session, core->now_ns);

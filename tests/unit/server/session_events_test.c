@@ -222,7 +222,9 @@ static void open_with_a_question(struct core *core, uint64_t session_timeout_ms)
     core_init(core);
     core->config.asks = 1u << SMTP_SERVER_ASK_CONNECT;
     core->config.limits.session_timeout_ms = session_timeout_ms;
-    core->session = smtp_server_session_new(&core->config, 1, "127.0.0.1:1", core);
+    core->session = smtp_server_session_new(
+        &core->config,
+        &(struct smtp_server_session_start){.number = 1, .peer = "127.0.0.1:1", .user = core});
     expect_true(core->session != NULL);
     smtp_server_session_open(core->session, core->now_ns);
     expect_true(smtp_server_session_next_event(core->session, &event));

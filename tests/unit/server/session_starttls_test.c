@@ -401,7 +401,9 @@ TEST(starttls, a_server_that_stops_lets_no_transaction_begin_a_handshake)
 TEST(implicit_tls, says_nothing_before_the_handshake_and_greets_after_it_rfc8314_3_3)
 {
     struct core core = with_starttls();
-    core.session = smtp_server_session_new(&core.config, 1, "127.0.0.1:1", &core);
+    core.session = smtp_server_session_new(
+        &core.config,
+        &(struct smtp_server_session_start){.number = 1, .peer = "127.0.0.1:1", .user = &core});
     smtp_server_session_open_tls(core.session, core.now_ns);
     core_settle(&core);
     expect_str(core_output(&core), "");
@@ -417,7 +419,9 @@ TEST(implicit_tls, says_nothing_before_the_handshake_and_greets_after_it_rfc8314
 TEST(implicit_tls, a_handshake_that_never_ends_is_closed_without_a_word_rfc8314_3_3)
 {
     struct core core = with_starttls();
-    core.session = smtp_server_session_new(&core.config, 1, "127.0.0.1:1", &core);
+    core.session = smtp_server_session_new(
+        &core.config,
+        &(struct smtp_server_session_start){.number = 1, .peer = "127.0.0.1:1", .user = &core});
     smtp_server_session_open_tls(core.session, core.now_ns);
     smtp_server_session_expire(core.session, core.now_ns + 30000 * MS);
     core_settle(&core);
