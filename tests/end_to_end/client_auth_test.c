@@ -23,7 +23,8 @@
     "[content]\nS: 250 2.0.0 taken\n"
 
 static const char *const bob[] = {"bob@x"};
-static const struct smtp_envelope to_bob = {"ann@x", bob, 1, NULL, NULL};
+static const struct smtp_envelope to_bob = {
+    .reverse_path = "ann@x", .forward_paths = bob, .forward_path_count = 1};
 
 /* A peer, and a client that trusts it. */
 struct pair {

@@ -16,7 +16,8 @@
 #define BYE "C: QUIT\nS: 221 bye\n[eof]\n"
 
 static const char *const bob[] = {"bob@x"};
-static const struct smtp_envelope to_bob = {"ann@x", bob, 1, NULL, NULL};
+static const struct smtp_envelope to_bob = {
+    .reverse_path = "ann@x", .forward_paths = bob, .forward_path_count = 1};
 
 static struct smtp_client *new_client(const struct smtp_client_options *options)
 {
@@ -70,7 +71,11 @@ TEST(client_over_sockets, helo_follows_a_refused_ehlo)
 {
     static struct peer peer;
     static const char *const notify[] = {"NOTIFY=NEVER"};
-    struct smtp_envelope with_parameters = {"ann@x", bob, 1, "RET=HDRS", notify};
+    struct smtp_envelope with_parameters = {.reverse_path = "ann@x",
+                                            .forward_paths = bob,
+                                            .forward_path_count = 1,
+                                            .mail_parameters = "RET=HDRS",
+                                            .rcpt_parameters = notify};
     peer_start(&peer,
                "S: 220 mx\nC: EHLO [127.0.0.1]\nS: 502 what\nC: HELO [127.0.0.1]\nS: 250 mx\n"
                "C: MAIL FROM:<ann@x>\nS: 250 ok\nC: RCPT TO:<bob@x>\nS: 250 ok\nC: DATA\n"
@@ -116,7 +121,8 @@ TEST(client_over_sockets, a_421_among_the_recipients_is_told_as_the_end_of_the_s
                            "C: RCPT TO:<cat@x>\nS: 421 going down\n[eof]\n");
     struct smtp_client *client = connected(&peer, NULL);
     static const char *const to[] = {"bob@x", "cat@x"};
-    struct smtp_envelope envelope = {"ann@x", to, 2, NULL, NULL};
+    struct smtp_envelope envelope = {
+        .reverse_path = "ann@x", .forward_paths = to, .forward_path_count = 2};
     expect_int(smtp_client_send(client, &envelope, smtp_content_text("x\n"), NULL),
                SMTP_REFUSED_TRANSIENT);
     expect_str(smtp_client_error(client)->message,
@@ -259,7 +265,8 @@ TEST(client_over_sockets, the_error_names_the_recipient_that_was_refused)
 {
     static struct peer peer;
     static const char *const both[] = {"bob@x", "cat@x"};
-    static const struct smtp_envelope to_both = {"ann@x", both, 2, NULL, NULL};
+    static const struct smtp_envelope to_both = {
+        .reverse_path = "ann@x", .forward_paths = both, .forward_path_count = 2};
     peer_start(&peer, EHLO "C: MAIL FROM:<ann@x>\nS: 250 ok\nC: RCPT TO:<bob@x>\nS: 250 ok\n"
                            "C: RCPT TO:<cat@x>\nS: 550 5.1.1 no cat\nC: DATA\nS: 354 go\n"
                            "[content]\nS: 250 ok\n" BYE);
@@ -522,7 +529,8 @@ TEST(client_over_sockets, a_group_larger_than_every_buffer_does_not_lock_up)
     for (size_t i = 0; i < COUNT; i++) {
         paths[i] = "a-rather-long-local-part@a-rather-long-domain.example.com";
     }
-    struct smtp_envelope envelope = {"ann@x", paths, COUNT, NULL, NULL};
+    struct smtp_envelope envelope = {
+        .reverse_path = "ann@x", .forward_paths = paths, .forward_path_count = COUNT};
     const struct smtp_send_result *result;
     peer_start(&peer, "S: 220 mx\nC: EHLO [127.0.0.1]\nS: 250-mx\nS: 250 PIPELINING\n"
                       "C: MAIL FROM:<ann@x>\nS: 250 ok\n[rcpts]\nC: DATA\nS: 354 go\n[content]\n"

@@ -12,7 +12,8 @@
 #define LARGE ((size_t)100 << 20)
 
 static const char *const bob[] = {"bob@example.com"};
-static const struct smtp_envelope to_bob = {"ann@example.com", bob, 1, NULL, NULL};
+static const struct smtp_envelope to_bob = {
+    .reverse_path = "ann@example.com", .forward_paths = bob, .forward_path_count = 1};
 
 static struct smtp_client *client_of(struct smtp_server *server, enum smtp_client_tls_policy policy)
 {

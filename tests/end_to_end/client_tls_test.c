@@ -16,7 +16,8 @@
 #define BYE "C: QUIT\nS: 221 bye\n[close_notify]\n"
 
 static const char *const bob[] = {"bob@x"};
-static const struct smtp_envelope to_bob = {"ann@x", bob, 1, NULL, NULL};
+static const struct smtp_envelope to_bob = {
+    .reverse_path = "ann@x", .forward_paths = bob, .forward_path_count = 1};
 
 /* A peer with a certificate, and a client that trusts its authority. */
 struct pair {

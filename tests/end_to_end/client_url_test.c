@@ -18,7 +18,8 @@
 #define LOGIN "C: AUTH PLAIN AGFubgBwQHNz\nS: 235 2.7.0 welcome\n"
 
 static const char *const bob[] = {"bob@x"};
-static const struct smtp_envelope to_bob = {"ann@x", bob, 1, NULL, NULL};
+static const struct smtp_envelope to_bob = {
+    .reverse_path = "ann@x", .forward_paths = bob, .forward_path_count = 1};
 
 /* Sends by a URL, in which %u is the peer's port, to a peer with a certificate. */
 static enum smtp_status send_by(const char *format, enum smtp_identity_flaw flaw, bool trusted,

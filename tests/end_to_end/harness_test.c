@@ -25,7 +25,8 @@ static enum smtp_status send_with(struct smtp_client *client, const char *from, 
                                   const char *content)
 {
     const char *paths[] = {to};
-    struct smtp_envelope envelope = {from, paths, 1, NULL, NULL};
+    struct smtp_envelope envelope = {
+        .reverse_path = from, .forward_paths = paths, .forward_path_count = 1};
     expect_true(client != NULL);
     return smtp_client_send(client, &envelope, smtp_content_text(content), NULL);
 }
@@ -41,7 +42,8 @@ TEST(harness, the_example_of_the_header_runs)
     struct smtp_harness *harness = smtp_harness_start(NULL, NULL);
     struct smtp_client *client = smtp_harness_client(harness);
     const char *to[] = {"bob@example.com"};
-    struct smtp_envelope envelope = {"ann@example.com", to, 1, NULL, NULL};
+    struct smtp_envelope envelope = {
+        .reverse_path = "ann@example.com", .forward_paths = to, .forward_path_count = 1};
     struct smtp_content content = smtp_content_text("Subject: Hi\n\nHello\n");
     assert(smtp_client_send(client, &envelope, content, NULL) == SMTP_OK);
     const struct smtp_harness_message *message;
@@ -275,7 +277,8 @@ TEST(harness, a_failure_names_five_recipients_and_the_number_of_the_others)
 {
     static const char *const many[] = {"a@x", "b@x", "c@x", "d@x", "e@x", "f@x", "g@x"};
     struct smtp_harness *harness = start(0);
-    struct smtp_envelope envelope = {"ann@example.com", many, 7, NULL, NULL};
+    struct smtp_envelope envelope = {
+        .reverse_path = "ann@example.com", .forward_paths = many, .forward_path_count = 7};
     expect_int(smtp_client_send(smtp_harness_client(harness), &envelope,
                                 smtp_content_text("Subject: x\n\n"), NULL),
                SMTP_OK);

@@ -10,7 +10,8 @@ int main(void)
     struct smtp_harness *harness = smtp_harness_start(NULL, NULL);
     struct smtp_client *client = harness != NULL ? smtp_harness_client(harness) : NULL;
     const char *to[] = {"bob@example.com"};
-    struct smtp_envelope envelope = {"ann@example.com", to, 1, NULL, NULL};
+    struct smtp_envelope envelope = {
+        .reverse_path = "ann@example.com", .forward_paths = to, .forward_path_count = 1};
     bool sent = client != NULL &&
                 smtp_client_send(client, &envelope, smtp_content_text("Subject: hi\n\nHello\n"),
                                  NULL) == SMTP_OK;

@@ -38,7 +38,8 @@ static void expect_ok(const struct smtp_client *client, enum smtp_status status)
 
 static void send_letter(struct smtp_client *client, const struct letter *letter)
 {
-    struct smtp_envelope envelope = {"ann@example.org", two, 2, NULL, NULL};
+    struct smtp_envelope envelope = {
+        .reverse_path = "ann@example.org", .forward_paths = two, .forward_path_count = 2};
     const struct smtp_send_result *result;
     expect_ok(client, smtp_client_send(client, &envelope,
                                        smtp_content_memory(letter->octets, letter->len), &result));
@@ -215,7 +216,8 @@ TEST_WITHIN(peers, postfix_refuses_to_relay_and_takes_the_rest, SECONDS)
     struct postfix postfix;
     struct smtp_client *client = new_client();
     const char *to[] = {"bob@example.com", "eve@elsewhere.example"};
-    struct smtp_envelope envelope = {"ann@example.org", to, 2, NULL, NULL};
+    struct smtp_envelope envelope = {
+        .reverse_path = "ann@example.org", .forward_paths = to, .forward_path_count = 2};
     const struct smtp_send_result *result;
     postfix_start(&postfix, NULL);
     expect_ok(client, smtp_client_connect(client, "127.0.0.1", postfix.port));

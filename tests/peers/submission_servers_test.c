@@ -81,7 +81,8 @@ static struct smtp_client *new_client(const struct trial *trial, enum way way, b
 static void send_letter(struct smtp_client *client, const struct letter *letter)
 {
     const char *to[] = {"bob@example.com"};
-    struct smtp_envelope envelope = {"ann@example.org", to, 1, NULL, NULL};
+    struct smtp_envelope envelope = {
+        .reverse_path = "ann@example.org", .forward_paths = to, .forward_path_count = 1};
     expect_ok(client, smtp_client_send(client, &envelope,
                                        smtp_content_memory(letter->octets, letter->len), NULL));
 }
@@ -205,7 +206,8 @@ TEST_WITHIN(peers, postfix_over_tls_gets_every_octet, SECONDS)
 TEST_WITHIN(peers, postfix_refuses_a_wrong_password_and_takes_the_right_one, SECONDS)
 {
     static const char *const to[] = {"bob@example.com"};
-    const struct smtp_envelope envelope = {"ann@example.org", to, 1, NULL, NULL};
+    const struct smtp_envelope envelope = {
+        .reverse_path = "ann@example.org", .forward_paths = to, .forward_path_count = 1};
     struct trial trial;
     struct postfix postfix;
     begin(&trial);
@@ -234,7 +236,8 @@ TEST_WITHIN(peers, postfix_refuses_a_wrong_password_and_takes_the_right_one, SEC
 TEST_WITHIN(peers, postfix_takes_what_a_url_says, SECONDS)
 {
     static const char *const to[] = {"bob@example.com"};
-    const struct smtp_envelope envelope = {"ann@example.org", to, 1, NULL, NULL};
+    const struct smtp_envelope envelope = {
+        .reverse_path = "ann@example.org", .forward_paths = to, .forward_path_count = 1};
     struct trial trial;
     struct postfix postfix;
     char url[512], *ca_file;

@@ -195,7 +195,8 @@ TEST(client_session_starttls, where_it_is_required_nothing_else_goes_out_before_
         hear(&core, "250-mx\r\n250 PIPELINING\r\n", NULL);
     }
     static const char *const to[] = {"bob@x"};
-    const struct smtp_envelope envelope = {"ann@x", to, 1, NULL, NULL};
+    const struct smtp_envelope envelope = {
+        .reverse_path = "ann@x", .forward_paths = to, .forward_path_count = 1};
     const struct smtp_client_content_facts facts = {0};
     expect_int(smtp_client_session_send(core.session, &envelope, &facts, 0), SMTP_BAD_STATE);
     take_pending(&core, out, sizeof(out));

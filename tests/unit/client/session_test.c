@@ -458,7 +458,8 @@ static struct smtp_client_session *session_after(const struct smtp_client_option
 }
 
 static const char *const bob[] = {"bob@x"};
-static const struct smtp_envelope to_bob = {"ann@x", bob, 1, NULL, NULL};
+static const struct smtp_envelope to_bob = {
+    .reverse_path = "ann@x", .forward_paths = bob, .forward_path_count = 1};
 
 static void expect_refused_unsent(const char *ehlo_reply, const struct smtp_envelope *envelope,
                                   struct smtp_client_content_facts facts, enum smtp_status status)
@@ -490,12 +491,17 @@ TEST(client_session, a_bad_envelope_is_refused_whole_before_an_octet)
 {
     static const char *const second_bad[] = {"bob@x", "c@x>\r\nDATA"};
     struct smtp_client_content_facts none = {0};
-    struct smtp_envelope envelope = {"ann@x", second_bad, 2, NULL, NULL};
+    struct smtp_envelope envelope = {
+        .reverse_path = "ann@x", .forward_paths = second_bad, .forward_path_count = 2};
     expect_refused_unsent("250 x\r\n", &envelope, none, SMTP_UNSAFE_ARGUMENT);
     expect_refused_unsent("250-x\r\n250 PIPELINING\r\n", &envelope, none, SMTP_UNSAFE_ARGUMENT);
-    envelope = (struct smtp_envelope){"ann@x", bob, 0, NULL, NULL};
+    envelope = (struct smtp_envelope){
+        .reverse_path = "ann@x", .forward_paths = bob, .forward_path_count = 0};
     expect_refused_unsent("250 x\r\n", &envelope, none, SMTP_BAD_ARGUMENT);
-    envelope = (struct smtp_envelope){"ann@x", bob, 1, "ret=full body=8bitmime", NULL};
+    envelope = (struct smtp_envelope){.reverse_path = "ann@x",
+                                      .forward_paths = bob,
+                                      .forward_path_count = 1,
+                                      .mail_parameters = "ret=full body=8bitmime"};
     expect_refused_unsent("250 x\r\n", &envelope, none, SMTP_BAD_ARGUMENT);
 }
 
@@ -531,8 +537,14 @@ TEST(client_session, parameters_whose_extension_is_not_offered_are_not_sent)
 {
     static const char *const notify[] = {"NOTIFY=NEVER"};
     struct smtp_client_content_facts none = {0};
-    struct smtp_envelope rcpt = {"ann@x", bob, 1, NULL, notify};
-    struct smtp_envelope mail = {"ann@x", bob, 1, "ret=full", NULL};
+    struct smtp_envelope rcpt = {.reverse_path = "ann@x",
+                                 .forward_paths = bob,
+                                 .forward_path_count = 1,
+                                 .rcpt_parameters = notify};
+    struct smtp_envelope mail = {.reverse_path = "ann@x",
+                                 .forward_paths = bob,
+                                 .forward_path_count = 1,
+                                 .mail_parameters = "ret=full"};
     expect_refused_unsent("250-x\r\n250 SIZE\r\n", &rcpt, none, SMTP_UNSUPPORTED);
     expect_refused_unsent("250-x\r\n250 SIZE\r\n", &mail, none, SMTP_UNSUPPORTED);
 }
