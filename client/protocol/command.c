@@ -106,8 +106,14 @@ static enum smtp_status append_parameters(struct smtp_buffer *out,
         snprintf(size, sizeof(size), " SIZE=%" PRIu64, command->size_bytes);
         status = append_text(out, size, error);
     }
-    if (status == SMTP_OK && command->eight_bit) {
-        status = append_text(out, " BODY=8BITMIME", error);
+    static const char *const bodies[] = {
+        [SMTP_BODY_DETECT] = "",
+        [SMTP_BODY_7BIT] = " BODY=7BIT",
+        [SMTP_BODY_8BITMIME] = " BODY=8BITMIME",
+        [SMTP_BODY_BINARYMIME] = " BODY=BINARYMIME",
+    };
+    if (status == SMTP_OK) {
+        status = append_text(out, bodies[command->body], error);
     }
     if (status != SMTP_OK || command->parameters == NULL || *command->parameters == '\0') {
         return status;

@@ -2,6 +2,7 @@
 #ifndef SMTP_CLIENT_PROTOCOL_COMMAND_H
 #define SMTP_CLIENT_PROTOCOL_COMMAND_H
 
+#include "client/smtp_client.h"
 #include "common/bytes.h"
 
 /* RFC 5321 4.5.3.1.4 says 512 octets and lets extensions add to it; the largest addition is AUTH's
@@ -24,8 +25,12 @@ struct smtp_client_command {
     const char *argument;
     const char *parameters; /* esmtp-params, RFC 5321 4.1.2; NULL or "": none */
     bool declare_size;      /* SIZE=size_bytes, RFC 1870 */
-    bool eight_bit;         /* BODY=8BITMIME, RFC 6152 */
     uint64_t size_bytes;
+    enum smtp_body body; /* BODY=, RFC 6152, RFC 3030; SMTP_BODY_DETECT: not said. That of mail
+                          * is the caller's wish, and not read here */
+    const struct smtp_mail_options *mail; /* further parameters of MAIL; NULL: none */
+    const struct smtp_rcpt_options *rcpt; /* of RCPT; NULL: none */
+    bool smtputf8; /* the transaction is one of RFC 6531: MAIL says so, and paths go as they are */
 };
 
 /** Appends the command's line with CRLF, or nothing. SMTP_UNSAFE_ARGUMENT where an argument holds a

@@ -3,6 +3,7 @@
  * Does not know: sockets, clocks, where content comes from; transactions are in session_send.c. */
 #include "client/protocol/session.h"
 
+#include "client/protocol/offered.h"
 #include "client/protocol/session_state.h"
 #include "client/protocol/stage.h"
 #include "common/deadline.h"
@@ -136,7 +137,10 @@ enum smtp_status smtp_client_session_queue(struct smtp_client_session *session,
                                            enum smtp_client_stage stage,
                                            const struct smtp_client_command *command)
 {
-    enum smtp_status status = smtp_client_command_append(&session->out, command, &session->error);
+    enum smtp_status status = smtp_client_session_check_offered(session, command);
+    if (status == SMTP_OK) {
+        status = smtp_client_command_append(&session->out, command, &session->error);
+    }
     if (status == SMTP_OK && push_stage(session, stage) != SMTP_OK) {
         status = smtp_error_set(&session->error, SMTP_NO_MEMORY, 0, "no room for a command");
     }
@@ -190,10 +194,7 @@ enum smtp_status smtp_client_session_command(struct smtp_client_session *session
     }
     struct smtp_client_command allowed = *command;
     allowed.parameters = session->extended ? command->parameters : NULL;
-    status = smtp_client_session_check_offered(session, allowed.parameters);
-    if (status == SMTP_OK) {
-        status = smtp_client_session_queue(session, stage, &allowed);
-    }
+    status = smtp_client_session_queue(session, stage, &allowed);
     if (status == SMTP_OK) {
         session->high_octets_refused = !session->extensions.eight_bit_mime;
         smtp_client_session_release(session, now_ns);

@@ -2,6 +2,7 @@
  * 2920 3.1). Knows: which commands a message takes, what the server must offer for it, how each way
  * out leaves the session ready for the next message. Does not know: where content comes from; who
  * gets what result (transaction.c). */
+#include "client/protocol/offered.h"
 #include "client/protocol/session_state.h"
 #include "common/deadline.h"
 #include "common/error.h"
@@ -27,75 +28,26 @@ enum smtp_status smtp_client_session_check_content(struct smtp_client_session *s
     return SMTP_OK;
 }
 
-static bool holds_own_parameter(const char *parameters)
-{
-    return smtp_client_parameters_have(parameters, "SIZE") ||
-           smtp_client_parameters_have(parameters, "BODY");
-}
-
-/* RFC 5321 4.1.1.3: no parameter whose extension was not offered. Keywords not listed here are the
- * caller's own affair. */
-enum smtp_status smtp_client_session_check_offered(struct smtp_client_session *session,
-                                                   const char *parameters)
-{
-    static const struct {
-        const char *keyword, *extension;
-    } needs[] = {{"RET", "DSN"},   {"ENVID", "DSN"},    {"NOTIFY", "DSN"},
-                 {"ORCPT", "DSN"}, {"AUTH", "AUTH"},    {"SMTPUTF8", "SMTPUTF8"},
-                 {"SIZE", "SIZE"}, {"BODY", "8BITMIME"}};
-    for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]) && session->extended; i++) {
-        if (smtp_client_parameters_have(parameters, needs[i].keyword) &&
-            smtp_client_extensions_find(&session->extensions, needs[i].extension) == NULL) {
-            return smtp_error_set(&session->error, SMTP_UNSUPPORTED, 0,
-                                  "the parameter %s needs %s, which the server does not offer",
-                                  needs[i].keyword, needs[i].extension);
-        }
-    }
-    return SMTP_OK;
-}
-
 static const char *rcpt_parameters(const struct smtp_envelope *envelope, size_t i)
 {
     return envelope->rcpt_parameters != NULL ? envelope->rcpt_parameters[i] : NULL;
-}
-
-static enum smtp_status check_envelope(struct smtp_client_session *session,
-                                       const struct smtp_envelope *envelope)
-{
-    if (envelope->forward_path_count == 0) {
-        return smtp_error_set(&session->error, SMTP_BAD_ARGUMENT, 0,
-                              "the envelope has no recipient");
-    }
-    for (size_t i = 0; i < envelope->forward_path_count; i++) {
-        if (envelope->forward_paths[i] == NULL) {
-            return smtp_error_set(&session->error, SMTP_BAD_ARGUMENT, 0, "forward-path %zu is NULL",
-                                  i);
-        }
-        enum smtp_status status =
-            smtp_client_session_check_offered(session, rcpt_parameters(envelope, i));
-        if (status != SMTP_OK) {
-            return status;
-        }
-    }
-    if (holds_own_parameter(envelope->mail_parameters)) {
-        return smtp_error_set(&session->error, SMTP_BAD_ARGUMENT, 0,
-                              "SIZE and BODY are declared by the client itself");
-    }
-    return smtp_client_session_check_offered(session, envelope->mail_parameters);
 }
 
 static enum smtp_status queue_mail(struct smtp_client_session *session,
                                    const struct smtp_envelope *envelope,
                                    const struct smtp_client_content_facts *facts)
 {
+    bool declared = facts->bits != SMTP_CLIENT_SEVEN_BIT && session->extensions.eight_bit_mime;
     struct smtp_client_command mail = {
         .verb = "MAIL FROM:",
         .kind = SMTP_CLIENT_REVERSE_PATH,
         .argument = envelope->reverse_path,
         .parameters = session->extended ? envelope->mail_parameters : NULL,
+        .mail = envelope->mail,
+        .smtputf8 = session->smtputf8,
         .declare_size = facts->size_known && session->extensions.size,
         .size_bytes = facts->size_bytes,
-        .eight_bit = facts->bits != SMTP_CLIENT_SEVEN_BIT && session->extensions.eight_bit_mime,
+        .body = declared ? SMTP_BODY_8BITMIME : SMTP_BODY_DETECT,
     };
     return smtp_client_session_queue(session, SMTP_STAGE_MAIL, &mail);
 }
@@ -111,6 +63,8 @@ static enum smtp_status queue_all(struct smtp_client_session *session,
             .kind = SMTP_CLIENT_FORWARD_PATH,
             .argument = envelope->forward_paths[i],
             .parameters = session->extended ? rcpt_parameters(envelope, i) : NULL,
+            .rcpt = envelope->rcpt != NULL ? &envelope->rcpt[i] : NULL,
+            .smtputf8 = session->smtputf8,
         };
         status = smtp_client_session_queue(session, SMTP_STAGE_RCPT, &rcpt);
     }
@@ -128,7 +82,7 @@ enum smtp_status smtp_client_session_send(struct smtp_client_session *session,
 {
     enum smtp_status status = smtp_client_session_check_state(session, SMTP_STAGE_MAIL);
     if (status == SMTP_OK) {
-        status = check_envelope(session, envelope);
+        status = smtp_client_session_check_envelope(session, envelope);
     }
     if (status == SMTP_OK) {
         status = smtp_client_session_check_content(session, facts);

@@ -29,6 +29,7 @@ struct smtp_client_session {
     bool sending;              /* a whole transaction is the open operation */
     bool greeted;              /* EHLO or HELO was accepted */
     bool extended;             /* and it was EHLO: parameters may be sent */
+    bool smtputf8;             /* the last MAIL began a transaction of RFC 6531 */
     bool tls;                  /* TLS is up */
     bool handshake_due;        /* 220 to STARTTLS came: nothing more may come or go in the clear */
     bool ended;
@@ -71,10 +72,6 @@ enum smtp_status smtp_client_session_check_state(struct smtp_client_session *ses
                                                  enum smtp_client_stage stage) SMTP_MUST_CHECK;
 
 /* ---- session_send.c ---- */
-/** SMTP_UNSUPPORTED for a parameter of an extension that was not offered. parameters: NULL for
- *  none. */
-enum smtp_status smtp_client_session_check_offered(struct smtp_client_session *session,
-                                                   const char *parameters) SMTP_MUST_CHECK;
 /** 354 came: content is wanted. */
 void smtp_client_session_begin_content(struct smtp_client_session *session, uint64_t now_ns);
 /** A reply inside a transaction. */

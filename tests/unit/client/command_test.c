@@ -230,7 +230,7 @@ TEST(client_command, size_and_body_stand_before_other_parameters)
                                           .parameters = "RET=FULL",
                                           .declare_size = true,
                                           .size_bytes = UINT64_MAX,
-                                          .eight_bit = true};
+                                          .body = SMTP_BODY_8BITMIME};
     expect_int(build(&command), SMTP_OK);
     expect_str(line, "MAIL FROM:<a@b> SIZE=18446744073709551615 BODY=8BITMIME RET=FULL\r\n");
 }
