@@ -7,8 +7,12 @@
 #include "harness/report/report.h"
 #include "harness/selftest/scenarios.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+
+#define LIST_COLUMNS 80
+#define RFC_WIDTH ((int)sizeof "5321 4.5.3.1.10" - 1)
 
 struct selftest {
     struct smtp_cli_texts only;
@@ -35,12 +39,42 @@ static int longest_name(void)
     return (int)longest;
 }
 
+/** One row: the words of `about` go on below themselves where the line is full. */
+static void list_row(int name_width, const char *name, const char *rfc, const char *about)
+{
+    int before = printf("%-*s  %-*s ", name_width, name, RFC_WIDTH, rfc[0] != '\0' ? rfc : "-");
+    size_t column = (size_t)before;
+    while (*about != '\0') {
+        size_t len = strcspn(about, " ");
+        if (column + 1 + len > LIST_COLUMNS) {
+            printf("\n%*s", before, "");
+            column = (size_t)before;
+        }
+        printf(" %.*s", (int)len, about);
+        column += 1 + len;
+        about += len + (about[len] == ' ');
+    }
+    printf("\n");
+}
+
 static void list(void)
 {
-    int width = longest_name();
+    list_row(longest_name(), "SCENARIO", "RFC", "WHAT IT IS ABOUT");
     for (size_t i = 0; i < smtp_scenario_count(); i++) {
         const struct smtp_scenario *scenario = smtp_scenario_at(i);
-        printf("%-*s  %s\n", width, scenario->name, scenario->about);
+        list_row(longest_name(), scenario->name, scenario->rfc, scenario->about);
+    }
+}
+
+static void list_json(void)
+{
+    for (size_t i = 0; i < smtp_scenario_count(); i++) {
+        const struct smtp_scenario *scenario = smtp_scenario_at(i);
+        json_t *object = json_pack("{s:s, s:s, s:s}", "name", scenario->name, "rfc", scenario->rfc,
+                                   "about", scenario->about);
+        json_dumpf(object, stdout, JSON_COMPACT);
+        printf("\n");
+        json_decref(object);
     }
 }
 
@@ -77,6 +111,7 @@ static bool run_one(struct smtp_report *report, const struct smtp_scenario *scen
     bool held = smtp_trial_run(trial, scenario);
     struct smtp_report_result result = {
         .name = scenario->name,
+        .rfc = scenario->rfc,
         .outcome = held ? SMTP_REPORT_PASSED : SMTP_REPORT_FAILED,
         .elapsed_ns = smtp_clock_now_ns() - begin_ns,
         .detail = smtp_trial_detail(trial),
@@ -118,7 +153,8 @@ int smtp_verb_selftest(int argc, char **argv)
 {
     struct selftest selftest = {.list = false};
     const struct smtp_cli_option options[] = {
-        smtp_cli_flag(0, "list", &selftest.list, "names the scenarios and what each is about"),
+        smtp_cli_flag(0, "list", &selftest.list,
+                      "names the scenarios, each with its RFC; with --json too"),
         smtp_cli_texts("only", "NAME", &selftest.only, "runs this scenario; may be given again"),
         smtp_cli_flag('v', "verbose", &selftest.verbose,
                       "shows each dialogue, client left, server right"),
@@ -142,7 +178,7 @@ int smtp_verb_selftest(int argc, char **argv)
         return smtp_cli_wrong(usage.program, "--tap and --json exclude each other");
     }
     if (selftest.list) {
-        list();
+        selftest.json ? list_json() : list();
         return SMTP_EXIT_HELD;
     }
     int wrong = check_names(usage.program, &selftest);

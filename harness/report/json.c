@@ -48,9 +48,10 @@ static void begin(struct smtp_report *report)
 
 static void result(struct smtp_report *report, const struct smtp_report_result *result)
 {
-    json_t *object = json_pack("{s:s, s:s, s:f, s:o}", "name", result->name, "result",
-                               smtp_report_outcome_name(result->outcome), "ms",
-                               ms_of(result->elapsed_ns), "detail", string_of(result->detail));
+    json_t *object =
+        json_pack("{s:s, s:s, s:s, s:f, s:o}", "name", result->name, "rfc", result->rfc, "result",
+                  smtp_report_outcome_name(result->outcome), "ms", ms_of(result->elapsed_ns),
+                  "detail", string_of(result->detail));
     if (object != NULL && result->dialogue[0] != '\0') {
         json_object_set_new(object, "dialogue", string_of(result->dialogue));
     }

@@ -16,6 +16,7 @@ const char *smtp_report_outcome_name(enum smtp_report_outcome outcome);
 /** What came of one check. Borrowed for the call. */
 struct smtp_report_result {
     const char *name;
+    const char *rfc; /* what it was held against, like "5321 4.5.2"; "" */
     enum smtp_report_outcome outcome;
     uint64_t elapsed_ns;
     const char *detail;   /* why it failed or was skipped, in lines; "" */

@@ -230,19 +230,22 @@ static bool mime_parts_decoded(struct smtp_trial *trial)
 }
 
 static const struct smtp_scenario rows[] = {
-    {"plain-text", "its header decoded, its octets compared", plain_text},
-    {"mime-parts-decoded", "an encoded subject, a text and an attachment", mime_parts_decoded},
-    {"dots-in-every-position", "lines that begin with dots, wherever they stand",
+    {"plain-text", "5321 4.5.2", "its header decoded, its octets compared", plain_text},
+    {"mime-parts-decoded", "2045", "an encoded subject, a text and an attachment",
+     mime_parts_decoded},
+    {"dots-in-every-position", "5321 4.5.2", "lines that begin with dots, wherever they stand",
      dots_in_every_position},
-    {"empty-message", "no octet of content at all", empty_message},
-    {"no-last-crlf", "a last line without its end gets one", no_last_crlf},
-    {"bare-line-ends-repaired", "CR and LF alone become CRLF before they are sent",
+    {"empty-message", "5321 4.1.1.4", "no octet of content at all", empty_message},
+    {"no-last-crlf", "5321 4.1.1.4", "a last line without its end gets one", no_last_crlf},
+    {"bare-line-ends-repaired", "5321 2.3.8", "CR and LF alone become CRLF before they are sent",
      bare_line_ends_repaired},
-    {"every-ascii-octet", "each of the 128 codes arrives, NUL too", every_ascii_octet},
-    {"eight-bit", "octets 128 to 255, sent with BODY=8BITMIME", eight_bit},
-    {"longest-lines", "998 octets and CRLF pass, one more is refused", longest_lines},
-    {"content-from-a-callback", "content in pieces of 1, 2, 3, ... octets",
+    {"every-ascii-octet", "5321 4.5.2", "each of the 128 codes arrives, NUL too",
+     every_ascii_octet},
+    {"eight-bit", "6152 3", "octets 128 to 255, sent with BODY=8BITMIME", eight_bit},
+    {"longest-lines", "5321 4.5.3.1.6", "998 octets and CRLF pass, one more is refused",
+     longest_lines},
+    {"content-from-a-callback", "5321 4.5.2", "content in pieces of 1, 2, 3, ... octets",
      content_from_a_callback},
-    {"ten-mebibytes", "10 MiB, every octet compared", ten_mebibytes},
+    {"ten-mebibytes", "5321 4.5.3.1.7", "10 MiB, every octet compared", ten_mebibytes},
 };
 const struct smtp_scenario_table smtp_scenarios_content = {rows, sizeof rows / sizeof *rows};

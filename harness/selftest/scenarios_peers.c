@@ -255,14 +255,17 @@ static bool nothing_listening(struct smtp_trial *trial)
 }
 
 static const struct smtp_scenario rows[] = {
-    {"nothing-listening", "the error says host, port and the reason", nothing_listening},
-    {"not-an-smtp-server", "an HTTP server greets; nothing is said to it", not_an_smtp_server},
-    {"pipelined-group", "MAIL, RCPT and DATA in one write", pipelined_group},
-    {"multi-line-replies", "every reply on several lines", multi_line_replies},
-    {"reply-in-single-octets", "every reply octet by octet", reply_in_single_octets},
-    {"server-shuts-down-at-mail", "421 to MAIL is a failure for now", server_shuts_down_at_mail},
-    {"server-gone-mid-data", "the connection ends inside the content", server_gone_mid_data},
-    {"server-gone-after-dot", "no reply to the dot: unknown whether delivered",
+    {"nothing-listening", "", "the error says host, port and the reason", nothing_listening},
+    {"not-an-smtp-server", "5321 4.2", "an HTTP server greets; nothing is said to it",
+     not_an_smtp_server},
+    {"pipelined-group", "2920 3.1", "MAIL, RCPT and DATA in one write", pipelined_group},
+    {"multi-line-replies", "5321 4.2.1", "every reply on several lines", multi_line_replies},
+    {"reply-in-single-octets", "5321 4.2", "every reply octet by octet", reply_in_single_octets},
+    {"server-shuts-down-at-mail", "5321 3.8", "421 to MAIL is a failure for now",
+     server_shuts_down_at_mail},
+    {"server-gone-mid-data", "5321 3.8", "the connection ends inside the content",
+     server_gone_mid_data},
+    {"server-gone-after-dot", "1047", "no reply to the dot: unknown whether delivered",
      server_gone_after_dot},
 };
 const struct smtp_scenario_table smtp_scenarios_peers = {rows, sizeof rows / sizeof *rows};

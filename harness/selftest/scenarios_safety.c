@@ -221,14 +221,18 @@ static bool peer_vanishes_in_content(struct smtp_trial *trial)
 }
 
 static const struct smtp_scenario rows[] = {
-    {"injection-refused", "CR, LF and control octets never leave the client", injection_refused},
-    {"smuggling-refused", "only CRLF.CRLF ends content; the log says where", smuggling_refused},
-    {"command-bare-lf", "LF or CR alone ends no command", command_bare_lf},
-    {"control-octets-in-commands", "NUL, controls and 8-bit in a command: 501",
+    {"injection-refused", "5321 4.1.1", "CR, LF and control octets never leave the client",
+     injection_refused},
+    {"smuggling-refused", "5321 4.1.1.4", "only CRLF.CRLF ends content; the log says where",
+     smuggling_refused},
+    {"command-bare-lf", "5321 2.3.8", "LF or CR alone ends no command", command_bare_lf},
+    {"control-octets-in-commands", "5321 4.1.2", "NUL, controls and 8-bit in a command: 501",
      control_octets_in_commands},
-    {"over-long-command-one-reply", "1 MiB without an end: one 500", over_long_command_one_reply},
-    {"too-many-errors-421", "refused too often: 421 and closed", too_many_errors_421},
-    {"idle-timeout-421", "silence: 421 and closed", idle_timeout_421},
-    {"peer-vanishes-in-content", "half a message is no message", peer_vanishes_in_content},
+    {"over-long-command-one-reply", "5321 4.5.3.1.4", "1 MiB without an end: one 500",
+     over_long_command_one_reply},
+    {"too-many-errors-421", "5321 3.8", "refused too often: 421 and closed", too_many_errors_421},
+    {"idle-timeout-421", "5321 4.5.3.2.7", "silence: 421 and closed", idle_timeout_421},
+    {"peer-vanishes-in-content", "5321 3.8", "half a message is no message",
+     peer_vanishes_in_content},
 };
 const struct smtp_scenario_table smtp_scenarios_safety = {rows, sizeof rows / sizeof *rows};

@@ -259,17 +259,19 @@ static bool ipv6(struct smtp_trial *trial)
 }
 
 static const struct smtp_scenario rows[] = {
-    {"rset-in-the-middle", "RSET drops one transaction; the next is its own", rset_in_the_middle},
-    {"two-messages-one-session", "two messages over one connection", two_messages_one_session},
-    {"commands-out-of-order", "503 for each, and the message is still right",
+    {"rset-in-the-middle", "5321 4.1.1.5", "RSET drops one transaction; the next is its own",
+     rset_in_the_middle},
+    {"two-messages-one-session", "5321 3.3", "two messages over one connection",
+     two_messages_one_session},
+    {"commands-out-of-order", "5321 4.1.4", "503 for each, and the message is still right",
      commands_out_of_order},
-    {"unknown-command-keeps-session", "500, and the transaction goes on",
+    {"unknown-command-keeps-session", "5321 4.2.4", "500, and the transaction goes on",
      unknown_command_keeps_session},
-    {"vrfy-expn-help-noop", "the commands that carry no mail", vrfy_expn_help_noop},
-    {"helo-fallback", "EHLO refused, so HELO, and no extensions", helo_fallback},
-    {"greeting-refused", "554 instead of 220", greeting_refused},
-    {"wait-none", "that nothing comes, and noticing what did", wait_none},
-    {"unix-socket", "the same over a Unix socket", unix_socket},
-    {"ipv6", "the same over IPv6", ipv6},
+    {"vrfy-expn-help-noop", "5321 3.5", "the commands that carry no mail", vrfy_expn_help_noop},
+    {"helo-fallback", "5321 3.2", "EHLO refused, so HELO, and no extensions", helo_fallback},
+    {"greeting-refused", "5321 3.1", "554 instead of 220", greeting_refused},
+    {"wait-none", "", "that nothing comes, and noticing what did", wait_none},
+    {"unix-socket", "", "the same over a Unix socket", unix_socket},
+    {"ipv6", "5321 4.1.3", "the same over IPv6", ipv6},
 };
 const struct smtp_scenario_table smtp_scenarios_session = {rows, sizeof rows / sizeof *rows};

@@ -309,20 +309,20 @@ static bool stop_cuts_at_deadline(struct smtp_trial *trial)
 }
 
 static const struct smtp_scenario rows[] = {
-    {"two-clients-at-once", "two threads, a client each", two_clients_at_once},
-    {"fifty-clients-at-once", "fifty threads, all connected before one sends",
+    {"two-clients-at-once", "", "two threads, a client each", two_clients_at_once},
+    {"fifty-clients-at-once", "", "fifty threads, all connected before one sends",
      fifty_clients_at_once},
-    {"fifty-clients-four-workers", "the same with four loops on one port",
+    {"fifty-clients-four-workers", "", "the same with four loops on one port",
      fifty_clients_four_workers},
-    {"transactions-interleaved", "two open transactions, nothing mixed up",
+    {"transactions-interleaved", "5321 3.3", "two open transactions, nothing mixed up",
      transactions_interleaved},
-    {"slow-peer-does-not-disturb", "half a command waits while another client sends",
+    {"slow-peer-does-not-disturb", "", "half a command waits while another client sends",
      slow_peer_does_not_disturb},
-    {"two-servers", "two in one process, each with its own mail", two_servers},
-    {"restart-same-port", "stopped, started, the same port, the mail kept", restart_same_port},
-    {"stop-lets-transaction-end", "421 to the idle, time for the one that is sending",
+    {"two-servers", "", "two in one process, each with its own mail", two_servers},
+    {"restart-same-port", "", "stopped, started, the same port, the mail kept", restart_same_port},
+    {"stop-lets-transaction-end", "5321 3.8", "421 to the idle, time for the one that is sending",
      stop_lets_transaction_end},
-    {"stop-cuts-at-deadline", "no open transaction holds a stop up for ever",
+    {"stop-cuts-at-deadline", "", "no open transaction holds a stop up for ever",
      stop_cuts_at_deadline},
 };
 const struct smtp_scenario_table smtp_scenarios_threads = {rows, sizeof rows / sizeof *rows};

@@ -15,7 +15,8 @@ struct smtp_trial;
 
 struct smtp_scenario {
     const char *name;
-    const char *about; /* one line for --list */
+    const char *rfc;   /* what it is held against, like "5321 4.5.2"; "": no RFC says it */
+    const char *about; /* a few words for --list */
     bool (*run)(struct smtp_trial *trial);
 };
 

@@ -54,12 +54,14 @@ TEST(program, only_runs_the_named_scenarios)
     ended_clear(&ended);
 }
 
-TEST(program, list_names_each_scenario_once_with_its_description)
+TEST(program, list_shows_each_scenario_with_its_rfc_and_description)
 {
     struct ended ended = run_to_end(ARGV("--list"));
     expect_int(ended.exit_status, 0);
-    expect_contains(ended.out, "plain-text ");
-    expect_contains(ended.out, "server-gone-after-dot ");
+    expect_contains(ended.out, "SCENARIO ");
+    expect_contains(ended.out, " RFC              WHAT IT IS ABOUT\n");
+    expect_contains(ended.out, " 5321 4.5.3.1.10  beyond the limit 452;");
+    expect_contains(ended.out, "\nwait-none                      -                that nothing");
     expect_true(expect_80_columns(ended.out) >= 20);
     ended_clear(&ended);
 }
@@ -87,6 +89,26 @@ static json_t *next_object(char **at)
     return object;
 }
 
+TEST(program, list_as_json_has_the_rfc_of_every_scenario)
+{
+    struct ended ended = run_to_end(ARGV("--list", "--json"));
+    expect_int(ended.exit_status, 0);
+    size_t with_rfc = 0, count = 0;
+    for (char *at = ended.out; *at != '\0'; count++) {
+        json_t *row = next_object(&at);
+        const char *rfc = json_string_value(json_object_get(row, "rfc"));
+        expect_true(json_string_value(json_object_get(row, "about"))[0] != '\0');
+        if (rfc[0] != '\0') {
+            expect_true(strspn(rfc, "0123456789") == 4 && (rfc[4] == ' ' || rfc[4] == '\0'));
+            with_rfc++;
+        }
+        json_decref(row);
+    }
+    expect_true(count >= 119);
+    expect_true(with_rfc >= 100);
+    ended_clear(&ended);
+}
+
 TEST(program, json_is_one_object_a_line_and_the_sum_at_the_end)
 {
     struct ended ended = run_to_end(ARGV("--json", "--only", "eight-bit", "-v"));
@@ -94,6 +116,7 @@ TEST(program, json_is_one_object_a_line_and_the_sum_at_the_end)
     char *at = ended.out;
     json_t *result = next_object(&at), *sum = next_object(&at);
     expect_str(json_string_value(json_object_get(result, "name")), "eight-bit");
+    expect_str(json_string_value(json_object_get(result, "rfc")), "6152 3");
     expect_str(json_string_value(json_object_get(result, "result")), "passed");
     expect_str(json_string_value(json_object_get(result, "detail")), "");
     expect_true(json_is_real(json_object_get(result, "ms")));
