@@ -153,8 +153,7 @@ int smtp_verb_selftest(int argc, char **argv)
 {
     struct selftest selftest = {.list = false};
     const struct smtp_cli_option options[] = {
-        smtp_cli_flag(0, "list", &selftest.list,
-                      "names the scenarios, each with its RFC; with --json too"),
+        smtp_cli_flag(0, "list", &selftest.list, "names the scenarios, each with its RFC"),
         smtp_cli_texts("only", "NAME", &selftest.only, "runs this scenario; may be given again"),
         smtp_cli_flag('v', "verbose", &selftest.verbose,
                       "shows each dialogue, client left, server right"),
