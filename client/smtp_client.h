@@ -358,7 +358,9 @@ enum smtp_status smtp_client_mail(struct smtp_client *client, const char *revers
                                   const char *parameters) SMTP_MUST_CHECK;
 enum smtp_status smtp_client_rcpt(struct smtp_client *client, const char *forward_path,
                                   const char *parameters) SMTP_MUST_CHECK;
-/** DATA, the content, the final dot. SMTP_DELIVERY_UNKNOWN when the connection ends after it. */
+/** DATA, the content, the final dot. SMTP_DELIVERY_UNKNOWN when the connection ends after it. With LMTP a
+ *  reply for each recipient that RCPT accepted: SMTP_OK, SMTP_PARTLY_REFUSED, or SMTP_REFUSED_* where all
+ *  are refusals (_PERMANENT only if all are); see smtp_client_recipient_reply. */
 enum smtp_status smtp_client_data(struct smtp_client *client, struct smtp_content content)
     SMTP_MUST_CHECK;
 /** One chunk, BDAT (RFC 3030), octet for octet; the last one ends the message. After a chunk that was refused
@@ -444,6 +446,9 @@ bool smtp_client_is_authenticated(const struct smtp_client *client);
 
 /** The last reply; code 0 before any. */
 const struct smtp_reply *smtp_client_reply(const struct smtp_client *client);
+/** LMTP: the reply for the i-th recipient (0-based) that RCPT accepted, to the smtp_client_data or the last
+ *  smtp_client_bdat that was the last call; NULL beyond the last, and with SMTP. */
+const struct smtp_reply *smtp_client_recipient_reply(const struct smtp_client *client, size_t i);
 /** What went wrong in the last call that failed; status SMTP_OK before any. */
 const struct smtp_error *smtp_client_error(const struct smtp_client *client);
 bool smtp_client_is_connected(const struct smtp_client *client);
