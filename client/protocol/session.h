@@ -1,15 +1,21 @@
-/* session.h - one SMTP session seen from the client: a state machine without I/O. Octets and the
- * time go in; octets, events and a deadline come out. One operation at a time: a command, or a
- * whole transaction.
+/* session.h - one SMTP or LMTP session seen from the client: a state machine without I/O. Octets and
+ * the time go in; octets, events and a deadline come out. One operation at a time: a command, a chunk,
+ * or a whole transaction; of the last, several may be in flight where the server offers PIPELINING.
  *
  * The driver's loop, after smtp_client_session_open and an operation:
  *     while (!smtp_client_session_next_event(s, &event)) {
+ *         while smtp_client_session_takes_content: give a block of it, or its end
  *         write smtp_client_session_pending(s, ...), report with smtp_client_session_sent
  *         read, give to smtp_client_session_receive; at the end of file smtp_client_session_lost
  *         at smtp_client_session_deadline_ns: smtp_client_session_expire
  *     }
- * Reading goes first, so that a server that answers early is heard. After CONTENT_WANTED the driver
- * gives content whenever nothing is pending, then smtp_client_session_content_end. */
+ * Reading goes first, so that a server that answers early is heard. CONTENT_WANTED comes once a message,
+ * and is always of the one begun last: with DATA after 354; with BDAT behind MAIL and RCPT, before they
+ * are even written where PIPELINING is offered, so that all goes in one write.
+ *
+ * A stream: with smtp_client_session_may_begin the next smtp_client_session_send is allowed, while
+ * those before are still owed their replies. TRANSACTION_DONE comes in the order of the sends, once for
+ * each, also where the session ends. */
 #ifndef SMTP_CLIENT_PROTOCOL_SESSION_H
 #define SMTP_CLIENT_PROTOCOL_SESSION_H
 
@@ -23,7 +29,7 @@ struct smtp_client_session;
 
 enum smtp_client_event_kind {
     SMTP_CLIENT_EVENT_REPLY,            /* to the greeting, a command, or the dot after it */
-    SMTP_CLIENT_EVENT_CONTENT_WANTED,   /* 354 came */
+    SMTP_CLIENT_EVENT_CONTENT_WANTED,   /* 354 came, or a chunk may go */
     SMTP_CLIENT_EVENT_TRANSACTION_DONE, /* smtp_client_session_result has it */
     SMTP_CLIENT_EVENT_ENDED,            /* the session ended where a reply was owed */
 };
@@ -38,8 +44,11 @@ struct smtp_client_event {
 /** What is known of a message before it is sent. */
 struct smtp_client_content_facts {
     bool size_known;
-    uint64_t size_bytes; /* repaired, without stuffed dots */
+    uint64_t size_bytes; /* repaired, without stuffed dots; with BINARYMIME: as it is given */
     enum { SMTP_CLIENT_SEVEN_BIT, SMTP_CLIENT_EIGHT_BIT, SMTP_CLIENT_BITS_UNKNOWN } bits;
+    enum smtp_body body;    /* what the caller declares it as */
+    bool needs_no_repair;   /* its line ends are CRLF, the last one too */
+    bool needs_no_stuffing; /* and no line of it begins with a dot */
 };
 
 /** options: borrowed for the session's life. NULL: out of memory. */
@@ -50,14 +59,29 @@ void smtp_client_session_free(struct smtp_client_session *session);
  *  overall_deadline_ns: of the whole connection, SMTP_NEVER for none. */
 void smtp_client_session_open(struct smtp_client_session *session, uint64_t now_ns,
                               uint64_t overall_deadline_ns);
+/** The same where LMTP is spoken (RFC 2033): LHLO, and after the content a reply each for the recipients
+ *  that were accepted. HELO is SMTP_BAD_STATE. */
+void smtp_client_session_open_lmtp(struct smtp_client_session *session, uint64_t now_ns,
+                                   uint64_t overall_deadline_ns);
+/** "EHLO ", or "LHLO " with LMTP: the verb of the command with SMTP_STAGE_EHLO. */
+const char *smtp_client_session_hello_verb(const struct smtp_client_session *session);
 
 /** Queues a command; a REPLY event follows (for DATA: CONTENT_WANTED after 354, then a REPLY to the
- *  dot). SMTP_BAD_STATE when the session ended or an operation is open; the failures of
- *  smtp_client_command_append: then nothing was queued. */
+ *  dot; with LMTP one REPLY for all that come behind the dot: SMTP_OK, SMTP_PARTLY_REFUSED or
+ *  SMTP_REFUSED_*, and the first refusal's reply where there was one). SMTP_BAD_STATE when the session
+ *  ended, an operation is open, a chunk was refused and this is neither RSET nor QUIT, or it is DATA in a
+ *  transaction of chunks; the failures of smtp_client_command_append: then nothing was queued. */
 enum smtp_status smtp_client_session_command(struct smtp_client_session *session,
                                              enum smtp_client_stage stage,
                                              const struct smtp_client_command *command,
                                              uint64_t now_ns) SMTP_MUST_CHECK;
+
+/** Queues one chunk, BDAT (RFC 3030), borrowed until the REPLY event: its stage is CONTENT, or DOT for the
+ *  last one, which with LMTP counts as for DATA. SMTP_UNSUPPORTED: CHUNKING is not offered;
+ *  SMTP_BAD_STATE as above, and after DATA in this transaction. */
+enum smtp_status smtp_client_session_bdat(struct smtp_client_session *session,
+                                          struct smtp_span chunk, bool last, uint64_t now_ns)
+    SMTP_MUST_CHECK;
 
 /** AUTH by a mechanism, borrowed until the REPLY event: the whole exchange. The status of the event is
  *  SMTP_OK, SMTP_REFUSED_*, or why the exchange was cancelled, which smtp_client_session_error says.
@@ -69,8 +93,11 @@ enum smtp_status smtp_client_session_auth(struct smtp_client_session *session,
 /** Whether AUTH succeeded on this connection, which has not ended. */
 bool smtp_client_session_is_authenticated(const struct smtp_client_session *session);
 
-/** Queues a whole transaction, borrowed until TRANSACTION_DONE. All of it is checked before an
- *  octet goes out. SMTP_UNSUPPORTED where the message does not fit what the server offers. */
+/** Queues a whole transaction; the envelope is borrowed until TRANSACTION_DONE. All of it is checked
+ *  before an octet goes out. BDAT carries the content where CHUNKING is offered and options.chunking says
+ *  so, or its body is BINARYMIME; else DATA. SMTP_BAD_STATE where smtp_client_session_may_begin is false;
+ *  SMTP_UNSUPPORTED where the message does not fit what the server offers. Where it fails, nothing was
+ *  queued and those in flight go on. */
 enum smtp_status smtp_client_session_send(struct smtp_client_session *session,
                                           const struct smtp_envelope *envelope,
                                           const struct smtp_client_content_facts *facts,
@@ -79,9 +106,19 @@ enum smtp_status smtp_client_session_send(struct smtp_client_session *session,
 enum smtp_status smtp_client_session_check_content(struct smtp_client_session *session,
                                                    const struct smtp_client_content_facts *facts)
     SMTP_MUST_CHECK;
-/** The last transaction's; lives until the next. */
+/** Whether smtp_client_session_send may be called now: no operation is open, no event waits; or with
+ *  PIPELINING, all content of the transaction before is given and not too much is in flight. Ask again
+ *  after each event and each smtp_client_session_sent. */
+bool smtp_client_session_may_begin(const struct smtp_client_session *session);
+#define SMTP_CLIENT_IN_FLIGHT_MAX 64 /* transactions */
+/** Of the transaction of the last TRANSACTION_DONE; lives until the next smtp_client_session_send or
+ *  smtp_client_session_open. */
 const struct smtp_send_result *
 smtp_client_session_result(const struct smtp_client_session *session);
+/** MAIL commands on this connection; RCPT commands since the last of them, where they were single
+ *  commands: for LIMITS (RFC 9422 4), which counts the refused too. */
+uint64_t smtp_client_session_mail_count(const struct smtp_client_session *session);
+uint64_t smtp_client_session_rcpt_count(const struct smtp_client_session *session);
 
 /** The handshake is over: all that was known of the server is forgotten (RFC 3207 4.2), and EHLO is due.
  *  awaits_greeting: the connection began with TLS. */
@@ -91,14 +128,21 @@ void smtp_client_session_tls_started(struct smtp_client_session *session, bool a
  *  QUIT is SMTP_BAD_STATE, and nothing is sent. */
 bool smtp_client_session_has_tls(const struct smtp_client_session *session);
 
+/** Whether content, or its end, may be given now. False for good when the transaction is refused. */
+bool smtp_client_session_takes_content(const struct smtp_client_session *session);
 /** Content, encoded on the way: at most SMTP_CLIENT_BLOCK_MAX octets, copied. On failure the
  *  session has ended. */
 #define SMTP_CLIENT_BLOCK_MAX 65536
 enum smtp_status smtp_client_session_content(struct smtp_client_session *session, const char *bytes,
                                              size_t len, uint64_t now_ns) SMTP_MUST_CHECK;
-/** The whole content, which the encoder would not change, borrowed until the operation is over. */
+/** Whether content of these facts goes out as it is, so that content_whole can take it. */
+bool smtp_client_session_takes_whole(const struct smtp_client_session *session,
+                                     const struct smtp_client_content_facts *facts);
+/** The whole content, as above, in place of blocks; borrowed until the operation is over. Follow with
+ *  smtp_client_session_content_end at once. */
 void smtp_client_session_content_whole(struct smtp_client_session *session,
                                        struct smtp_span content, uint64_t now_ns);
+/** No more comes. SMTP_SOURCE_FAILED: it was not as long as its facts said, and the session has ended. */
 enum smtp_status smtp_client_session_content_end(struct smtp_client_session *session,
                                                  uint64_t now_ns) SMTP_MUST_CHECK;
 
@@ -106,7 +150,7 @@ enum smtp_status smtp_client_session_content_end(struct smtp_client_session *ses
 void smtp_client_session_receive(struct smtp_client_session *session, const char *bytes, size_t len,
                                  size_t *used, uint64_t now_ns);
 /** What to write, in order; returns how many parts. Borrowed until the next call. */
-#define SMTP_CLIENT_PENDING_PARTS 2
+#define SMTP_CLIENT_PENDING_PARTS 3
 int smtp_client_session_pending(const struct smtp_client_session *session,
                                 struct smtp_span parts[SMTP_CLIENT_PENDING_PARTS]);
 void smtp_client_session_sent(struct smtp_client_session *session, size_t len, uint64_t now_ns);

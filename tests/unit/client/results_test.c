@@ -183,7 +183,7 @@ static enum smtp_status send_with(const char *ehlo_reply, uint64_t size_bytes,
                                      .forward_paths = two,
                                      .forward_path_count = 2,
                                      .mail_parameters = mail_parameters};
-    struct smtp_client_content_facts facts = {true, size_bytes, SMTP_CLIENT_SEVEN_BIT};
+    struct smtp_client_content_facts facts = {.size_known = true, .size_bytes = size_bytes};
     struct play play;
     open_play(&play, true, ehlo_reply);
     enum smtp_status status = smtp_client_session_send(play.session, &envelope, &facts, 0);

@@ -521,9 +521,10 @@ static void expect_mail(const char *ehlo_reply, struct smtp_client_content_facts
 /* RFC 6152 3, RFC 1870 6, RFC 5321 4.1.1.3 */
 TEST(client_session, size_and_body_are_declared_only_where_offered_and_needed)
 {
-    struct smtp_client_content_facts eight = {true, 7, SMTP_CLIENT_EIGHT_BIT};
-    struct smtp_client_content_facts seven = {true, 7, SMTP_CLIENT_SEVEN_BIT};
-    struct smtp_client_content_facts unknown = {false, 0, SMTP_CLIENT_BITS_UNKNOWN};
+    struct smtp_client_content_facts eight = {
+        .size_known = true, .size_bytes = 7, .bits = SMTP_CLIENT_EIGHT_BIT};
+    struct smtp_client_content_facts seven = {.size_known = true, .size_bytes = 7};
+    struct smtp_client_content_facts unknown = {.bits = SMTP_CLIENT_BITS_UNKNOWN};
     const char *all = "250-x\r\n250-size 1000\r\n250 8BitMime\r\n";
     expect_mail(all, eight, "MAIL FROM:<ann@x> SIZE=7 BODY=8BITMIME\r\n");
     expect_mail(all, seven, "MAIL FROM:<ann@x> SIZE=7\r\n");
