@@ -68,7 +68,8 @@ const char *smtp_client_session_hello_verb(const struct smtp_client_session *ses
 
 /** Queues a command; a REPLY event follows (for DATA: CONTENT_WANTED after 354, then a REPLY to the
  *  dot; with LMTP one REPLY for all that come behind the dot: SMTP_OK, SMTP_PARTLY_REFUSED or
- *  SMTP_REFUSED_*, and the first refusal's reply where there was one). SMTP_BAD_STATE when the session
+ *  SMTP_REFUSED_*, and the first refusal's reply where there was one; smtp_client_session_result has the
+ *  recipients that RCPT accepted, with the reply to each). SMTP_BAD_STATE when the session
  *  ended, an operation is open, a chunk was refused and this is neither RSET nor QUIT, or it is DATA in a
  *  transaction of chunks; the failures of smtp_client_command_append: then nothing was queued. */
 enum smtp_status smtp_client_session_command(struct smtp_client_session *session,
