@@ -84,6 +84,7 @@ static void on_closed(uv_handle_t *handle)
 static void end_session(struct smtp_server_connection *connection, const char *reason)
 {
     if (connection->session != NULL) {
+        smtp_server_session_cut(connection->session); /* drops what came of a message first */
         smtp_server_tell_close(connection, reason);
         smtp_server_end_auth(connection);
         smtp_server_session_free(connection->session);

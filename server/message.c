@@ -17,9 +17,10 @@ struct smtp_message {
     atomic_uint references;
     uint32_t recipient_count;
     uint32_t texts_len;
-    uint32_t protocol; /* index into protocols */
+    uint16_t protocol;   /* index into protocols */
+    bool content_absent; /* it was counted, not kept */
     uint64_t session;
-    size_t size_bytes; /* of the content */
+    size_t size_bytes; /* of the content, kept or not */
     /* Relaxed: written once by the mailbox, when a hook's thread may look already (and sees 0).
      * What makes it seen together with the message is the mailbox's lock. */
     _Atomic uint64_t number;
@@ -30,12 +31,16 @@ struct smtp_message {
     uint32_t places[];
 };
 
-/* The types of RFC 3848. */
-static const char *const protocols[] = {"", "SMTP", "ESMTP", "ESMTPS", "ESMTPA", "ESMTPSA"};
+/* The types of RFC 3848, and of RFC 6531 4.3. */
+static const char *const protocols[] = {
+    "",          "SMTP",       "ESMTP",    "ESMTPS",    "ESMTPA",    "ESMTPSA",
+    "LMTP",      "LMTPS",      "LMTPA",    "LMTPSA",    "UTF8SMTP",  "UTF8SMTPS",
+    "UTF8SMTPA", "UTF8SMTPSA", "UTF8LMTP", "UTF8LMTPS", "UTF8LMTPA", "UTF8LMTPSA",
+};
 
-static uint32_t find_protocol(const char *name)
+static uint16_t find_protocol(const char *name)
 {
-    for (uint32_t i = 1; i < sizeof protocols / sizeof *protocols; i++) {
+    for (uint16_t i = 1; i < sizeof protocols / sizeof *protocols; i++) {
         if (strcmp(name, protocols[i]) == 0) {
             return i;
         }
@@ -153,6 +158,12 @@ bool smtp_message_append(struct smtp_message **message, const char *bytes, size_
     return true;
 }
 
+void smtp_message_omit(struct smtp_message *message, size_t len)
+{
+    message->content_absent = true;
+    message->size_bytes += len;
+}
+
 void smtp_message_finish(struct smtp_message **message)
 {
     if ((*message)->size_bytes < (*message)->u.capacity) {
@@ -255,7 +266,7 @@ uint64_t smtp_message_size(const struct smtp_message *message)
 const char *smtp_message_content(const struct smtp_message *message, size_t *size_bytes)
 {
     if (size_bytes != NULL) {
-        *size_bytes = message->size_bytes;
+        *size_bytes = message->content_absent ? 0 : message->size_bytes;
     }
     return content_of(message);
 }

@@ -34,6 +34,8 @@ struct smtp_message *smtp_message_new(const struct smtp_message_envelope *envelo
 /** Appends content; may move the message (*message changes). False: out of memory, nothing
  *  changed. */
 bool smtp_message_append(struct smtp_message **message, const char *bytes, size_t len);
+/** Counts content that is not kept. For a message that keeps none of it. */
+void smtp_message_omit(struct smtp_message *message, size_t len);
 /** No more content: gives back what room is left over. May move the message. */
 void smtp_message_finish(struct smtp_message **message);
 /** The mailbox's part: number and time, once, before anybody else sees it. */

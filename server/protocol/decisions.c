@@ -176,7 +176,7 @@ static void accept_data(struct smtp_server_session *session, const struct smtp_s
 
 static void end_transaction(struct smtp_server_session *session)
 {
-    smtp_transaction_clear(&session->transaction);
+    smtp_server_session_clear_transaction(session);
     smtp_server_session_enter(session, SMTP_SERVER_READY);
 }
 

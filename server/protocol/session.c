@@ -1,7 +1,7 @@
 /* session.c - one session seen from the server: octets and the time go in; octets, events and a
- * deadline come out. Knows: content, questions and answers, when TLS has the octets, timeouts.
+ * deadline come out. Knows: questions and answers, when TLS has the octets, timeouts.
  * Does not know: command lines (lines.c), verbs (verbs.c), what follows from a decision
- * (decisions.c), sockets, TLS itself, threads, the clock. */
+ * (decisions.c), content (intake.c), sockets, TLS itself, threads, the clock. */
 #include "server/protocol/session.h"
 
 #include "common/deadline.h"
@@ -51,7 +51,9 @@ void smtp_server_session_free(struct smtp_server_session *session)
     }
     if (session->event_waits) {
         smtp_message_release(session->event.message);
+        session->event_waits = false; /* nobody will see it: its content is dropped */
     }
+    smtp_server_session_drop_content(session);
     if (session->state == SMTP_SERVER_AUTH) {
         smtp_server_session_forget_response(session);
     }
@@ -88,6 +90,9 @@ bool smtp_server_session_next_event(struct smtp_server_session *session,
     }
     *event = session->event;
     session->event_waits = false;
+    if (event->kind == SMTP_SERVER_ASK_MESSAGE) {
+        session->transaction.given = false; /* the driver says what becomes of it */
+    }
     return true;
 }
 
@@ -189,119 +194,6 @@ void smtp_server_session_tls_started(struct smtp_server_session *session,
     set_step_deadline(session, now_ns);
 }
 
-/* ---- content ---- */
-
-static bool has_refused_bare(const struct smtp_server_session *session)
-{
-    const struct smtp_content_decoder *decoder = &session->transaction.decoder;
-    return session->config->bare_line_end != SMTP_BARE_ACCEPT &&
-           (decoder->bare_cr_at != 0 || decoder->bare_lf_at != 0);
-}
-
-/* A bare LF is named before a line that is too long: it is what makes one of many. */
-static void refuse_content(struct smtp_server_session *session)
-{
-    const struct smtp_transaction *transaction = &session->transaction;
-    const struct smtp_content_decoder *decoder = &transaction->decoder;
-    const struct smtp_server_limits *limits = &session->config->limits;
-    char text[160];
-    if (limits->message_octets != 0 && transaction->content_octets > limits->message_octets) {
-        smtp_server_session_say(session, 552, "5.3.4", "Message size exceeds the fixed maximum");
-    } else if (!has_refused_bare(session)) {
-        snprintf(text, sizeof text,
-                 "Line too long: that at octet %llu of the content has %llu octets, %zu may be",
-                 (unsigned long long)decoder->long_line_at,
-                 (unsigned long long)decoder->long_line_octets, decoder->line_limit);
-        smtp_server_session_say(session, 500, "5.6.0", text);
-    } else {
-        bool lf_first = decoder->bare_cr_at == 0 ||
-                        (decoder->bare_lf_at != 0 && decoder->bare_lf_at < decoder->bare_cr_at);
-        snprintf(text, sizeof text, "Bare %s at octet %llu of the content; lines end in CRLF",
-                 lf_first ? "LF" : "CR",
-                 (unsigned long long)(lf_first ? decoder->bare_lf_at : decoder->bare_cr_at));
-        smtp_server_session_say(session, 554, "5.6.0", text);
-    }
-}
-
-/* Told once, when the first one comes, whatever else is wrong with the content. */
-static void tell_bare(struct smtp_server_session *session)
-{
-    struct smtp_transaction *transaction = &session->transaction;
-    const struct smtp_content_decoder *decoder = &transaction->decoder;
-    if (transaction->bare_told) {
-        return;
-    }
-    transaction->bare_told = true;
-    if (decoder->bare_cr_at != 0) {
-        smtp_server_session_note(session, "bare CR at octet %llu of the content",
-                                 (unsigned long long)decoder->bare_cr_at);
-    }
-    if (decoder->bare_lf_at != 0) {
-        smtp_server_session_note(session, "bare LF at octet %llu of the content",
-                                 (unsigned long long)decoder->bare_lf_at);
-    }
-    if (session->config->bare_line_end == SMTP_BARE_REFUSE_AND_CLOSE) {
-        refuse_content(session);
-        smtp_server_session_enter(session, SMTP_SERVER_ENDED);
-    }
-}
-
-/* Looked at after each step: what will be refused is not kept, so that memory stays within limits.
- */
-static void judge_content(struct smtp_server_session *session)
-{
-    struct smtp_transaction *transaction = &session->transaction;
-    const struct smtp_content_decoder *decoder = &transaction->decoder;
-    const struct smtp_server_limits *limits = &session->config->limits;
-    bool bare = has_refused_bare(session);
-    bool too_large =
-        limits->message_octets != 0 && transaction->content_octets > limits->message_octets;
-    bool long_line = decoder->long_line_at != 0;
-    if (!transaction->unwanted && (bare || too_large || long_line)) {
-        smtp_transaction_discard_content(transaction);
-    }
-    if (bare) {
-        tell_bare(session);
-    }
-}
-
-static void end_content(struct smtp_server_session *session)
-{
-    struct smtp_message_origin origin = smtp_server_session_origin(session);
-    if (session->transaction.unwanted) {
-        refuse_content(session);
-        smtp_transaction_clear(&session->transaction);
-        smtp_server_session_enter(session, SMTP_SERVER_READY);
-        smtp_server_session_check_limits(session);
-        return;
-    }
-    struct smtp_message *message = smtp_transaction_take_message(&session->transaction, &origin);
-    if (message == NULL) {
-        smtp_server_session_fail(session);
-        return;
-    }
-    smtp_server_session_ask(
-        session, &(struct smtp_server_event){.kind = SMTP_SERVER_ASK_MESSAGE, .message = message});
-}
-
-/* Takes octets of content up to the next dot to be removed, or the end; returns how many. */
-static size_t take_content(struct smtp_server_session *session, const char *bytes, size_t len)
-{
-    struct smtp_transaction *transaction = &session->transaction;
-    struct smtp_message_origin origin = smtp_server_session_origin(session);
-    struct smtp_content_step step = smtp_content_decode(&transaction->decoder, bytes, len);
-    smtp_server_session_log(session, SMTP_LOG_CONTENT, (struct smtp_span){bytes, step.used});
-    if (!smtp_transaction_keep(transaction, &origin, step.keep)) {
-        smtp_server_session_fail(session);
-        return step.used;
-    }
-    judge_content(session);
-    if (step.ended && session->state == SMTP_SERVER_CONTENT) {
-        end_content(session);
-    }
-    return step.used;
-}
-
 /* ---- the five calls, and time ---- */
 
 bool smtp_server_session_wants_input(const struct smtp_server_session *session)
@@ -317,7 +209,7 @@ size_t smtp_server_session_receive(struct smtp_server_session *session, const ch
     bool stepped = false;
     while (at < len && smtp_server_session_wants_input(session)) {
         if (session->state == SMTP_SERVER_CONTENT) {
-            at += take_content(session, bytes + at, len - at);
+            at += smtp_server_take_content(session, bytes + at, len - at);
             stepped = true;
         } else {
             at += smtp_server_take_line(session, bytes + at, len - at);
@@ -380,6 +272,11 @@ void smtp_server_session_shut_down(struct smtp_server_session *session, uint64_t
     if (!session->question_open) {
         smtp_server_session_enter(session, session->state);
     }
+}
+
+void smtp_server_session_cut(struct smtp_server_session *session)
+{
+    smtp_server_session_enter(session, SMTP_SERVER_ENDED);
 }
 
 bool smtp_server_session_ended(const struct smtp_server_session *session)

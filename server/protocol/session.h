@@ -41,10 +41,12 @@ struct smtp_server_session_config {
     unsigned asks;
     /** Told of everything said, NULL for none; called from inside receive and answer. */
     void (*log)(void *user, enum smtp_server_log_kind kind, struct smtp_span text);
-    /** Given content as it comes in, NULL for none; called from inside receive. False: no more of it is
-     *  wanted. The message has its envelope and no content yet. */
+    /** Given content as it comes in, dots removed, NULL for none; called from inside receive. False: no
+     *  more of it is wanted, though MESSAGE is asked all the same. The message has its envelope; it may move
+     *  from call to call. */
     bool (*content)(void *user, const struct smtp_message *message, struct smtp_span octets);
-    /** Content of which some was given will not be asked about as a MESSAGE. With content, or NULL. */
+    /** Content of which some was given will not be asked about as a MESSAGE: told once. NULL for none;
+     *  called from inside any call, smtp_server_session_free included. */
     void (*drop)(void *user);
     bool discard_content; /* messages do not keep their content */
 };
@@ -157,6 +159,9 @@ uint64_t smtp_server_session_deadline_ns(const struct smtp_server_session *sessi
 void smtp_server_session_expire(struct smtp_server_session *session, uint64_t now_ns);
 /** The server stops. Between transactions: 421 now. Inside one: when it has ended. */
 void smtp_server_session_shut_down(struct smtp_server_session *session, uint64_t now_ns);
+
+/** The connection is lost: the session ends without a word. */
+void smtp_server_session_cut(struct smtp_server_session *session);
 
 /** The session has ended: close when nothing is pending any more. */
 bool smtp_server_session_ended(const struct smtp_server_session *session);

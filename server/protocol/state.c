@@ -34,7 +34,7 @@ static void end(struct smtp_server_session *session)
             session, &(struct smtp_server_event){.kind = SMTP_SERVER_AUTH_CANCELLED}, false);
     }
     session->state = SMTP_SERVER_ENDED;
-    smtp_transaction_clear(&session->transaction);
+    smtp_server_session_clear_transaction(session);
     smtp_secret_free_buffer(&session->line);
 }
 
@@ -66,12 +66,31 @@ void smtp_server_session_fail(struct smtp_server_session *session)
     smtp_server_session_say(session, 421, "4.3.0", "Out of memory, closing");
 }
 
+/* Where a MESSAGE waits to be asked, its content is not dropped. */
+void smtp_server_session_drop_content(struct smtp_server_session *session)
+{
+    bool asked = session->event_waits && session->event.kind == SMTP_SERVER_ASK_MESSAGE;
+    if (!session->transaction.given || asked) {
+        return;
+    }
+    session->transaction.given = false;
+    if (session->config->drop != NULL) {
+        session->config->drop(session->user);
+    }
+}
+
+void smtp_server_session_clear_transaction(struct smtp_server_session *session)
+{
+    smtp_server_session_drop_content(session);
+    smtp_transaction_clear(&session->transaction);
+}
+
 void smtp_server_session_reset(struct smtp_server_session *session)
 {
     if (session->transaction.envelope.texts.len == 0) {
         return;
     }
-    smtp_transaction_clear(&session->transaction);
+    smtp_server_session_clear_transaction(session);
     if ((session->config->asks & (1u << SMTP_SERVER_RESET)) != 0) {
         smtp_server_session_raise(session, &(struct smtp_server_event){.kind = SMTP_SERVER_RESET},
                                   false);

@@ -1,7 +1,7 @@
 /* state.h - what a session knows, for the files of this folder only, from the ground up: state.c
  * changes it and speaks, auth.c logs the peer in, decisions.c goes on once a step is decided,
- * envelope.c acts on MAIL and RCPT, verbs.c on all other commands, lines.c cuts lines out of the
- * octets, session.c moves octets and time. Each calls only those before it. */
+ * envelope.c acts on MAIL and RCPT, verbs.c on all other commands, intake.c takes content in, lines.c
+ * cuts lines out of the octets, session.c moves octets and time. Each calls only those before it. */
 #ifndef SMTP_SERVER_PROTOCOL_STATE_H
 #define SMTP_SERVER_PROTOCOL_STATE_H
 
@@ -73,6 +73,10 @@ static inline bool smtp_server_has_expn(const struct smtp_server_session_config 
 void smtp_server_session_enter(struct smtp_server_session *session, enum smtp_server_state state);
 /** Out of memory, or a bound of our own: 421 and the end. */
 void smtp_server_session_fail(struct smtp_server_session *session);
+/** Content that was given as it came will not be asked about as a message: tells whom it was given. */
+void smtp_server_session_drop_content(struct smtp_server_session *session);
+/** The transaction is over, however; what was given of its content and not asked about is dropped. */
+void smtp_server_session_clear_transaction(struct smtp_server_session *session);
 /** Drops the open transaction, if any; the driver hears of it if it wants to. */
 void smtp_server_session_reset(struct smtp_server_session *session);
 /** Hands an event to the driver; a question waits for its answer. */
@@ -160,6 +164,11 @@ bool smtp_server_knows_verb(const struct smtp_server_session *session, struct sm
 void smtp_server_execute(struct smtp_server_session *session, struct smtp_span line);
 /** The command line was over the limit. */
 void smtp_server_refuse_overlong(struct smtp_server_session *session, bool of_auth);
+
+/* ---- intake.c ---- */
+
+/** Takes octets of content up to the next dot to be removed, or the end; returns how many. */
+size_t smtp_server_take_content(struct smtp_server_session *session, const char *bytes, size_t len);
 
 /* ---- lines.c ---- */
 

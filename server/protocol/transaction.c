@@ -90,30 +90,21 @@ void smtp_transaction_begin_content(struct smtp_transaction *transaction, size_t
     transaction->content_octets = 0;
     transaction->unwanted = false;
     transaction->bare_told = false;
+    transaction->sated = false;
 }
 
 /* Where the first octets are all there will be, or the size was declared, the message has exactly
  * the room it needs from birth. */
-static bool make_message(struct smtp_transaction *transaction,
-                         const struct smtp_message_origin *origin, size_t first_octets)
+bool smtp_transaction_open_message(struct smtp_transaction *transaction,
+                                   const struct smtp_message_origin *origin, size_t first_octets,
+                                   bool discard)
 {
     uint64_t declared = transaction->declared_octets > DECLARED_TRUSTED
                             ? DECLARED_TRUSTED
                             : transaction->declared_octets;
     size_t capacity = declared > first_octets ? (size_t)declared : first_octets;
-    transaction->message = smtp_message_new(&transaction->envelope, origin, capacity);
+    transaction->message = smtp_message_new(&transaction->envelope, origin, discard ? 0 : capacity);
     return transaction->message != NULL;
-}
-
-bool smtp_transaction_keep(struct smtp_transaction *transaction,
-                           const struct smtp_message_origin *origin, struct smtp_span octets)
-{
-    transaction->content_octets += octets.len;
-    if (transaction->unwanted || octets.len == 0) {
-        return true;
-    }
-    return (transaction->message != NULL || make_message(transaction, origin, octets.len)) &&
-           smtp_message_append(&transaction->message, octets.bytes, octets.len);
 }
 
 void smtp_transaction_discard_content(struct smtp_transaction *transaction)
@@ -123,12 +114,8 @@ void smtp_transaction_discard_content(struct smtp_transaction *transaction)
     transaction->unwanted = true;
 }
 
-struct smtp_message *smtp_transaction_take_message(struct smtp_transaction *transaction,
-                                                   const struct smtp_message_origin *origin)
+struct smtp_message *smtp_transaction_take_message(struct smtp_transaction *transaction)
 {
-    if (transaction->message == NULL && !make_message(transaction, origin, 0)) {
-        return NULL;
-    }
     smtp_message_finish(&transaction->message);
     struct smtp_message *message = transaction->message;
     transaction->message = NULL;

@@ -15,6 +15,8 @@ struct smtp_transaction {
     struct smtp_message *message; /* NULL: no content yet, or it is not wanted any more */
     bool unwanted;                /* the content will be refused: take it in, keep nothing */
     bool bare_told;               /* the log has heard of its first bare CR or LF */
+    bool given; /* content went to config->content, and nobody has said yet what becomes of it */
+    bool sated; /* which wants no more of it */
 };
 
 void smtp_transaction_init(struct smtp_transaction *transaction);
@@ -37,14 +39,14 @@ void smtp_transaction_last_path(const struct smtp_transaction *transaction, cons
 
 /** DATA was accepted: content follows. */
 void smtp_transaction_begin_content(struct smtp_transaction *transaction, size_t line_limit);
-/** Keeps octets of content. False: out of memory. */
-bool smtp_transaction_keep(struct smtp_transaction *transaction,
-                           const struct smtp_message_origin *origin, struct smtp_span octets);
+/** Makes the message, where there is none yet. discard: it will keep no content. False: out of memory. */
+bool smtp_transaction_open_message(struct smtp_transaction *transaction,
+                                   const struct smtp_message_origin *origin, size_t first_octets,
+                                   bool discard);
 /** The content will be refused: what was kept of it goes. */
 void smtp_transaction_discard_content(struct smtp_transaction *transaction);
-/** The whole message, the caller's from now on; NULL: out of memory. */
-struct smtp_message *smtp_transaction_take_message(struct smtp_transaction *transaction,
-                                                   const struct smtp_message_origin *origin);
+/** The whole message, which was made; the caller's from now on. */
+struct smtp_message *smtp_transaction_take_message(struct smtp_transaction *transaction);
 
 /** Drops everything; small storage stays for the next one. */
 void smtp_transaction_clear(struct smtp_transaction *transaction);

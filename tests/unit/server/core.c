@@ -30,7 +30,32 @@ void core_init(struct core *core)
         .now_ns = 1000000000,
         .output = SMTP_BUFFER(SIZE_MAX),
         .log = SMTP_BUFFER(SIZE_MAX),
+        .given = SMTP_BUFFER(SIZE_MAX),
     };
+}
+
+static bool take_content(void *user, const struct smtp_message *message, struct smtp_span octets)
+{
+    struct core *core = user;
+    expect_true(octets.len > 0);
+    expect_true(smtp_message_recipient_count(message) > 0);
+    expect_true(core->given.len < core->given_wanted); /* else it has said that it wants no more */
+    expect_int(smtp_buffer_append(&core->given, octets.bytes, octets.len), SMTP_OK);
+    core->give_count++;
+    return core->given.len < core->given_wanted;
+}
+
+static void drop_content(void *user)
+{
+    struct core *core = user;
+    core->drop_count++;
+}
+
+void core_take_content(struct core *core, size_t wanted)
+{
+    core->config.content = take_content;
+    core->config.drop = drop_content;
+    core->given_wanted = wanted;
 }
 
 static void handle_auth(struct core *core, const struct smtp_server_event *event)
@@ -133,6 +158,7 @@ void core_clear(struct core *core)
     smtp_server_session_free(core->session);
     smtp_buffer_free(&core->output);
     smtp_buffer_free(&core->log);
+    smtp_buffer_free(&core->given);
 }
 
 static const char *as_string(struct smtp_buffer *buffer)
@@ -151,6 +177,11 @@ const char *core_log(struct core *core)
 {
     core->config.log = log_line;
     return as_string(&core->log);
+}
+
+const char *core_given(struct core *core)
+{
+    return as_string(&core->given);
 }
 
 const char *core_codes(const struct core *core)

@@ -31,10 +31,17 @@ struct core {
     size_t start_tls_count;
     size_t cancelled_count;
     unsigned auth_steps;
+    /* what config.content and config.drop were told, by core_take_content */
+    struct smtp_buffer given;
+    size_t given_wanted; /* after so many octets, no more */
+    size_t give_count;
+    size_t drop_count;
 };
 
 /** The defaults, nothing asked. Change core->config, then core_open. */
 void core_init(struct core *core);
+/** Content is given as it comes, up to so many octets. Before core_open. */
+void core_take_content(struct core *core, size_t wanted);
 void core_open(struct core *core);
 void core_feed(struct core *core, const char *bytes, size_t len);
 void core_feed_text(struct core *core, const char *text);
@@ -47,6 +54,7 @@ const char *core_codes(const struct core *core);
 /** NUL-terminated. */
 const char *core_output(struct core *core);
 const char *core_log(struct core *core);
+const char *core_given(struct core *core);
 
 /** Runs the whole input in a fresh session (as `prepared` is set up) whole, octet by octet, and cut
  *  at every offset; each time the replies must be `codes` and the contents captured `contents`, a

@@ -1,0 +1,159 @@
+/* intake.c - taking content in: into the message, to whoever wants it as it comes, or nowhere.
+ * Knows: the limits of content, what is refused and how that is told. Does not know: where content
+ * ends and dots (content.c), how a message lies in memory, what becomes of it. */
+#include "server/protocol/state.h"
+
+#include <stdio.h>
+
+static bool has_refused_bare(const struct smtp_server_session *session)
+{
+    const struct smtp_content_decoder *decoder = &session->transaction.decoder;
+    return session->config->bare_line_end != SMTP_BARE_ACCEPT &&
+           (decoder->bare_cr_at != 0 || decoder->bare_lf_at != 0);
+}
+
+/* A bare LF is named before a line that is too long: it is what makes one of many. */
+static void refuse_content(struct smtp_server_session *session)
+{
+    const struct smtp_transaction *transaction = &session->transaction;
+    const struct smtp_content_decoder *decoder = &transaction->decoder;
+    const struct smtp_server_limits *limits = &session->config->limits;
+    char text[160];
+    if (limits->message_octets != 0 && transaction->content_octets > limits->message_octets) {
+        smtp_server_session_say(session, 552, "5.3.4", "Message size exceeds the fixed maximum");
+    } else if (!has_refused_bare(session)) {
+        snprintf(text, sizeof text,
+                 "Line too long: that at octet %llu of the content has %llu octets, %zu may be",
+                 (unsigned long long)decoder->long_line_at,
+                 (unsigned long long)decoder->long_line_octets, decoder->line_limit);
+        smtp_server_session_say(session, 500, "5.6.0", text);
+    } else {
+        bool lf_first = decoder->bare_cr_at == 0 ||
+                        (decoder->bare_lf_at != 0 && decoder->bare_lf_at < decoder->bare_cr_at);
+        snprintf(text, sizeof text, "Bare %s at octet %llu of the content; lines end in CRLF",
+                 lf_first ? "LF" : "CR",
+                 (unsigned long long)(lf_first ? decoder->bare_lf_at : decoder->bare_cr_at));
+        smtp_server_session_say(session, 554, "5.6.0", text);
+    }
+}
+
+/* Told once, when the first one comes, whatever else is wrong with the content. */
+static void tell_bare(struct smtp_server_session *session)
+{
+    struct smtp_transaction *transaction = &session->transaction;
+    const struct smtp_content_decoder *decoder = &transaction->decoder;
+    if (transaction->bare_told) {
+        return;
+    }
+    transaction->bare_told = true;
+    if (decoder->bare_cr_at != 0) {
+        smtp_server_session_note(session, "bare CR at octet %llu of the content",
+                                 (unsigned long long)decoder->bare_cr_at);
+    }
+    if (decoder->bare_lf_at != 0) {
+        smtp_server_session_note(session, "bare LF at octet %llu of the content",
+                                 (unsigned long long)decoder->bare_lf_at);
+    }
+    if (session->config->bare_line_end == SMTP_BARE_REFUSE_AND_CLOSE) {
+        refuse_content(session);
+        smtp_server_session_enter(session, SMTP_SERVER_ENDED);
+    }
+}
+
+static void discard(struct smtp_server_session *session)
+{
+    smtp_transaction_discard_content(&session->transaction);
+    smtp_server_session_drop_content(session);
+}
+
+/* Looked at after each step: what will be refused is not kept, so that memory stays within limits.
+ */
+static void judge_content(struct smtp_server_session *session)
+{
+    struct smtp_transaction *transaction = &session->transaction;
+    const struct smtp_content_decoder *decoder = &transaction->decoder;
+    const struct smtp_server_limits *limits = &session->config->limits;
+    bool bare = has_refused_bare(session);
+    bool too_large =
+        limits->message_octets != 0 && transaction->content_octets > limits->message_octets;
+    bool long_line = decoder->long_line_at != 0;
+    if (!transaction->unwanted && (bare || too_large || long_line)) {
+        discard(session);
+    }
+    if (bare) {
+        tell_bare(session);
+    }
+}
+
+/* ---- into the message ---- */
+
+static bool open_message(struct smtp_server_session *session, size_t first_octets)
+{
+    struct smtp_message_origin origin = smtp_server_session_origin(session);
+    return smtp_transaction_open_message(&session->transaction, &origin, first_octets,
+                                         session->config->discard_content);
+}
+
+static void give(struct smtp_server_session *session, struct smtp_span octets)
+{
+    struct smtp_transaction *transaction = &session->transaction;
+    if (session->config->content != NULL && !transaction->sated) {
+        transaction->given = true;
+        transaction->sated = !session->config->content(session->user, transaction->message, octets);
+    }
+}
+
+/* False: out of memory. */
+static bool keep(struct smtp_server_session *session, struct smtp_span octets)
+{
+    struct smtp_transaction *transaction = &session->transaction;
+    if (transaction->unwanted || octets.len == 0) {
+        return true;
+    }
+    if (transaction->message == NULL && !open_message(session, octets.len)) {
+        return false;
+    }
+    give(session, octets);
+    if (session->config->discard_content) {
+        smtp_message_omit(transaction->message, octets.len);
+        return true;
+    }
+    return smtp_message_append(&transaction->message, octets.bytes, octets.len);
+}
+
+static void end_content(struct smtp_server_session *session)
+{
+    struct smtp_transaction *transaction = &session->transaction;
+    if (transaction->unwanted) {
+        refuse_content(session);
+        smtp_server_session_clear_transaction(session);
+        smtp_server_session_enter(session, SMTP_SERVER_READY);
+        smtp_server_session_check_limits(session);
+        return;
+    }
+    if (transaction->message == NULL && !open_message(session, 0)) {
+        smtp_server_session_fail(session);
+        return;
+    }
+    smtp_server_session_ask(session, &(struct smtp_server_event){
+                                         .kind = SMTP_SERVER_ASK_MESSAGE,
+                                         .message = smtp_transaction_take_message(transaction),
+                                     });
+}
+
+size_t smtp_server_take_content(struct smtp_server_session *session, const char *bytes, size_t len)
+{
+    struct smtp_transaction *transaction = &session->transaction;
+    struct smtp_content_step step = smtp_content_decode(&transaction->decoder, bytes, len);
+    smtp_server_session_log(session, SMTP_LOG_CONTENT, (struct smtp_span){bytes, step.used});
+    transaction->content_octets += step.keep.len;
+    judge_content(session);
+    if (!keep(session, step.keep)) {
+        smtp_server_session_fail(session);
+        return step.used;
+    }
+    if (step.ended && session->state == SMTP_SERVER_CONTENT) {
+        end_content(session);
+    }
+    return step.used;
+}
