@@ -3,6 +3,7 @@
 #define SMTP_CLIENT_CLIENT_H
 
 #include "client/content_source.h"
+#include "client/options.h"
 #include "client/protocol/session.h"
 #include "common/address.h"
 #include "common/tls.h"
@@ -39,11 +40,6 @@ struct smtp_client {
     struct smtp_client_header_envelope envelope; /* of the message that send_message sends */
     struct smtp_buffer header; /* of the message that send_message sends, without Bcc */
 };
-
-/* ---- options.c ---- */
-/** Gives the options copies and references of their own. False: out of memory; clear all the same. */
-bool smtp_client_options_copy(struct smtp_client_options *options) SMTP_MUST_CHECK;
-void smtp_client_options_clear(struct smtp_client_options *options);
 
 /* ---- smtp_client.c ---- */
 /** Runs one command to its end; source: the content of DATA, else NULL. */

@@ -3,9 +3,9 @@
  * (failure.c). */
 #include "harness/harness.h"
 
+#include "client/options.h"
 #include "common/address.h"
 #include "common/error.h"
-#include "common/tls.h"
 #include "harness/failure.h"
 #include "harness/message.h"
 
@@ -43,27 +43,6 @@ const char *smtp_harness_keep_text(struct smtp_harness *harness, char *text)
 
 /* ---- start ---- */
 
-/* The texts of the clients' options, which the harness owns. */
-#define CLIENT_TEXTS 5
-static void list_client_texts(struct smtp_harness *harness, const char **texts[CLIENT_TEXTS])
-{
-    struct smtp_client_options *options = &harness->client_options;
-    texts[0] = &options->helo_name;
-    texts[1] = &options->source_address;
-    texts[2] = &options->tls.name;
-    texts[3] = &options->tls.ca_file;
-    texts[4] = &options->tls.ca_pem;
-}
-
-static bool copy_text(const char **text)
-{
-    if (*text == NULL) {
-        return true;
-    }
-    *text = strdup(*text);
-    return *text != NULL;
-}
-
 static const char *ca_of_the_server(void *user)
 {
     return smtp_harness_ca_pem(user);
@@ -76,23 +55,11 @@ static bool copy_client_options(struct smtp_harness *harness,
 {
     harness->client_options = *options;
     struct smtp_client_tls *tls = &harness->client_options.tls;
-    if (tls->identity != NULL) {
-        smtp_identity_retain(tls->identity);
-    }
-    if (tls->context != NULL) {
-        smtp_tls_context_retain(tls->context);
-    }
     if (tls->find_ca_pem == NULL) {
         tls->find_ca_pem = ca_of_the_server;
         tls->find_ca_user = harness;
     }
-    const char **texts[CLIENT_TEXTS];
-    list_client_texts(harness, texts);
-    bool copied = true;
-    for (size_t i = 0; i < CLIENT_TEXTS; i++) {
-        copied = copy_text(texts[i]) && copied; /* all of them, so that all can be freed */
-    }
-    return copied;
+    return smtp_client_options_copy(&harness->client_options);
 }
 
 static struct smtp_harness *make(const struct smtp_harness_options *options)
@@ -182,13 +149,7 @@ static void free_clients(struct smtp_harness *harness)
         smtp_client_free(pointer_at(&harness->clients, i));
     }
     smtp_buffer_free(&harness->clients);
-    const char **texts[CLIENT_TEXTS];
-    list_client_texts(harness, texts);
-    for (size_t i = 0; i < CLIENT_TEXTS; i++) {
-        free((void *)(uintptr_t)*texts[i]);
-    }
-    smtp_identity_release(harness->client_options.tls.identity);
-    smtp_tls_context_release(harness->client_options.tls.context);
+    smtp_client_options_clear(&harness->client_options);
 }
 
 static void free_handed_out(struct smtp_harness *harness)
