@@ -9,6 +9,7 @@
 #include "common/tls.h"
 #include "server/auth.h"
 #include "server/hooks.h"
+#include "server/naming.h"
 #include "server/outgoing.h"
 #include "server/protocol/session.h"
 #include "server/secure.h"
@@ -76,6 +77,7 @@ static void on_closed(uv_handle_t *handle)
     }
     smtp_secret_free_buffer(&connection->waiting);
     smtp_tls_free(connection->tls);
+    free(connection->proxy);
     free(connection);
     smtp_server_loop_closed_one(loop);
 }
@@ -126,7 +128,7 @@ static void start_dropping(struct smtp_server_connection *connection)
         return;
     }
     connection->stage = SMTP_SERVER_DROPPING;
-    connection->drop_due_ns = smtp_deadline_after(smtp_clock_now_ns(), DROP_MS);
+    connection->stage_due_ns = smtp_deadline_after(smtp_clock_now_ns(), DROP_MS);
 }
 
 /* ---- reading ---- */
@@ -201,6 +203,16 @@ static void take_clear(struct smtp_server_connection *connection, struct smtp_sp
     smtp_server_connection_take(connection, fresh.bytes, fresh.len);
 }
 
+void smtp_server_connection_take_wire(struct smtp_server_connection *connection,
+                                      struct smtp_span wire)
+{
+    if (connection->tls != NULL) {
+        smtp_server_secure_take(connection, wire);
+    } else if (connection->stage == SMTP_SERVER_TALKING) {
+        take_clear(connection, wire);
+    }
+}
+
 void smtp_server_connection_take_turn(struct smtp_server_connection *connection)
 {
     struct smtp_span fresh = connection->fresh;
@@ -210,10 +222,10 @@ void smtp_server_connection_take_turn(struct smtp_server_connection *connection)
     }
     if (connection->stage == SMTP_SERVER_DROPPING) {
         connection->dropped += fresh.len;
-    } else if (connection->tls != NULL) {
-        smtp_server_secure_take(connection, fresh);
-    } else if (connection->stage == SMTP_SERVER_TALKING) {
-        take_clear(connection, fresh);
+    } else if (connection->stage == SMTP_SERVER_NAMING) {
+        smtp_server_naming_take(connection, fresh);
+    } else {
+        smtp_server_connection_take_wire(connection, fresh);
     }
 }
 
@@ -258,10 +270,11 @@ void smtp_server_connection_end_turn(struct smtp_server_connection *connection)
 
 static void read_or_not(struct smtp_server_connection *connection)
 {
-    bool wanted = !connection->peer_done &&
-                  (connection->stage == SMTP_SERVER_DROPPING ||
-                   (connection->stage == SMTP_SERVER_SECURING && connection->tls != NULL) ||
-                   (connection->waiting.len == 0 && smtp_server_connection_may_take(connection)));
+    bool wanted =
+        !connection->peer_done &&
+        (connection->stage == SMTP_SERVER_DROPPING || connection->stage == SMTP_SERVER_NAMING ||
+         (connection->stage == SMTP_SERVER_SECURING && connection->tls != NULL) ||
+         (connection->waiting.len == 0 && smtp_server_connection_may_take(connection)));
     if (wanted == connection->reading) {
         return;
     }
@@ -285,8 +298,8 @@ static uint64_t next_due_ns(const struct smtp_server_connection *connection)
         due_ns =
             smtp_deadline_earlier(due_ns, smtp_server_session_deadline_ns(connection->session));
     }
-    return connection->stage == SMTP_SERVER_DROPPING
-               ? smtp_deadline_earlier(due_ns, connection->drop_due_ns)
+    return connection->stage == SMTP_SERVER_DROPPING || connection->stage == SMTP_SERVER_NAMING
+               ? smtp_deadline_earlier(due_ns, connection->stage_due_ns)
                : due_ns;
 }
 
@@ -307,8 +320,12 @@ static void on_timer(uv_timer_t *timer)
     struct smtp_server_connection *connection = timer->data;
     uint64_t now_ns = smtp_clock_now_ns();
     connection->timer_due_ns = SMTP_NEVER;
-    if (connection->stage == SMTP_SERVER_DROPPING && connection->drop_due_ns <= now_ns) {
+    if (connection->stage == SMTP_SERVER_DROPPING && connection->stage_due_ns <= now_ns) {
         smtp_server_connection_cut(connection, "");
+        return;
+    }
+    if (connection->stage == SMTP_SERVER_NAMING && connection->stage_due_ns <= now_ns) {
+        smtp_server_naming_give_up(connection, "timed out in the PROXY header");
         return;
     }
     if (smtp_server_write_stalls(connection, now_ns)) {
@@ -355,6 +372,9 @@ static void settle(struct smtp_server_connection *connection)
     } else if (connection->stage <= SMTP_SERVER_SECURING && connection->peer_done &&
                connection->waiting.len == 0 && smtp_server_unsent(connection) == 0) {
         smtp_server_connection_cut(connection, smtp_server_secure_why_closed(connection));
+    } else if (connection->stage == SMTP_SERVER_NAMING && connection->peer_done) {
+        smtp_server_naming_give_up(connection,
+                                   "the peer closed the connection in its PROXY header");
     } else if (connection->stage == SMTP_SERVER_DROPPING &&
                (connection->peer_done || connection->dropped > DROP_OCTETS_MAX)) {
         smtp_server_connection_cut(connection, "");
@@ -393,6 +413,39 @@ static int attach(struct smtp_server_connection *connection, struct smtp_server_
     return status;
 }
 
+bool smtp_server_connection_make_session(struct smtp_server_connection *connection,
+                                         const char *peer)
+{
+    const struct smtp_server_settings *settings = &connection->loop->server->settings;
+    smtp_server_session_free(connection->session);
+    connection->session = smtp_server_session_new(
+        &settings->config, &(struct smtp_server_session_start){
+                               .number = connection->number,
+                               .peer = peer,
+                               .trusted = smtp_server_trusts(&settings->trusted, peer),
+                               .user = connection,
+                           });
+    if (connection->session == NULL) {
+        smtp_server_connection_cut(connection, "out of memory");
+        return false;
+    }
+    return true;
+}
+
+void smtp_server_connection_begin(struct smtp_server_connection *connection)
+{
+    uint64_t now_ns = smtp_clock_now_ns();
+    if (connection->implicit_tls) {
+        connection->stage = SMTP_SERVER_SECURING; /* RFC 8314 3: from the first octet */
+        smtp_server_session_open_tls(connection->session, now_ns);
+        return;
+    }
+    connection->stage = SMTP_SERVER_TALKING;
+    smtp_server_session_open(connection->session, now_ns);
+    (void)smtp_server_answer_events(connection, now_ns);
+    smtp_server_flush(connection);
+}
+
 void smtp_server_connection_open(struct smtp_server_connection *connection,
                                  struct smtp_server_loop *loop)
 {
@@ -404,30 +457,25 @@ void smtp_server_connection_open(struct smtp_server_connection *connection,
     }
     connection->number =
         atomic_fetch_add_explicit(&server->sessions_made, 1, memory_order_relaxed) + 1;
-    connection->session =
-        smtp_server_session_new(&server->settings.config, &(struct smtp_server_session_start){
-                                                              .number = connection->number,
-                                                              .peer = connection->peer,
-                                                              .user = connection,
-                                                          });
-    if (connection->session == NULL) {
-        smtp_server_connection_cut(connection, "out of memory");
+    if (!smtp_server_connection_make_session(connection, connection->peer)) {
         return;
     }
-    uint64_t now_ns = smtp_clock_now_ns();
-    if (connection->implicit_tls) {
-        connection->stage = SMTP_SERVER_SECURING; /* RFC 8314 3: from the first octet */
-        smtp_server_session_open_tls(connection->session, now_ns);
+    if (server->settings.proxy_protocol) {
+        smtp_server_naming_begin(connection);
     } else {
-        smtp_server_session_open(connection->session, now_ns);
-        (void)smtp_server_answer_events(connection, now_ns);
-        smtp_server_flush(connection);
+        smtp_server_connection_begin(connection);
     }
-    settle(connection);
+    if (connection->stage != SMTP_SERVER_CLOSING) {
+        settle(connection);
+    }
 }
 
 void smtp_server_connection_shut_down(struct smtp_server_connection *connection)
 {
+    if (connection->stage == SMTP_SERVER_NAMING) {
+        smtp_server_naming_give_up(connection, "the server stops");
+        return;
+    }
     if (connection->stage == SMTP_SERVER_DROPPING || connection->stage == SMTP_SERVER_SECURING) {
         smtp_server_connection_cut(connection, "the server stops");
         return;

@@ -6,6 +6,7 @@
 #include "server/loop.h"
 #include "server/smtp_server.h"
 
+struct smtp_server_proxy;
 struct smtp_server_session;
 struct smtp_tls;
 
@@ -13,6 +14,7 @@ struct smtp_tls;
 enum smtp_server_connection_stage {
     SMTP_SERVER_TALKING,  /* the session lives */
     SMTP_SERVER_SECURING, /* it lives, and waits: the reply to STARTTLS goes out, then TLS begins */
+    SMTP_SERVER_NAMING,   /* it lives, and waits: a PROXY header is to say who the peer is */
     SMTP_SERVER_ENDING,   /* it has ended; its last octets go out */
     SMTP_SERVER_DROPPING, /* they are out and our end is closed; what still comes is dropped */
     SMTP_SERVER_CLOSING,  /* the handles close */
@@ -26,6 +28,7 @@ struct smtp_server_connection {
     struct smtp_server_connection *previous;
     struct smtp_server_connection *next_in_turn; /* of the loop's turn */
     struct smtp_server_session *session;         /* NULL once it is over */
+    struct smtp_server_proxy *proxy;             /* while NAMING; else NULL */
     struct smtp_tls *tls;                        /* NULL: in the clear */
     uint64_t number;
     void *user;                 /* the hooks' */
@@ -33,7 +36,7 @@ struct smtp_server_connection {
     struct smtp_buffer waiting; /* octets read that the session does not take yet */
     uint64_t timer_due_ns;      /* when the timer fires; SMTP_NEVER: it does not run */
     uint64_t write_due_ns;      /* by when a write must have moved; SMTP_NEVER: none is under way */
-    uint64_t drop_due_ns;       /* when dropping ends */
+    uint64_t stage_due_ns;      /* when NAMING or DROPPING ends */
     size_t write_left;          /* octets left of the write when write_due_ns was set */
     size_t dropped;             /* octets, while dropping */
     int fd;                     /* until it is opened */
@@ -55,7 +58,7 @@ struct smtp_server_connection {
         uv_tcp_t tcp;
         uv_pipe_t pipe;
     } io;
-    char peer[]; /* "127.0.0.1:40112", "unix:" */
+    char peer[]; /* who connected: "127.0.0.1:40112", "unix:"; see smtp_server_session_peer */
 };
 
 /** Takes the descriptor; NULL, out of memory, leaves it. */
@@ -76,7 +79,17 @@ void smtp_server_connection_end(struct smtp_server_connection *connection, const
 /** Closes at once. `reason` is for the log. */
 void smtp_server_connection_cut(struct smtp_server_connection *connection, const char *reason);
 
-/* ---- for outgoing.c and secure.c ---- */
+/* ---- for outgoing.c, secure.c and naming.c ---- */
+
+/** A new session with that peer, in place of the one there is. False: out of memory, the connection is
+ *  cut. */
+bool smtp_server_connection_make_session(struct smtp_server_connection *connection,
+                                         const char *peer);
+/** It is known who the peer is: greets, or waits for TLS. */
+void smtp_server_connection_begin(struct smtp_server_connection *connection);
+/** Octets off the wire, where it is known who the peer is. */
+void smtp_server_connection_take_wire(struct smtp_server_connection *connection,
+                                      struct smtp_span wire);
 
 /** Whether the session takes octets now. */
 bool smtp_server_connection_may_take(const struct smtp_server_connection *connection);

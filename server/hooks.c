@@ -16,11 +16,12 @@ typedef enum smtp_server_verdict ask_function(struct smtp_server_connection *con
 
 struct smtp_server_session_info smtp_server_info_of(struct smtp_server_connection *connection)
 {
+    const char *peer = smtp_server_session_peer(connection->session);
     return (struct smtp_server_session_info){
         .number = connection->number,
         .hostname = connection->loop->server->settings.hostname,
-        .peer = smtp_server_session_peer(connection->session),
-        .proxy = "",
+        .peer = peer,
+        .proxy = strcmp(peer, connection->peer) != 0 ? connection->peer : "",
         .helo = smtp_server_session_helo(connection->session),
         .protocol = smtp_server_session_protocol(connection->session),
         .identity = smtp_server_session_identity(connection->session),

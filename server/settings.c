@@ -235,7 +235,9 @@ enum smtp_status smtp_server_settings_init(struct smtp_server_settings *settings
                                            const struct smtp_server_options *options,
                                            struct smtp_error *error)
 {
-    *settings = (struct smtp_server_settings){.workers = options->workers, .hooks = options->hooks};
+    *settings = (struct smtp_server_settings){.workers = options->workers,
+                                              .proxy_protocol = options->proxy_protocol,
+                                              .hooks = options->hooks};
     enum smtp_status status = check_numbers(options, error);
     if (status == SMTP_OK) {
         status = copy_names(settings, options, error);
@@ -248,6 +250,10 @@ enum smtp_status smtp_server_settings_init(struct smtp_server_settings *settings
     }
     if (status == SMTP_OK) {
         status = smtp_server_auth_settings_init(&settings->auth, options, error);
+    }
+    if (status == SMTP_OK) {
+        status = smtp_server_trusted_init(&settings->trusted, options->trusted_peers,
+                                          options->trusted_peer_count, error);
     }
     if (status != SMTP_OK) {
         smtp_server_settings_clear(settings);
@@ -264,5 +270,6 @@ void smtp_server_settings_clear(struct smtp_server_settings *settings)
     free(settings->greeting_text);
     free(settings->client_ca_pem);
     smtp_server_auth_settings_clear(&settings->auth);
+    smtp_server_trusted_clear(&settings->trusted);
     *settings = (struct smtp_server_settings){0};
 }

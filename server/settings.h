@@ -5,6 +5,7 @@
 #include "common/address.h"
 #include "server/auth_settings.h"
 #include "server/protocol/session.h"
+#include "server/trusted.h"
 
 /** One row of options.listen. */
 struct smtp_server_listen {
@@ -22,6 +23,8 @@ struct smtp_server_settings {
     bool client_certificate_required;
     bool tls; /* there is TLS at all: STARTTLS, or an address with implicit TLS */
     struct smtp_server_auth_settings auth;
+    struct smtp_server_trusted trusted;
+    bool proxy_protocol;
     struct smtp_server_hooks hooks;
     struct smtp_server_session_config config; /* points into this */
 };
