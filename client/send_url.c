@@ -16,9 +16,8 @@ static enum smtp_client_tls_policy choose_policy(const struct smtp_client_url *u
     return wanted == SMTP_CLIENT_TLS_IMPLICIT ? SMTP_CLIENT_TLS_REQUIRED : wanted;
 }
 
-/* What the URL says comes before what the options say. */
-static struct smtp_client_options merge(const struct smtp_client_url *url,
-                                        const struct smtp_client_options *given)
+struct smtp_client_options smtp_client_url_options(const struct smtp_client_url *url,
+                                                   const struct smtp_client_options *given)
 {
     struct smtp_client_options options;
     smtp_client_options_init(&options);
@@ -35,17 +34,16 @@ static struct smtp_client_options merge(const struct smtp_client_url *url,
     return options;
 }
 
-static enum smtp_status log_in(struct smtp_client *client, const struct smtp_client_url *url)
+struct smtp_client_credentials smtp_client_url_credentials(const struct smtp_client_url *url)
 {
     bool token = url->mechanism != NULL && (strcasecmp(url->mechanism, "XOAUTH2") == 0 ||
                                             strcasecmp(url->mechanism, "OAUTHBEARER") == 0);
-    struct smtp_client_credentials credentials = {
+    return (struct smtp_client_credentials){
         .identity = url->user,
         .password = token ? NULL : url->password,
         .token = token ? url->password : NULL,
         .mechanism = url->mechanism,
     };
-    return smtp_client_auth(client, &credentials);
 }
 
 static enum smtp_status send_over(struct smtp_client *client, const struct smtp_client_url *url,
@@ -53,7 +51,8 @@ static enum smtp_status send_over(struct smtp_client *client, const struct smtp_
 {
     enum smtp_status status = smtp_client_connect(client, url->host, url->port);
     if (status == SMTP_OK && url->user != NULL) {
-        status = log_in(client, url);
+        struct smtp_client_credentials credentials = smtp_client_url_credentials(url);
+        status = smtp_client_auth(client, &credentials);
     }
     if (status == SMTP_OK) {
         status = smtp_client_send(client, envelope, content, NULL);
@@ -76,7 +75,7 @@ static enum smtp_status run(const struct smtp_client_url *url,
                             struct smtp_error *error)
 {
     struct smtp_client *client;
-    struct smtp_client_options options = merge(url, given);
+    struct smtp_client_options options = smtp_client_url_options(url, given);
     enum smtp_status status = smtp_client_new(&client, &options);
     if (status != SMTP_OK) {
         return smtp_error_set(error, status, 0, "%s",

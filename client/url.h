@@ -9,7 +9,7 @@ struct smtp_client_url {
     bool implicit_tls; /* smtps: */
     char *user;
     char *password;
-    char *host;    /* an IPv6 address with its brackets */
+    char *host;    /* as smtp_client_connect takes it: an IPv6 address with its brackets */
     uint16_t port; /* said, or the scheme's */
     bool policy_said;
     enum smtp_client_tls_policy policy; /* said, or the scheme's */
@@ -25,6 +25,12 @@ struct smtp_client_url {
  *  its decoded form; SMTP_NO_MEMORY. On failure there is nothing to clear. */
 enum smtp_status smtp_client_url_parse(struct smtp_client_url *out, const char *text,
                                        struct smtp_error *error) SMTP_MUST_CHECK;
+/** What a client needs that goes where the URL says: what it says comes before what the options (NULL: the
+ *  defaults) do. Borrows from both. */
+struct smtp_client_options smtp_client_url_options(const struct smtp_client_url *url,
+                                                   const struct smtp_client_options *given);
+/** Where there is a user: what to log in with. Borrows from the URL. */
+struct smtp_client_credentials smtp_client_url_credentials(const struct smtp_client_url *url);
 /** Wipes the password and frees. */
 void smtp_client_url_clear(struct smtp_client_url *url);
 
