@@ -1,6 +1,7 @@
 /* sasl_choice.c - which SASL mechanism is used, and whether the credentials are fit for one.
  * Knows: every mechanism the client has, strongest first, and what each needs. Does not know: what they
  * say (sasl.c). */
+#include "client/protocol/utf8.h"
 #include "client/sasl.h"
 #include "common/error.h"
 
@@ -29,48 +30,20 @@ static bool is_empty(const char *text)
 
 /* ---- are the credentials fit? ---- */
 
-/* The length of the UTF-8 character at text (RFC 3629 4); 0: it is none. */
-static size_t character_length(const unsigned char *text)
-{
-    static const struct {
-        unsigned char first, last, second_low, second_high;
-        size_t len;
-    } forms[] = {
-        {0x01, 0x7F, 0, 0, 1},       {0xC2, 0xDF, 0x80, 0xBF, 2}, {0xE0, 0xE0, 0xA0, 0xBF, 3},
-        {0xE1, 0xEC, 0x80, 0xBF, 3}, {0xED, 0xED, 0x80, 0x9F, 3}, {0xEE, 0xEF, 0x80, 0xBF, 3},
-        {0xF0, 0xF0, 0x90, 0xBF, 4}, {0xF1, 0xF3, 0x80, 0xBF, 4}, {0xF4, 0xF4, 0x80, 0x8F, 4},
-    };
-    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-        if (text[0] < forms[i].first || text[0] > forms[i].last) {
-            continue;
-        }
-        if (forms[i].len > 1 && (text[1] < forms[i].second_low || text[1] > forms[i].second_high)) {
-            return 0;
-        }
-        for (size_t at = 2; at < forms[i].len; at++) {
-            if ((text[at] & 0xC0) != 0x80) {
-                return 0;
-            }
-        }
-        return forms[i].len;
-    }
-    return 0;
-}
-
 /* what: names the field; its value is never shown. */
 static enum smtp_status check_text(const char *what, const char *text, struct smtp_error *error)
 {
-    const unsigned char *at = (const unsigned char *)(text != NULL ? text : "");
-    while (*at != '\0') {
-        if (smtp_is_control(*at)) {
+    struct smtp_span rest = smtp_span_of(text != NULL ? text : "");
+    while (rest.len > 0) {
+        if (smtp_is_control((unsigned char)rest.bytes[0])) {
             return smtp_error_set(error, SMTP_UNSAFE_ARGUMENT, 0, "the %s holds a control octet",
                                   what);
         }
-        size_t len = character_length(at);
+        size_t len = smtp_client_utf8_length(rest);
         if (len == 0) {
             return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0, "the %s is no UTF-8 text", what);
         }
-        at += len;
+        rest = (struct smtp_span){rest.bytes + len, rest.len - len};
     }
     return SMTP_OK;
 }

@@ -1,10 +1,12 @@
 /* command.c - makes every command line the client sends (RFC 5321 4.1).
- * Knows: arguments by kind, esmtp-params, the bounds of a line; and it looks at the final octets,
+ * Knows: arguments by kind, the order of parameters, the bounds of a line; and it looks at the final octets,
  * so that nothing that slipped through the checks before can begin a second command. An attacker
  * who gets a CR LF into an address would write the next command himself. Does not know: which
  * command may come when. */
 #include "client/protocol/command.h"
 
+#include "client/protocol/idn.h"
+#include "client/protocol/parameters.h"
 #include "client/protocol/path.h"
 #include "common/error.h"
 
@@ -32,95 +34,64 @@ static enum smtp_status append_domain(struct smtp_buffer *out, const char *domai
                                   "the HELO name holds the octet 0x%02X", (unsigned char)*at);
         }
     }
-    if (!smtp_client_domain_valid(smtp_span_of(domain))) {
+    size_t before = out->len;
+    enum smtp_status status = smtp_client_idn_append(out, smtp_span_of(domain), error);
+    struct smtp_span all = smtp_buffer_span(out);
+    if (status == SMTP_OK &&
+        !smtp_client_domain_valid((struct smtp_span){all.bytes + before, all.len - before})) {
         return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
                               "\"%.120s\" is no HELO name: a domain or an address literal like "
                               "[127.0.0.1] is expected",
                               domain);
     }
-    return append_text(out, domain, error);
+    return status == SMTP_NO_MEMORY || status == SMTP_LIMIT_EXCEEDED ? no_room(error) : status;
 }
 
-/* The length of the esmtp-param at text: keyword ["=" value]; 0: it is none. */
-static size_t parameter_length(const char *text)
+/* What the content and the paths decide. */
+static enum smtp_status append_own_parameters(struct smtp_buffer *out,
+                                              const struct smtp_client_command *command,
+                                              struct smtp_error *error)
 {
-    size_t len = 0;
-    while (smtp_is_letter((unsigned char)text[len]) || smtp_is_digit((unsigned char)text[len]) ||
-           (text[len] == '-' && len > 0)) {
-        len++;
-    }
-    if (len == 0 || text[len] != '=') {
-        return len;
-    }
-    size_t value = len + 1;
-    while (text[value] > 32 && text[value] < 127 && text[value] != '=') {
-        value++;
-    }
-    return value > len + 1 ? value : 0;
-}
-
-/* esmtp-params are parted by one space each. */
-static enum smtp_status check_parameters(const char *parameters, struct smtp_error *error)
-{
-    for (const char *at = parameters; *at != '\0'; at++) {
-        if (smtp_is_control((unsigned char)*at)) {
-            return smtp_error_set(error, SMTP_UNSAFE_ARGUMENT, 0,
-                                  "a parameter holds the control octet 0x%02X", (unsigned char)*at);
-        }
-    }
-    const char *at = parameters;
-    while (*at != '\0') {
-        size_t len = parameter_length(at);
-        if (len == 0 || (at[len] != '\0' && (at[len] != ' ' || at[len + 1] == '\0'))) {
-            return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
-                                  "\"%.120s\" are no parameters: KEYWORD or KEYWORD=value is "
-                                  "expected at position %zu",
-                                  parameters, (size_t)(at - parameters));
-        }
-        at += at[len] == ' ' ? len + 1 : len;
-    }
-    return SMTP_OK;
-}
-
-bool smtp_client_parameters_have(const char *parameters, const char *keyword)
-{
-    struct smtp_span wanted = smtp_span_of(keyword);
-    for (const char *at = parameters; at != NULL && *at != '\0';) {
-        struct smtp_span name = {at, strcspn(at, "= ")};
-        if (smtp_span_equal_nocase(name, wanted)) {
-            return true;
-        }
-        at += strcspn(at, " ");
-        at += *at == ' ' ? 1 : 0;
-    }
-    return false;
-}
-
-static enum smtp_status append_parameters(struct smtp_buffer *out,
-                                          const struct smtp_client_command *command,
-                                          struct smtp_error *error)
-{
-    enum smtp_status status = SMTP_OK;
-    if (command->declare_size) {
-        char size[32];
-        snprintf(size, sizeof(size), " SIZE=%" PRIu64, command->size_bytes);
-        status = append_text(out, size, error);
-    }
     static const char *const bodies[] = {
         [SMTP_BODY_DETECT] = "",
         [SMTP_BODY_7BIT] = " BODY=7BIT",
         [SMTP_BODY_8BITMIME] = " BODY=8BITMIME",
         [SMTP_BODY_BINARYMIME] = " BODY=BINARYMIME",
     };
+    enum smtp_status status = SMTP_OK;
+    if (command->declare_size) {
+        char size[32];
+        snprintf(size, sizeof(size), " SIZE=%" PRIu64, command->size_bytes);
+        status = append_text(out, size, error);
+    }
     if (status == SMTP_OK) {
         status = append_text(out, bodies[command->body], error);
+    }
+    bool said = command->smtputf8 && command->kind == SMTP_CLIENT_REVERSE_PATH &&
+                !smtp_client_parameters_have(command->parameters, "SMTPUTF8");
+    return status == SMTP_OK && said ? append_text(out, " SMTPUTF8", error) : status;
+}
+
+static enum smtp_status append_parameters(struct smtp_buffer *out,
+                                          const struct smtp_client_command *command,
+                                          struct smtp_error *error)
+{
+    size_t before = out->len;
+    enum smtp_status status = append_own_parameters(out, command, error);
+    if (status == SMTP_OK && command->mail != NULL) {
+        status = smtp_client_mail_options_append(out, command->mail, error);
+    }
+    if (status == SMTP_OK && command->rcpt != NULL) {
+        status = smtp_client_rcpt_options_append(out, command->rcpt, command->smtputf8, error);
     }
     if (status != SMTP_OK || command->parameters == NULL || *command->parameters == '\0') {
         return status;
     }
-    status = check_parameters(command->parameters, error);
-    status = status == SMTP_OK ? append_text(out, " ", error) : status;
-    return status == SMTP_OK ? append_text(out, command->parameters, error) : status;
+    status = smtp_client_parameters_append(out, command->parameters, command->smtputf8, error);
+    struct smtp_span all = smtp_buffer_span(out);
+    return status == SMTP_OK ? smtp_client_parameters_check_repeats(
+                                   (struct smtp_span){all.bytes + before, all.len - before}, error)
+                             : status;
 }
 
 static enum smtp_status append_argument(struct smtp_buffer *out,
@@ -134,9 +105,9 @@ static enum smtp_status append_argument(struct smtp_buffer *out,
     case SMTP_CLIENT_DOMAIN:
         return append_domain(out, argument, error);
     case SMTP_CLIENT_REVERSE_PATH:
-        return smtp_client_path_append(out, argument, false, error);
+        return smtp_client_path_append(out, argument, false, command->smtputf8, error);
     case SMTP_CLIENT_FORWARD_PATH:
-        return smtp_client_path_append(out, argument, true, error);
+        return smtp_client_path_append(out, argument, true, command->smtputf8, error);
     case SMTP_CLIENT_TEXT:
     case SMTP_CLIENT_SECRET:
         break;

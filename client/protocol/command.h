@@ -40,7 +40,4 @@ enum smtp_status smtp_client_command_append(struct smtp_buffer *out,
                                             const struct smtp_client_command *command,
                                             struct smtp_error *error) SMTP_MUST_CHECK;
 
-/** Whether esmtp-params hold the keyword, in any case. */
-bool smtp_client_parameters_have(const char *parameters, const char *keyword);
-
 #endif

@@ -1,6 +1,6 @@
 /* domain.c - what may stand as a domain (RFC 5321 4.1.2, 4.1.3).
  * Knows: labels of letters, digits and hyphens, address literals.
- * Does not know: names that need IDNA, or whether a name exists. */
+ * Does not know: names that are not ASCII (idn.c), or whether a name exists. */
 #include "client/protocol/path.h"
 
 #include <string.h>

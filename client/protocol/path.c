@@ -1,16 +1,20 @@
 /* path.c - checks and writes paths (RFC 5321 4.1.2).
  * Knows: dot-strings, quoted strings, their limits and least quoting. An addr-spec is all it takes:
- * no brackets, no display name, no list, no source route, nothing after the domain. Does not know:
- * commands, parameters; domains are in domain.c. */
+ * no brackets, no display name, no list, no source route, nothing after the domain. Octets above 127 are
+ * UTF-8, and what becomes of them without SMTPUTF8. Does not know: commands, parameters; domains are in
+ * domain.c and idn.c. */
 #include "client/protocol/path.h"
 
+#include "client/protocol/idn.h"
+#include "client/protocol/utf8.h"
 #include "common/error.h"
 
 #include <string.h>
 
 static bool is_atext(unsigned char c)
 {
-    return smtp_is_letter(c) || smtp_is_digit(c) || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c));
+    return smtp_is_letter(c) || smtp_is_digit(c) || c > 127 || /* RFC 6531 3.3: UTF8-non-ascii */
+           (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c));
 }
 
 static bool is_dot_string(struct smtp_span text)
@@ -78,7 +82,8 @@ static enum smtp_status bad_path(struct smtp_error *error, const char *text, con
  * control octet into the message. */
 static enum smtp_status check_octets(const char *text, struct smtp_error *error)
 {
-    for (size_t i = 0; text[i] != '\0'; i++) {
+    struct smtp_span all = smtp_span_of(text);
+    for (size_t i = 0; i < all.len; i++) {
         unsigned char c = (unsigned char)text[i];
         if (smtp_is_control(c)) {
             return smtp_error_set(error, SMTP_UNSAFE_ARGUMENT, 0,
@@ -86,10 +91,14 @@ static enum smtp_status check_octets(const char *text, struct smtp_error *error)
                                   i);
         }
         if (c > 127) {
-            return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
-                                  "an address holds an octet above 127 at position %zu; such "
-                                  "addresses need SMTPUTF8",
-                                  i);
+            size_t len = smtp_client_utf8_length((struct smtp_span){text + i, all.len - i});
+            if (len == 0) {
+                return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
+                                      "an address holds the octet 0x%02X at position %zu, where it "
+                                      "is no UTF-8",
+                                      c, i);
+            }
+            i += len - 1;
         }
     }
     return SMTP_OK;
@@ -157,7 +166,28 @@ static bool has_bracket(struct smtp_span text)
     return false;
 }
 
-static enum smtp_status append_mailbox(struct smtp_buffer *out, const char *text,
+static enum smtp_status append_domain(struct smtp_buffer *out, const char *text,
+                                      struct smtp_span domain, bool smtputf8,
+                                      struct smtp_error *error)
+{
+    size_t before = out->len;
+    enum smtp_status status = smtp_client_idn_append(out, domain, error);
+    if (status != SMTP_OK) {
+        return status;
+    }
+    struct smtp_span all = smtp_buffer_span(out);
+    if (domain.len > SMTP_CLIENT_DOMAIN_MAX ||
+        !smtp_client_domain_valid((struct smtp_span){all.bytes + before, all.len - before})) {
+        return bad_path(error, text, "no domain or address literal follows the @");
+    }
+    if (!smtputf8) {
+        return SMTP_OK;
+    }
+    out->len = before;
+    return smtp_buffer_append(out, domain.bytes, domain.len);
+}
+
+static enum smtp_status append_mailbox(struct smtp_buffer *out, const char *text, bool smtputf8,
                                        struct smtp_error *error)
 {
     struct smtp_span rest = smtp_span_of(text);
@@ -175,15 +205,19 @@ static enum smtp_status append_mailbox(struct smtp_buffer *out, const char *text
     if (local_len > SMTP_CLIENT_LOCAL_PART_MAX) {
         return bad_path(error, text, "its local part is longer than 64 octets");
     }
-    if (!smtp_client_domain_valid(rest)) {
-        return bad_path(error, text, "no domain or address literal follows the @");
+    if (!smtputf8 && !smtp_client_is_ascii((struct smtp_span){local, local_len})) {
+        return smtp_error_set(
+            error, SMTP_UNSUPPORTED, 0,
+            "the local part of \"%.120s\" is not ASCII: that needs SMTPUTF8, which "
+            "the server does not offer or MAIL did not say",
+            text);
     }
     status = append_local(out, (struct smtp_span){local, local_len});
     if (status == SMTP_OK && out->len - before > SMTP_CLIENT_LOCAL_PART_MAX) {
         return bad_path(error, text, "its local part is longer than 64 octets");
     }
     status = status == SMTP_OK ? smtp_buffer_append(out, "@", 1) : status;
-    status = status == SMTP_OK ? smtp_buffer_append(out, rest.bytes, rest.len) : status;
+    status = status == SMTP_OK ? append_domain(out, text, rest, smtputf8, error) : status;
     if (status == SMTP_OK && out->len - before + 2 > SMTP_CLIENT_PATH_MAX) {
         return bad_path(error, text, "it is longer than 254 octets");
     }
@@ -191,7 +225,7 @@ static enum smtp_status append_mailbox(struct smtp_buffer *out, const char *text
 }
 
 enum smtp_status smtp_client_path_append(struct smtp_buffer *out, const char *text, bool forward,
-                                         struct smtp_error *error)
+                                         bool smtputf8, struct smtp_error *error)
 {
     enum smtp_status status = check_octets(text, error);
     if (status != SMTP_OK) {
@@ -205,7 +239,7 @@ enum smtp_status smtp_client_path_append(struct smtp_buffer *out, const char *te
         (forward && smtp_span_equal_nocase(all, SMTP_SPAN("postmaster")))) {
         status = smtp_buffer_append(out, all.bytes, all.len);
     } else {
-        status = append_mailbox(out, text, error);
+        status = append_mailbox(out, text, smtputf8, error);
     }
     status = status == SMTP_OK ? smtp_buffer_append(out, ">", 1) : status;
     return status == SMTP_NO_MEMORY || status == SMTP_LIMIT_EXCEEDED

@@ -137,12 +137,16 @@ enum smtp_status smtp_client_session_queue(struct smtp_client_session *session,
                                            enum smtp_client_stage stage,
                                            const struct smtp_client_command *command)
 {
-    enum smtp_status status = smtp_client_session_check_offered(session, command);
+    size_t before = session->out.len;
+    enum smtp_status status = smtp_client_command_append(&session->out, command, &session->error);
     if (status == SMTP_OK) {
-        status = smtp_client_command_append(&session->out, command, &session->error);
+        status = smtp_client_session_check_offered(session, command);
     }
     if (status == SMTP_OK && push_stage(session, stage) != SMTP_OK) {
         status = smtp_error_set(&session->error, SMTP_NO_MEMORY, 0, "no room for a command");
+    }
+    if (status != SMTP_OK) {
+        session->out.len = before;
     }
     return status;
 }
@@ -171,7 +175,7 @@ void smtp_client_session_open(struct smtp_client_session *session, uint64_t now_
     session->released = 0;
     session->content_open = session->content_unsent = session->sending = false;
     session->greeted = session->extended = session->ended = session->event_waits = false;
-    session->tls = session->handshake_due = false;
+    session->tls = session->handshake_due = session->smtputf8 = false;
     session->error = (struct smtp_error){0};
     session->overall_deadline_ns = overall_deadline_ns;
     if (push_stage(session, SMTP_STAGE_GREETING) != SMTP_OK) {
@@ -194,7 +198,11 @@ enum smtp_status smtp_client_session_command(struct smtp_client_session *session
     }
     struct smtp_client_command allowed = *command;
     allowed.parameters = session->extended ? command->parameters : NULL;
-    status = smtp_client_session_queue(session, stage, &allowed);
+    status = smtp_client_session_choose_utf8(session, &allowed);
+    if (status == SMTP_OK) {
+        allowed.smtputf8 = session->smtputf8;
+        status = smtp_client_session_queue(session, stage, &allowed);
+    }
     if (status == SMTP_OK) {
         session->high_octets_refused = !session->extensions.eight_bit_mime;
         smtp_client_session_release(session, now_ns);
