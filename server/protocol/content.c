@@ -1,4 +1,4 @@
-/* content.c - takes the content of DATA apart on its way in (RFC 5321 4.5.2).
+/* content.c - takes the content of DATA apart on its way in (RFC 5321 4.5.2), and looks at that of BDAT.
  * Knows: CRLF, leading dots and the end mark, under any split of the input; bare CR and LF; the
  * length of lines. Does not know: headers, limits, replies (see session.c).
  *
@@ -10,10 +10,13 @@
 
 #define STRETCH 64 /* octets looked at in one go */
 
-void smtp_content_decoder_init(struct smtp_content_decoder *decoder, size_t line_limit)
+void smtp_content_decoder_init(struct smtp_content_decoder *decoder, size_t line_limit,
+                               bool verbatim)
 {
-    *decoder = (struct smtp_content_decoder){
-        .place = SMTP_CONTENT_LINE_START, .line_at = 1, .line_limit = line_limit};
+    *decoder = (struct smtp_content_decoder){.place = SMTP_CONTENT_LINE_START,
+                                             .verbatim = verbatim,
+                                             .line_at = 1,
+                                             .line_limit = line_limit};
 }
 
 static void note_first(uint64_t *first, uint64_t octet)
@@ -200,14 +203,14 @@ struct smtp_content_step smtp_content_decode(struct smtp_content_decoder *decode
     while (run.at < run.end) {
         switch (decoder->place) {
         case SMTP_CONTENT_LINE_START:
-            if (*run.at == '.') {
+            if (*run.at == '.' && !decoder->verbatim) {
                 struct smtp_span keep = {bytes, (size_t)(run.at - bytes)};
                 decoder->place = SMTP_CONTENT_DOT;
                 run.at++;
                 return step(decoder, &run, keep, false);
             }
             take_plain_lines(decoder, &run);
-            if (run.at < run.end && *run.at != '.') {
+            if (run.at < run.end && (*run.at != '.' || decoder->verbatim)) {
                 decoder->place = SMTP_CONTENT_LINE;
             }
             break;
@@ -221,4 +224,11 @@ struct smtp_content_step smtp_content_decode(struct smtp_content_decoder *decode
     }
     measure_line(decoder);
     return step(decoder, &run, (struct smtp_span){bytes, len}, false);
+}
+
+void smtp_content_decode_end(struct smtp_content_decoder *decoder)
+{
+    if (decoder->place == SMTP_CONTENT_LINE_CR) {
+        note_first(&decoder->bare_cr_at, decoder->wire_octets);
+    }
 }

@@ -1,4 +1,5 @@
-/* content.h - the octets after 354, taken apart on their way in (RFC 5321 4.1.1.4, 4.5.2). */
+/* content.h - the octets after 354, taken apart on their way in (RFC 5321 4.1.1.4, 4.5.2); and those of
+ * chunks, which are looked at alone (RFC 3030 2). */
 #ifndef SMTP_SERVER_PROTOCOL_CONTENT_H
 #define SMTP_SERVER_PROTOCOL_CONTENT_H
 
@@ -15,6 +16,7 @@ enum smtp_content_place {
 /** Where it is, and what it noticed first; octets are counted from 1 as they came over the wire. */
 struct smtp_content_decoder {
     enum smtp_content_place place;
+    bool verbatim;         /* no dot is removed and no end mark known: chunks of BDAT */
     uint64_t wire_octets;  /* taken so far, dots and end mark included */
     uint64_t line_octets;  /* of the open line so far, with CRLF, without a stuffed dot */
     uint64_t line_at;      /* its first octet */
@@ -33,12 +35,15 @@ struct smtp_content_step {
 };
 
 /** line_limit: octets a line may have, with its CRLF and without a stuffed dot; 0: any number. */
-void smtp_content_decoder_init(struct smtp_content_decoder *decoder, size_t line_limit);
+void smtp_content_decoder_init(struct smtp_content_decoder *decoder, size_t line_limit,
+                               bool verbatim);
 
 /** Takes octets up to the next dot that is to be removed, the end mark, or the end of the input.
  *  Call again while octets are left and it has not ended. Only CRLF.CRLF ends content; a bare CR or
  *  LF is kept and noticed. Linear in the input, whatever it holds. */
 struct smtp_content_step smtp_content_decode(struct smtp_content_decoder *decoder,
                                              const char *bytes, size_t len);
+/** Of verbatim content no more comes: a CR at its very end was a bare one. */
+void smtp_content_decode_end(struct smtp_content_decoder *decoder);
 
 #endif

@@ -76,6 +76,12 @@ static void say_extensions(struct smtp_server_session *session, const char *gree
     if (keywords->eight_bit_mime) {
         at = add_line(text, at, "8BITMIME");
     }
+    if (keywords->chunking) {
+        at = add_line(text, at, "CHUNKING");
+    }
+    if (keywords->binary_mime) {
+        at = add_line(text, at, "BINARYMIME");
+    }
     if (keywords->enhanced_status_codes) {
         at = add_line(text, at, "ENHANCEDSTATUSCODES");
     }
@@ -133,7 +139,7 @@ static void accept_starttls(struct smtp_server_session *session,
     }
 }
 
-/* ---- MAIL, RCPT, DATA ---- */
+/* ---- MAIL, RCPT, DATA, the first BDAT ---- */
 
 static void accept_mail(struct smtp_server_session *session, const struct smtp_server_event *event,
                         const struct smtp_server_reply *reply)
@@ -166,10 +172,23 @@ static void accept_data(struct smtp_server_session *session, const struct smtp_s
                         const struct smtp_server_reply *reply)
 {
     (void)event;
-    smtp_transaction_begin_content(&session->transaction, session->config->limits.text_line_octets);
+    bool chunks = session->holds;
+    smtp_transaction_begin_content(&session->transaction, session->config->limits.text_line_octets,
+                                   chunks);
+    if (chunks) {
+        smtp_server_take_in_chunk(session);
+        return;
+    }
     smtp_server_session_say(session, 354, NULL,
                             reply->code == 354 ? reply->text : "End data with <CRLF>.<CRLF>");
     smtp_server_session_enter(session, SMTP_SERVER_CONTENT);
+}
+
+static void refuse_data(struct smtp_server_session *session)
+{
+    if (session->holds) {
+        smtp_server_drop_chunk(session);
+    }
 }
 
 /* ---- the message ---- */
@@ -221,7 +240,7 @@ static const struct decision decisions[] = {
     [SMTP_SERVER_ASK_HELO] = {accept_helo, NULL, 550, "5.7.1", "Not welcome by that name"},
     [SMTP_SERVER_ASK_MAIL] = {accept_mail, refuse_mail, 550, "5.7.1", "Sender refused"},
     [SMTP_SERVER_ASK_RCPT] = {accept_rcpt, refuse_rcpt, 550, "5.1.1", "Recipient refused"},
-    [SMTP_SERVER_ASK_DATA] = {accept_data, NULL, 554, "5.7.1", "Content refused"},
+    [SMTP_SERVER_ASK_DATA] = {accept_data, refuse_data, 554, "5.7.1", "Content refused"},
     [SMTP_SERVER_ASK_MESSAGE] = {accept_message, end_transaction, 554, "5.7.1", "Message refused"},
     [SMTP_SERVER_ASK_VRFY] = {accept_vrfy, NULL, 550, "5.1.1", "No such mailbox"},
     [SMTP_SERVER_ASK_EXPN] = {accept_expn, NULL, 550, "5.1.1", "No such list"},

@@ -66,16 +66,22 @@ static void discard(struct smtp_server_session *session)
     smtp_server_session_drop_content(session);
 }
 
+/* With what the chunk that comes in has left: a count alone takes no memory. */
+static bool will_be_too_large(const struct smtp_server_session *session)
+{
+    uint64_t limit = session->config->limits.message_octets;
+    uint64_t octets = session->transaction.content_octets;
+    return limit != 0 && (octets > limit || session->chunk.left > limit - octets);
+}
+
 /* Looked at after each step: what will be refused is not kept, so that memory stays within limits.
  */
 static void judge_content(struct smtp_server_session *session)
 {
     struct smtp_transaction *transaction = &session->transaction;
     const struct smtp_content_decoder *decoder = &transaction->decoder;
-    const struct smtp_server_limits *limits = &session->config->limits;
     bool bare = has_refused_bare(session);
-    bool too_large =
-        limits->message_octets != 0 && transaction->content_octets > limits->message_octets;
+    bool too_large = will_be_too_large(session);
     bool long_line = decoder->long_line_at != 0;
     if (!transaction->unwanted && (bare || too_large || long_line)) {
         discard(session);
@@ -121,16 +127,10 @@ static bool keep(struct smtp_server_session *session, struct smtp_span octets)
     return smtp_message_append(&transaction->message, octets.bytes, octets.len);
 }
 
-static void end_content(struct smtp_server_session *session)
+/* The whole content is there. */
+static void ask_message(struct smtp_server_session *session)
 {
     struct smtp_transaction *transaction = &session->transaction;
-    if (transaction->unwanted) {
-        refuse_content(session);
-        smtp_server_session_clear_transaction(session);
-        smtp_server_session_enter(session, SMTP_SERVER_READY);
-        smtp_server_session_check_limits(session);
-        return;
-    }
     if (transaction->message == NULL && !open_message(session, 0)) {
         smtp_server_session_fail(session);
         return;
@@ -139,6 +139,20 @@ static void end_content(struct smtp_server_session *session)
                                          .kind = SMTP_SERVER_ASK_MESSAGE,
                                          .message = smtp_transaction_take_message(transaction),
                                      });
+}
+
+/* ---- after DATA ---- */
+
+static void end_content(struct smtp_server_session *session)
+{
+    if (!session->transaction.unwanted) {
+        ask_message(session);
+        return;
+    }
+    refuse_content(session);
+    smtp_server_session_clear_transaction(session);
+    smtp_server_session_enter(session, SMTP_SERVER_READY);
+    smtp_server_session_check_limits(session);
 }
 
 size_t smtp_server_take_content(struct smtp_server_session *session, const char *bytes, size_t len)
@@ -156,4 +170,90 @@ size_t smtp_server_take_content(struct smtp_server_session *session, const char 
         end_content(session);
     }
     return step.used;
+}
+
+/* ---- after BDAT ---- */
+
+/* Octets of a chunk that is content; CRLF may be cut between two. */
+static void take_in(struct smtp_server_session *session, struct smtp_span octets)
+{
+    struct smtp_transaction *transaction = &session->transaction;
+    if (!transaction->binary) {
+        (void)smtp_content_decode(&transaction->decoder, octets.bytes, octets.len);
+    }
+    transaction->content_octets += octets.len;
+    judge_content(session);
+    if (!keep(session, octets)) {
+        smtp_server_session_fail(session);
+    }
+}
+
+size_t smtp_server_take_chunk(struct smtp_server_session *session, const char *bytes, size_t len)
+{
+    struct smtp_server_chunk *chunk = &session->chunk;
+    size_t used = len < chunk->left ? len : (size_t)chunk->left;
+    chunk->left -= used;
+    smtp_server_session_log(session, SMTP_LOG_CONTENT, (struct smtp_span){bytes, used});
+    if (!chunk->dropped) {
+        take_in(session, (struct smtp_span){bytes, used});
+    }
+    smtp_server_settle_chunk(session);
+    return used;
+}
+
+/* The session goes on after a chunk that was refused, or one that is not the last. With the last the
+ * transaction is over either way, so that what was sent behind it without waiting is another one. */
+static void go_on(struct smtp_server_session *session)
+{
+    if (session->transaction.envelope.texts.len == 0) {
+        smtp_server_session_enter(session, session->chunk.before);
+    } else if (session->chunk.last) {
+        smtp_server_session_clear_transaction(session);
+        smtp_server_session_enter(session, SMTP_SERVER_READY);
+    } else {
+        smtp_server_session_enter(session, SMTP_SERVER_CHUNKS);
+    }
+    smtp_server_session_check_limits(session);
+}
+
+/* RFC 3030 2: the octets are all read before an error is told. */
+static void refuse_chunk(struct smtp_server_session *session)
+{
+    if (!session->chunk.dropped) {
+        refuse_content(session);
+    }
+    smtp_server_session_release(session, 1);
+    session->transaction.chunk_failed = true;
+    discard(session);
+    go_on(session);
+}
+
+static void end_chunk(struct smtp_server_session *session)
+{
+    const struct smtp_server_chunk *chunk = &session->chunk;
+    if (!chunk->dropped && chunk->last && !session->transaction.binary) {
+        smtp_content_decode_end(&session->transaction.decoder);
+        judge_content(session);
+    }
+    if (session->state == SMTP_SERVER_ENDED) {
+        return;
+    }
+    if (chunk->dropped || session->transaction.unwanted) {
+        refuse_chunk(session);
+    } else if (chunk->last) {
+        ask_message(session);
+    } else {
+        char text[64];
+        snprintf(text, sizeof text, "%llu octets received", (unsigned long long)chunk->octets);
+        smtp_server_session_say(session, 250, "2.0.0", text);
+        go_on(session);
+    }
+}
+
+void smtp_server_settle_chunk(struct smtp_server_session *session)
+{
+    if (session->state == SMTP_SERVER_CHUNK && session->chunk.left == 0 &&
+        !session->question_open) {
+        end_chunk(session);
+    }
 }

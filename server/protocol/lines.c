@@ -94,6 +94,8 @@ static void take_overlong(struct smtp_server_session *session)
     smtp_server_session_note(session, "a command line over the limit, its octets dropped");
     if (session->state == SMTP_SERVER_AUTH) {
         smtp_server_refuse_long_response(session);
+    } else if (session->overlong_bdat) {
+        (void)smtp_server_announce_chunk(session, SMTP_SPAN(""), false);
     } else {
         smtp_server_refuse_overlong(session, session->overlong_auth);
     }
@@ -151,11 +153,9 @@ static enum smtp_status append_to_line(struct smtp_server_session *session, cons
     return smtp_buffer_append(line, bytes, len);
 }
 
-/* Whether a line that comes in two parts is an AUTH command, where those are known. */
-static bool is_auth(const struct smtp_server_session *session, struct smtp_span part,
-                    struct smtp_span next)
+/* Whether a line that comes in two parts begins with a verb of four letters and a space. */
+static bool begins_with(struct smtp_span part, struct smtp_span next, const char verb[5])
 {
-    static const struct smtp_span verb = {"AUTH ", 5};
     char start[5];
     size_t of_part = part.len < sizeof start ? part.len : sizeof start;
     size_t more = sizeof start - of_part;
@@ -164,8 +164,8 @@ static bool is_auth(const struct smtp_server_session *session, struct smtp_span 
     }
     smtp_bytes_copy(start, (struct smtp_span){part.bytes, of_part});
     smtp_bytes_copy(start + of_part, (struct smtp_span){next.bytes, more});
-    return smtp_server_knows_auth(session->config) &&
-           smtp_span_equal_nocase((struct smtp_span){start, sizeof start}, verb);
+    return smtp_span_equal_nocase((struct smtp_span){start, sizeof start},
+                                  (struct smtp_span){verb, sizeof start});
 }
 
 /* Keeps the part of a line whose end has not come. What is over every limit is dropped to its CRLF,
@@ -180,9 +180,12 @@ static void keep_part(struct smtp_server_session *session, const char *bytes, si
     if (status == SMTP_NO_MEMORY) {
         smtp_server_session_fail(session);
     } else if (status != SMTP_OK) {
+        struct smtp_span part = smtp_buffer_span(&session->line), next = {bytes, len};
         session->overlong = true;
         session->overlong_auth =
-            is_auth(session, smtp_buffer_span(&session->line), (struct smtp_span){bytes, len});
+            smtp_server_knows_auth(session->config) && begins_with(part, next, "AUTH ");
+        session->overlong_bdat =
+            smtp_server_knows_bdat(session) && begins_with(part, next, "BDAT ");
         forget_line(session);
     }
 }

@@ -46,14 +46,21 @@ static bool take_size(struct smtp_server_session *session, const struct smtp_par
     return true;
 }
 
-/* BODY=7BIT or BODY=8BITMIME, RFC 6152 2. */
+/* BODY=7BIT or BODY=8BITMIME, RFC 6152 2; BODY=BINARYMIME, RFC 3030 3. */
 static bool take_body(struct smtp_server_session *session, const struct smtp_parameter *parameter)
 {
     if (smtp_span_equal_nocase(parameter->value, SMTP_SPAN("7BIT")) ||
         smtp_span_equal_nocase(parameter->value, SMTP_SPAN("8BITMIME"))) {
         return true;
     }
-    refuse_parameter(session, parameter->keyword, "7BIT or 8BITMIME is needed");
+    bool binary = session->config->keywords.binary_mime;
+    if (binary && smtp_span_equal_nocase(parameter->value, SMTP_SPAN("BINARYMIME"))) {
+        session->transaction.binary = true;
+        return true;
+    }
+    refuse_parameter(session, parameter->keyword,
+                     binary ? "7BIT, 8BITMIME or BINARYMIME is needed"
+                            : "7BIT or 8BITMIME is needed");
     return false;
 }
 

@@ -38,6 +38,7 @@ struct smtp_server_session *smtp_server_session_new(const struct smtp_server_ses
     session->line = SMTP_BUFFER(smtp_server_longest_line(config));
     session->texts = SMTP_BUFFER(TEXTS_MAX);
     session->out = SMTP_BUFFER(OUT_MAX);
+    session->held = SMTP_BUFFER(OUT_MAX);
     session->step_deadline_ns = SMTP_NEVER;
     session->session_deadline_ns = SMTP_NEVER;
     smtp_transaction_init(&session->transaction);
@@ -61,10 +62,16 @@ void smtp_server_session_free(struct smtp_server_session *session)
     smtp_secret_free_buffer(&session->line);
     smtp_buffer_free(&session->texts);
     smtp_buffer_free(&session->out);
+    smtp_buffer_free(&session->held);
     free(session->peer);
     free(session->helo);
     free(session->identity);
     free(session);
+}
+
+static bool awaits_content(const struct smtp_server_session *session)
+{
+    return session->state == SMTP_SERVER_CONTENT || session->state == SMTP_SERVER_CHUNK;
 }
 
 /* Time for the next command counts from the last; octets that do not complete one buy no time. Time
@@ -73,7 +80,7 @@ static void set_step_deadline(struct smtp_server_session *session, uint64_t now_
 {
     const struct smtp_server_limits *limits = &session->config->limits;
     session->step_deadline_ns = smtp_deadline_after(
-        now_ns, session->state == SMTP_SERVER_CONTENT     ? limits->content_timeout_ms
+        now_ns, awaits_content(session)                   ? limits->content_timeout_ms
                 : session->state == SMTP_SERVER_HANDSHAKE ? limits->handshake_timeout_ms
                                                           : limits->command_timeout_ms);
 }
@@ -108,6 +115,7 @@ static bool close_question(struct smtp_server_session *session, bool of_auth)
 
 static void finish_step(struct smtp_server_session *session, uint64_t now_ns)
 {
+    smtp_server_settle_chunk(session);
     smtp_server_session_check_limits(session);
     smtp_server_session_enter(session, session->state); /* 421 where the server stops by now */
     set_step_deadline(session, now_ns);
@@ -211,9 +219,13 @@ size_t smtp_server_session_receive(struct smtp_server_session *session, const ch
         if (session->state == SMTP_SERVER_CONTENT) {
             at += smtp_server_take_content(session, bytes + at, len - at);
             stepped = true;
+        } else if (session->state == SMTP_SERVER_CHUNK) {
+            at += smtp_server_take_chunk(session, bytes + at, len - at);
+            stepped = true;
         } else {
             at += smtp_server_take_line(session, bytes + at, len - at);
             stepped = stepped || (session->line.len == 0 && !session->overlong);
+            smtp_server_settle_chunk(session);
         }
     }
     if (stepped) {
@@ -255,9 +267,9 @@ void smtp_server_session_expire(struct smtp_server_session *session, uint64_t no
     } else {
         smtp_server_session_say(
             session, 421, "4.4.2",
-            now_ns >= session->session_deadline_ns  ? "The session has taken too long, closing"
-            : session->state == SMTP_SERVER_CONTENT ? "Timed out waiting for content, closing"
-                                                    : "Timed out waiting for a command, closing");
+            now_ns >= session->session_deadline_ns ? "The session has taken too long, closing"
+            : awaits_content(session)              ? "Timed out waiting for content, closing"
+                                                   : "Timed out waiting for a command, closing");
     }
     smtp_server_session_enter(session, SMTP_SERVER_ENDED);
 }

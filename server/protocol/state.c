@@ -15,8 +15,7 @@
 
 static bool in_transaction(const struct smtp_server_session *session)
 {
-    return session->state == SMTP_SERVER_MAIL || session->state == SMTP_SERVER_RCPT ||
-           session->state == SMTP_SERVER_CONTENT;
+    return session->state >= SMTP_SERVER_MAIL && session->state <= SMTP_SERVER_CHUNK;
 }
 
 void smtp_server_session_forget_response(struct smtp_server_session *session)
@@ -35,6 +34,7 @@ static void end(struct smtp_server_session *session)
     }
     session->state = SMTP_SERVER_ENDED;
     smtp_server_session_clear_transaction(session);
+    smtp_server_session_release(session, 1);
     smtp_secret_free_buffer(&session->line);
 }
 
@@ -184,16 +184,38 @@ static void log_replies(const struct smtp_server_session *session, struct smtp_s
 void smtp_server_session_say(struct smtp_server_session *session, int code, const char *enhanced,
                              const char *text)
 {
-    size_t before = session->out.len;
+    struct smtp_buffer *to = session->holds ? &session->held : &session->out;
+    size_t before = to->len;
     bool coded = enhanced != NULL && session->config->keywords.enhanced_status_codes;
     session->error_count += code >= 500 ? 1 : 0;
-    if (smtp_reply_append(&session->out, code, coded ? enhanced : NULL, text) != SMTP_OK) {
-        session->out.len = before; /* no half a reply */
+    if (smtp_reply_append(to, code, coded ? enhanced : NULL, text) != SMTP_OK) {
+        to->len = before; /* no half a reply */
         smtp_server_session_enter(session, SMTP_SERVER_ENDED);
         return;
     }
-    struct smtp_span all = smtp_buffer_span(&session->out);
-    log_replies(session, (struct smtp_span){all.bytes + before, all.len - before});
+    if (!session->holds) {
+        struct smtp_span all = smtp_buffer_span(to);
+        log_replies(session, (struct smtp_span){all.bytes + before, all.len - before});
+    }
+}
+
+void smtp_server_session_hold(struct smtp_server_session *session)
+{
+    session->holds = true;
+}
+
+void smtp_server_session_release(struct smtp_server_session *session, size_t times)
+{
+    struct smtp_span held = smtp_buffer_span(&session->held);
+    session->holds = false;
+    for (size_t i = 0; i < times && held.len > 0; i++) {
+        if (smtp_buffer_append(&session->out, held.bytes, held.len) != SMTP_OK) {
+            smtp_server_session_enter(session, SMTP_SERVER_ENDED);
+            break;
+        }
+        log_replies(session, held);
+    }
+    smtp_buffer_free(&session->held);
 }
 
 void smtp_server_session_say_or(struct smtp_server_session *session,
@@ -220,7 +242,9 @@ void smtp_server_session_refuse_syntax(struct smtp_server_session *session, cons
 void smtp_server_session_check_limits(struct smtp_server_session *session)
 {
     size_t errors = session->config->limits.errors;
-    if (session->state != SMTP_SERVER_ENDED && errors != 0 && session->error_count >= errors) {
+    bool waits = session->holds; /* a chunk is refused first */
+    if (session->state != SMTP_SERVER_ENDED && !waits && errors != 0 &&
+        session->error_count >= errors) {
         smtp_server_session_say(session, 421, "4.7.0", "Too many errors, closing");
         smtp_server_session_enter(session, SMTP_SERVER_ENDED);
     }

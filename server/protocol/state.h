@@ -1,7 +1,8 @@
 /* state.h - what a session knows, for the files of this folder only, from the ground up: state.c
- * changes it and speaks, auth.c logs the peer in, decisions.c goes on once a step is decided,
- * envelope.c acts on MAIL and RCPT, verbs.c on all other commands, intake.c takes content in, lines.c
- * cuts lines out of the octets, session.c moves octets and time. Each calls only those before it. */
+ * changes it and speaks, auth.c logs the peer in, chunk.c reads BDAT, decisions.c goes on once a step is
+ * decided, envelope.c acts on MAIL and RCPT, mail_data.c on DATA and BDAT, verbs.c on all other commands,
+ * intake.c takes content in, lines.c cuts lines out of the octets, session.c moves octets and time. Each
+ * calls only those before it. */
 #ifndef SMTP_SERVER_PROTOCOL_STATE_H
 #define SMTP_SERVER_PROTOCOL_STATE_H
 
@@ -19,10 +20,22 @@ enum smtp_server_state {
     SMTP_SERVER_READY,       /* after HELO or EHLO, between transactions */
     SMTP_SERVER_MAIL,        /* a transaction is open, without a recipient */
     SMTP_SERVER_RCPT,        /* with at least one */
+    SMTP_SERVER_CHUNKS,      /* between BDAT and BDAT of one message */
     SMTP_SERVER_CONTENT,     /* after 354 */
+    SMTP_SERVER_CHUNK,       /* after BDAT: its octets come, to be kept or dropped */
     SMTP_SERVER_AUTH,        /* an exchange of AUTH is open: the next line is a response */
     SMTP_SERVER_HANDSHAKE,   /* TLS has the octets: nothing is taken, nothing is said */
     SMTP_SERVER_ENDED,
+};
+
+/** The chunk that a BDAT announced (RFC 3030 2). */
+struct smtp_server_chunk {
+    uint64_t octets;
+    uint64_t left; /* of them still to come */
+    bool last;
+    bool well_formed;              /* nothing but LAST stood behind the count */
+    bool dropped;                  /* it was refused; its reply is held until its octets are in */
+    enum smtp_server_state before; /* where dropped: the state that it came in */
 };
 
 struct smtp_server_session {
@@ -36,6 +49,7 @@ struct smtp_server_session {
     bool shutting_down; /* 421 as soon as no transaction is open */
     bool overlong;      /* the line that is coming in is over every limit; its octets are dropped */
     bool overlong_auth; /* and it is an AUTH command */
+    bool overlong_bdat; /* or BDAT */
     bool octets_behind; /* the line is not the end of what was received */
     bool
         secrets_may_follow; /* after an AUTH that did not log in: its client may have sent responses
@@ -49,9 +63,12 @@ struct smtp_server_session {
     struct smtp_buffer texts; /* of an event, NUL-terminated; in AUTH the mechanism, and behind it
                                * the response */
     struct smtp_buffer out;   /* owed to the peer */
-    char *peer;               /* owned */
-    char *helo;               /* owned; NULL before HELO or EHLO */
-    char *identity;           /* owned; NULL: nobody logged in */
+    struct smtp_buffer held;  /* replies that wait until a chunk's octets are in */
+    bool holds;               /* what is said goes there */
+    struct smtp_server_chunk chunk;
+    char *peer;                       /* owned */
+    char *helo;                       /* owned; NULL before HELO or EHLO */
+    char *identity;                   /* owned; NULL: nobody logged in */
     const struct smtp_tls_facts *tls; /* the driver's; NULL without TLS */
     struct smtp_transaction transaction;
     struct smtp_server_event event;
@@ -97,6 +114,10 @@ void smtp_server_session_say(struct smtp_server_session *session, int code, cons
 void smtp_server_session_say_or(struct smtp_server_session *session,
                                 const struct smtp_server_reply *reply, int code,
                                 const char *enhanced, const char *text);
+/** What is said from now on waits until it is released. */
+void smtp_server_session_hold(struct smtp_server_session *session);
+/** What was held is said so many times. */
+void smtp_server_session_release(struct smtp_server_session *session, size_t times);
 /** 501 5.5.4 with the syntax that was expected. */
 void smtp_server_session_refuse_syntax(struct smtp_server_session *session, const char *syntax);
 void smtp_server_session_log(const struct smtp_server_session *session,
@@ -126,6 +147,18 @@ void smtp_server_refuse_long_response(struct smtp_server_session *session);
 void smtp_server_decide_auth(struct smtp_server_session *session,
                              const struct smtp_server_auth_answer *answer);
 
+/* ---- chunk.c ---- */
+
+extern const char smtp_server_bdat_syntax[];
+/** A command line of BDAT announced a chunk: what is said of it is held. False: how long it is cannot be
+ *  told, and the session has ended. readable: the line is within its limit and ends where it seems to. */
+bool smtp_server_announce_chunk(struct smtp_server_session *session, struct smtp_span argument,
+                                bool readable);
+/** Its octets are content. */
+void smtp_server_take_in_chunk(struct smtp_server_session *session);
+/** It was refused, which was said: its octets are dropped. */
+void smtp_server_drop_chunk(struct smtp_server_session *session);
+
 /* ---- decisions.c ---- */
 
 /** Asks the driver if it wants to be asked, else decides at once. event: its texts filled in. */
@@ -137,7 +170,7 @@ void smtp_server_decide(struct smtp_server_session *session, const struct smtp_s
 
 /* ---- parameters.c ---- */
 
-/** What SIZE (26, RFC 1870 3) and BODY (17, RFC 6152 2) add to the limit of the MAIL line. */
+/** What SIZE (26, RFC 1870 3) and BODY (17, RFC 6152 2; no more for BINARYMIME, RFC 3030 3) add to the limit of the MAIL line. */
 #define SMTP_SERVER_MAIL_EXTRA_OCTETS (26 + 17)
 /** And AUTH, where it is known (RFC 4954 3). */
 #define SMTP_SERVER_MAIL_AUTH_OCTETS 500
@@ -154,6 +187,14 @@ void smtp_server_act_rcpt(struct smtp_server_session *session, struct smtp_span 
 /** The longest MAIL line with CRLF, extensions counted, where command lines have a limit. */
 size_t smtp_server_mail_line_octets(const struct smtp_server_session_config *config);
 
+/* ---- mail_data.c ---- */
+
+void smtp_server_act_data(struct smtp_server_session *session, struct smtp_span argument);
+/** The chunk was announced. */
+void smtp_server_act_bdat(struct smtp_server_session *session, struct smtp_span argument);
+/** Whether BDAT is a verb. */
+bool smtp_server_knows_bdat(const struct smtp_server_session *session);
+
 /* ---- verbs.c ---- */
 
 /** The longest line that any verb, or an exchange of AUTH, may have. */
@@ -169,6 +210,11 @@ void smtp_server_refuse_overlong(struct smtp_server_session *session, bool of_au
 
 /** Takes octets of content up to the next dot to be removed, or the end; returns how many. */
 size_t smtp_server_take_content(struct smtp_server_session *session, const char *bytes, size_t len);
+
+/** Takes octets of a chunk; returns how many. */
+size_t smtp_server_take_chunk(struct smtp_server_session *session, const char *bytes, size_t len);
+/** Answers the chunk that is in, if there is one. */
+void smtp_server_settle_chunk(struct smtp_server_session *session);
 
 /* ---- lines.c ---- */
 

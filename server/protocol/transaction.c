@@ -84,9 +84,10 @@ void smtp_transaction_last_path(const struct smtp_transaction *transaction, cons
     *parameters = *path + smtp_span_of(*path).len + 1;
 }
 
-void smtp_transaction_begin_content(struct smtp_transaction *transaction, size_t line_limit)
+void smtp_transaction_begin_content(struct smtp_transaction *transaction, size_t line_limit,
+                                    bool chunks)
 {
-    smtp_content_decoder_init(&transaction->decoder, line_limit);
+    smtp_content_decoder_init(&transaction->decoder, line_limit, chunks);
     transaction->content_octets = 0;
     transaction->unwanted = false;
     transaction->bare_told = false;
@@ -127,6 +128,9 @@ void smtp_transaction_clear(struct smtp_transaction *transaction)
     smtp_message_release(transaction->message);
     transaction->message = NULL;
     transaction->declared_octets = 0;
+    transaction->binary = false;
+    transaction->data_came = false;
+    transaction->chunk_failed = false;
     transaction->envelope.recipient_count = 0;
     smtp_buffer_clear(&transaction->envelope.texts, STORAGE_KEPT);
     smtp_buffer_clear(&transaction->envelope.places, STORAGE_KEPT);

@@ -15,6 +15,9 @@ struct smtp_transaction {
     struct smtp_message *message; /* NULL: no content yet, or it is not wanted any more */
     bool unwanted;                /* the content will be refused: take it in, keep nothing */
     bool bare_told;               /* the log has heard of its first bare CR or LF */
+    bool binary;                  /* BODY=BINARYMIME: octets, not lines (RFC 3030 3) */
+    bool data_came;               /* DATA was asked for, so that BDAT may not be (RFC 3030 2) */
+    bool chunk_failed;            /* a chunk was refused, and so are all after it */
     bool given; /* content went to config->content, and nobody has said yet what becomes of it */
     bool sated; /* which wants no more of it */
 };
@@ -37,8 +40,9 @@ void smtp_transaction_settle_recipient(struct smtp_transaction *transaction, boo
 void smtp_transaction_last_path(const struct smtp_transaction *transaction, const char **path,
                                 const char **parameters);
 
-/** DATA was accepted: content follows. */
-void smtp_transaction_begin_content(struct smtp_transaction *transaction, size_t line_limit);
+/** DATA, or the first BDAT (chunks), was accepted: content follows. */
+void smtp_transaction_begin_content(struct smtp_transaction *transaction, size_t line_limit,
+                                    bool chunks);
 /** Makes the message, where there is none yet. discard: it will keep no content. False: out of memory. */
 bool smtp_transaction_open_message(struct smtp_transaction *transaction,
                                    const struct smtp_message_origin *origin, size_t first_octets,

@@ -8,7 +8,7 @@
 
 #define STATE(name) (1u << SMTP_SERVER_##name)
 #define IN_TRANSACTION (STATE(MAIL) | STATE(RCPT))
-#define AFTER_HELLO (STATE(READY) | IN_TRANSACTION)
+#define AFTER_HELLO (STATE(READY) | IN_TRANSACTION | STATE(CHUNKS))
 #define ALWAYS (STATE(CONNECTED) | AFTER_HELLO)
 
 #define HELP_TEXT_MAX 512
@@ -127,13 +127,7 @@ static size_t auth_line_octets(const struct smtp_server_session_config *config)
                                                                     : limits->command_line_octets;
 }
 
-/* ---- DATA, RSET, QUIT ---- */
-
-static void act_data(struct smtp_server_session *session, struct smtp_span argument)
-{
-    (void)argument;
-    smtp_server_session_ask(session, &(struct smtp_server_event){.kind = SMTP_SERVER_ASK_DATA});
-}
+/* ---- RSET, QUIT ---- */
 
 static void act_rset(struct smtp_server_session *session, struct smtp_span argument)
 {
@@ -255,9 +249,18 @@ static const struct verb verbs[] = {
      NO_ARGUMENT,
      0,
      "DATA",
-     act_data,
+     smtp_server_act_data,
      NULL,
      NULL},
+    {{"BDAT", 4},
+     STATE(RCPT) | STATE(CHUNKS),
+     "No transaction with an accepted recipient is open",
+     NEEDS_ARGUMENT,
+     0,
+     smtp_server_bdat_syntax,
+     smtp_server_act_bdat,
+     NULL,
+     smtp_server_knows_bdat},
     {{"RSET", 4}, ALWAYS, "", NO_ARGUMENT, WITHOUT_LOGIN, "RSET", act_rset, NULL, NULL},
     {{"NOOP", 4},
      ALWAYS,
@@ -359,6 +362,10 @@ static void refuse_order(struct smtp_server_session *session, const struct verb 
                                 "No service here; only QUIT is left");
     } else if (session->state == SMTP_SERVER_CONNECTED) {
         smtp_server_session_say(session, 503, "5.5.1", hello_first);
+    } else if (session->state == SMTP_SERVER_CHUNKS) {
+        smtp_server_session_say(
+            session, 503, "5.5.1",
+            "Chunks of a message have come; BDAT goes on with it, RSET drops it");
     } else {
         smtp_server_session_say(session, 503, "5.5.1", verb->out_of_order);
     }
@@ -410,36 +417,54 @@ void smtp_server_refuse_overlong(struct smtp_server_session *session, bool of_au
     smtp_server_session_say(session, 500, "5.5.2", "Line too long");
 }
 
-/* Every line gets exactly one reply: the first of these that applies, or the verb's own. */
 bool smtp_server_knows_verb(const struct smtp_server_session *session, struct smtp_span line)
 {
     return find_verb(session, smtp_command_parse(line).verb) != NULL;
 }
 
+/* True: the line got its reply, or is asked about. */
+static bool is_refused(struct smtp_server_session *session, const struct verb *verb,
+                       const struct smtp_command *command)
+{
+    bool turned_away = session->state == SMTP_SERVER_TURNED_AWAY;
+    if (turned_away && (verb == NULL || (verb->legal_in & STATE(TURNED_AWAY)) == 0)) {
+        refuse_order(session, verb);
+    } else if (command->has_bare_line_end) {
+        smtp_server_session_note(session, "bare CR or LF in a command line");
+        smtp_server_session_say(session, 500, "5.5.2", "A bare CR or LF ends no command");
+    } else if (is_locked(session, verb)) {
+        return true;
+    } else if (verb == NULL) {
+        unknown_verb(session, command);
+    } else if (command->has_control) {
+        smtp_server_session_say(session, 501, "5.5.2", "A control octet in the command");
+    } else if ((verb->legal_in & (1u << session->state)) == 0) {
+        refuse_order(session, verb);
+    } else if ((verb->argument == NO_ARGUMENT && command->argument.len > 0) ||
+               (verb->argument == NEEDS_ARGUMENT && command->argument.len == 0)) {
+        smtp_server_session_refuse_syntax(session, verb->syntax);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* Every line gets exactly one reply: the first refusal that applies, or the verb's own. */
 void smtp_server_execute(struct smtp_server_session *session, struct smtp_span line)
 {
     struct smtp_command command = smtp_command_parse(line);
     const struct verb *verb = find_verb(session, command.verb);
-    bool turned_away = session->state == SMTP_SERVER_TURNED_AWAY;
-    if (is_overlong(session, verb, line.len + 2)) {
-        smtp_server_refuse_overlong(session, verb != NULL && verb->act == smtp_server_begin_auth);
-    } else if (turned_away && (verb == NULL || (verb->legal_in & STATE(TURNED_AWAY)) == 0)) {
-        refuse_order(session, verb);
-    } else if (command.has_bare_line_end) {
-        smtp_server_session_note(session, "bare CR or LF in a command line");
-        smtp_server_session_say(session, 500, "5.5.2", "A bare CR or LF ends no command");
-    } else if (is_locked(session, verb)) {
+    bool overlong = is_overlong(session, verb, line.len + 2);
+    bool chunk = verb != NULL && verb->act == smtp_server_act_bdat;
+    if (chunk && !smtp_server_announce_chunk(session, command.argument,
+                                             !overlong && !command.has_bare_line_end)) {
         return;
-    } else if (verb == NULL) {
-        unknown_verb(session, &command);
-    } else if (command.has_control) {
-        smtp_server_session_say(session, 501, "5.5.2", "A control octet in the command");
-    } else if ((verb->legal_in & (1u << session->state)) == 0) {
-        refuse_order(session, verb);
-    } else if ((verb->argument == NO_ARGUMENT && command.argument.len > 0) ||
-               (verb->argument == NEEDS_ARGUMENT && command.argument.len == 0)) {
-        smtp_server_session_refuse_syntax(session, verb->syntax);
-    } else {
+    }
+    if (overlong) {
+        smtp_server_refuse_overlong(session, verb != NULL && verb->act == smtp_server_begin_auth);
+    } else if (!is_refused(session, verb, &command)) {
         verb->act(session, command.argument);
+    } else if (chunk) {
+        smtp_server_drop_chunk(session);
     }
 }

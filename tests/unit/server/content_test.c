@@ -30,7 +30,7 @@ static void decode_in_pieces(const char *in, size_t len, size_t piece, char *out
                              size_t *used)
 {
     struct smtp_content_decoder decoder;
-    smtp_content_decoder_init(&decoder, 0);
+    smtp_content_decoder_init(&decoder, 0, false);
     *out_len = 0;
     *used = 0;
     while (*used < len) {
@@ -76,7 +76,7 @@ TEST(content, names_the_first_bare_line_ends_by_octet_rfc5321_2_3_8)
     static const char in[] = "ab\r\n..c\rd\re\nf\n\r\n";
     for (size_t piece = 1; piece < sizeof in; piece++) {
         struct smtp_content_decoder decoder;
-        smtp_content_decoder_init(&decoder, 0);
+        smtp_content_decoder_init(&decoder, 0, false);
         for (size_t at = 0; at < sizeof in - 1;) {
             size_t now = sizeof in - 1 - at < piece ? sizeof in - 1 - at : piece;
             at += smtp_content_decode(&decoder, in + at, now).used;
@@ -93,7 +93,7 @@ static void expect_long_line(const char *in, uint64_t at_octet, uint64_t octets)
 {
     for (size_t piece = 1, len = strlen(in); piece <= len; piece++) {
         struct smtp_content_decoder decoder;
-        smtp_content_decoder_init(&decoder, LINE_LIMIT);
+        smtp_content_decoder_init(&decoder, LINE_LIMIT, false);
         for (size_t at = 0; at < len;) {
             size_t now = len - at < piece ? len - at : piece;
             at += smtp_content_decode(&decoder, in + at, now).used;
@@ -119,8 +119,8 @@ TEST(content, measures_lines_with_their_crlf_and_without_the_stuffed_dot_rfc5321
 static void expect_same_in_any_pieces(const char *in, size_t len, size_t limit)
 {
     struct smtp_content_decoder by_octet, whole;
-    smtp_content_decoder_init(&by_octet, limit);
-    smtp_content_decoder_init(&whole, limit);
+    smtp_content_decoder_init(&by_octet, limit, false);
+    smtp_content_decoder_init(&whole, limit, false);
     for (size_t at = 0; at < len;) {
         at += smtp_content_decode(&by_octet, in + at, 1).used;
     }
@@ -163,7 +163,7 @@ TEST(content, takes_a_whole_message_in_one_run)
 {
     static const char in[] = "Subject: x\r\n\r\nline\r\nline\r\n.\r\n";
     struct smtp_content_decoder decoder;
-    smtp_content_decoder_init(&decoder, 0);
+    smtp_content_decoder_init(&decoder, 0, false);
     struct smtp_content_step step = smtp_content_decode(&decoder, in, sizeof in - 1);
     expect_int(step.keep.len, sizeof in - 1 - 3); /* one copy serves it */
 }
