@@ -2,6 +2,7 @@
  * Knows: the range of each option. Does not know: what is done with it. */
 #include "server/settings.h"
 
+#include "common/clock.h"
 #include "common/error.h"
 
 #include <inttypes.h>
@@ -212,6 +213,20 @@ static unsigned asks_of(const struct smtp_server_hooks *hooks)
     return asks;
 }
 
+/* What cannot be without another is not offered without it (RFC 6531 3.1, RFC 3030 3). */
+static struct smtp_server_keywords offered_of(const struct smtp_server_options *options)
+{
+    struct smtp_server_keywords keywords = options->keywords;
+    keywords.smtputf8 = keywords.smtputf8 && keywords.eight_bit_mime;
+    keywords.binary_mime = keywords.binary_mime && keywords.chunking && keywords.eight_bit_mime;
+    return keywords;
+}
+
+static int64_t unix_time_s(void)
+{
+    return smtp_clock_unix_ns() / 1000000000;
+}
+
 static void set_config(struct smtp_server_settings *settings,
                        const struct smtp_server_options *options)
 {
@@ -220,7 +235,8 @@ static void set_config(struct smtp_server_settings *settings,
         .greeting_text = settings->greeting_text,
         .bare_line_end = options->bare_line_end,
         .limits = options->limits,
-        .keywords = options->keywords,
+        .keywords = offered_of(options),
+        .unix_time_s = unix_time_s,
         .starttls = options->tls.mode != SMTP_SERVER_TLS_OFF,
         .tls_required = options->tls.mode == SMTP_SERVER_TLS_REQUIRED,
         .auth_required = options->auth.required,

@@ -2,6 +2,8 @@
  * verbs.c. */
 #include "server/protocol/command.h"
 
+#include "common/utf8.h"
+
 #include <string.h>
 
 /* Nearly no line holds a control octet: a loop without branches, which becomes vector code, says so. */
@@ -57,13 +59,20 @@ static size_t keyword_len(struct smtp_span text)
     return len;
 }
 
-/* esmtp-value = 1*(%d33-60 / %d62-126) */
+/* esmtp-value = 1*(%d33-60 / %d62-126), and characters above U+007F (RFC 6531 3.3) */
 static size_t value_len(struct smtp_span text)
 {
     size_t len = 0;
-    while (len < text.len && text.bytes[len] > 32 && text.bytes[len] < 127 &&
-           text.bytes[len] != '=') {
-        len++;
+    while (len < text.len) {
+        unsigned char c = (unsigned char)text.bytes[len];
+        size_t more =
+            c > 32 && c < 127 && c != '='
+                ? 1
+                : smtp_utf8_sequence((struct smtp_span){text.bytes + len, text.len - len});
+        if (more == 0) {
+            break;
+        }
+        len += more;
     }
     return len;
 }

@@ -52,53 +52,12 @@ static void turn_away(struct smtp_server_session *session, const struct smtp_ser
 
 /* ---- HELO, EHLO ---- */
 
-static size_t add_line(char *text, size_t at, const char *line)
-{
-    int len = snprintf(text + at, EHLO_TEXT_MAX - at, "\n%s", line);
-    return at + (size_t)len;
-}
-
 static void say_extensions(struct smtp_server_session *session, const char *greeting)
 {
-    const struct smtp_server_keywords *keywords = &session->config->keywords;
     char text[EHLO_TEXT_MAX];
     size_t at = (size_t)snprintf(text, sizeof text, "%s%s%.300s", session->config->hostname,
                                  greeting[0] != '\0' ? " " : "", greeting);
-    if (keywords->pipelining) {
-        at = add_line(text, at, "PIPELINING");
-    }
-    if (keywords->size) {
-        char line[32]; /* 0: no fixed maximum, RFC 1870 4 */
-        snprintf(line, sizeof line, "SIZE %llu",
-                 (unsigned long long)session->config->limits.message_octets);
-        at = add_line(text, at, line);
-    }
-    if (keywords->eight_bit_mime) {
-        at = add_line(text, at, "8BITMIME");
-    }
-    if (keywords->chunking) {
-        at = add_line(text, at, "CHUNKING");
-    }
-    if (keywords->binary_mime) {
-        at = add_line(text, at, "BINARYMIME");
-    }
-    if (keywords->enhanced_status_codes) {
-        at = add_line(text, at, "ENHANCEDSTATUSCODES");
-    }
-    if (session->config->starttls && session->tls == NULL) { /* RFC 3207 4.2: not under TLS */
-        at = add_line(text, at, "STARTTLS");
-    }
-    if (smtp_server_offers_auth(session)) {
-        char line[SMTP_SERVER_OFFER_MAX];
-        smtp_server_write_offer(session, line);
-        at = add_line(text, at, line);
-    }
-    if (smtp_server_has_expn(session->config)) {
-        at = add_line(text, at, "EXPN");
-    }
-    if (keywords->help) {
-        add_line(text, at, "HELP");
-    }
+    smtp_server_write_offers(session, text + at, sizeof text - at);
     smtp_server_session_say(session, 250, NULL, text);
 }
 

@@ -1,14 +1,9 @@
 /* envelope.c - the verbs that make an envelope, MAIL and RCPT (RFC 5321 4.1.1.2, 4.1.1.3).
  * Knows: their syntax, and what each refusal of a path is called. Does not know: parameters
  * (parameters.c), what follows once a path is accepted (decisions.c). */
+#include "common/utf8.h"
 #include "server/protocol/path.h"
 #include "server/protocol/state.h"
-
-size_t smtp_server_mail_line_octets(const struct smtp_server_session_config *config)
-{
-    return config->limits.command_line_octets + SMTP_SERVER_MAIL_EXTRA_OCTETS +
-           (smtp_server_knows_auth(config) ? SMTP_SERVER_MAIL_AUTH_OCTETS : 0);
-}
 
 static void refuse_path(struct smtp_server_session *session, enum smtp_path_fault fault,
                         enum smtp_path_kind kind, const char *syntax)
@@ -18,7 +13,7 @@ static void refuse_path(struct smtp_server_session *session, enum smtp_path_faul
     switch (fault) {
     case SMTP_PATH_EIGHT_BIT:
         smtp_server_session_say(session, 501, enhanced,
-                                "Octets above 127 in an address need SMTPUTF8");
+                                "Octets above 127 in an address must be UTF-8 and need SMTPUTF8");
         break;
     case SMTP_PATH_LOCAL_PART_TOO_LONG:
         smtp_server_session_say(session, 501, enhanced, "Local part too long");
@@ -33,6 +28,22 @@ static void refuse_path(struct smtp_server_session *session, enum smtp_path_faul
         smtp_server_session_refuse_syntax(session, syntax);
         break;
     }
+}
+
+/* RFC 6531 3.5: 550 for a sender, 553 for a recipient. Where it is not offered, it is syntax. */
+static bool needs_smtputf8(struct smtp_server_session *session, struct smtp_span path,
+                           enum smtp_path_kind kind)
+{
+    if (session->transaction.smtputf8 || !smtp_has_eight_bit(path)) {
+        return false;
+    }
+    if (!session->extended || !smtp_server_offers(session, SMTP_OFFER_SMTPUTF8)) {
+        refuse_path(session, SMTP_PATH_EIGHT_BIT, kind, "");
+        return true;
+    }
+    smtp_server_session_say(session, kind == SMTP_REVERSE_PATH ? 550 : 553, "5.6.7",
+                            "An address in UTF-8 needs MAIL with SMTPUTF8");
+    return true;
 }
 
 static bool over_message_limit(struct smtp_server_session *session)
@@ -53,7 +64,7 @@ const char smtp_server_rcpt_syntax[] = "RCPT TO:<forward-path> [parameters]";
  * so. */
 void smtp_server_act_mail(struct smtp_server_session *session, struct smtp_span argument)
 {
-    struct smtp_span path;
+    struct smtp_path path;
     if (over_message_limit(session)) {
         return;
     }
@@ -69,10 +80,12 @@ void smtp_server_act_mail(struct smtp_server_session *session, struct smtp_span 
     }
     struct smtp_transaction *transaction = &session->transaction;
     smtp_transaction_clear(transaction);
-    if (!smtp_server_take_parameters(session, argument, true)) {
+    if (!smtp_server_take_parameters(session, argument, true) ||
+        needs_smtputf8(session, path.text, SMTP_REVERSE_PATH)) {
+        smtp_transaction_clear(transaction);
         return;
     }
-    if (smtp_transaction_set_reverse_path(transaction, path, smtp_span_trim_start(argument)) !=
+    if (smtp_transaction_set_reverse_path(transaction, path.text, smtp_span_trim_start(argument)) !=
         SMTP_OK) {
         smtp_server_session_fail(session);
         return;
@@ -85,7 +98,7 @@ void smtp_server_act_mail(struct smtp_server_session *session, struct smtp_span 
 void smtp_server_act_rcpt(struct smtp_server_session *session, struct smtp_span argument)
 {
     struct smtp_transaction *transaction = &session->transaction;
-    struct smtp_span path;
+    struct smtp_path path;
     if (!smtp_command_take_word(&argument, SMTP_SPAN("TO:"))) {
         smtp_server_session_refuse_syntax(session, smtp_server_rcpt_syntax);
         return;
@@ -96,7 +109,8 @@ void smtp_server_act_rcpt(struct smtp_server_session *session, struct smtp_span 
         refuse_path(session, fault, SMTP_FORWARD_PATH, smtp_server_rcpt_syntax);
         return;
     }
-    if (!smtp_server_take_parameters(session, argument, false)) {
+    if (needs_smtputf8(session, path.text, SMTP_FORWARD_PATH) ||
+        !smtp_server_take_parameters(session, argument, false)) {
         return;
     }
     size_t limit = session->config->limits.recipients;
@@ -104,8 +118,8 @@ void smtp_server_act_rcpt(struct smtp_server_session *session, struct smtp_span 
         smtp_server_session_say(session, 452, "4.5.3", "Too many recipients");
         return;
     }
-    if (smtp_transaction_propose_recipient(transaction, path, smtp_span_trim_start(argument)) !=
-        SMTP_OK) {
+    if (smtp_transaction_propose_recipient(transaction, path.text,
+                                           smtp_span_trim_start(argument)) != SMTP_OK) {
         smtp_server_session_say(session, 452, "4.3.1", "Out of storage for recipients");
         return;
     }

@@ -2,6 +2,8 @@
  * not know which replies faults get, and never asks whether a domain exists. */
 #include "server/protocol/path.h"
 
+#include "common/utf8.h"
+
 #include <string.h>
 
 #define LABEL_MAX 63 /* RFC 1035 2.3.4 */
@@ -31,22 +33,37 @@ static bool is_let_dig(unsigned char c)
     return smtp_is_letter(c) || smtp_is_digit(c);
 }
 
-/* How many octets are letters, digits or hyphens. */
-static size_t ldh_len(struct smtp_span text)
+static bool is_ldh(unsigned char c)
+{
+    return is_let_dig(c) || c == '-';
+}
+
+/* How many octets are characters of a set of ASCII, or above U+007F. */
+static size_t run_len(struct smtp_span text, bool (*is_of_set)(unsigned char c), bool *ascii)
 {
     size_t len = 0;
-    while (len < text.len &&
-           (is_let_dig((unsigned char)text.bytes[len]) || text.bytes[len] == '-')) {
-        len++;
+    *ascii = true;
+    while (len < text.len) {
+        size_t more = is_of_set((unsigned char)text.bytes[len]) ? 1 : 0;
+        if (more == 0) {
+            more = smtp_utf8_sequence((struct smtp_span){text.bytes + len, text.len - len});
+            *ascii = *ascii && more == 0;
+        }
+        if (more == 0) {
+            break;
+        }
+        len += more;
     }
     return len;
 }
 
-/* sub-domain = Let-dig [Ldh-str] */
+/* sub-domain = Let-dig [Ldh-str], or a U-label, of which LABEL_MAX limits the A-label alone */
 static bool take_label(struct smtp_span *text)
 {
-    size_t len = ldh_len(*text);
-    if (len == 0 || len > LABEL_MAX || text->bytes[0] == '-' || text->bytes[len - 1] == '-') {
+    bool ascii;
+    size_t len = run_len(*text, is_ldh, &ascii);
+    if (len == 0 || (ascii && len > LABEL_MAX) || text->bytes[0] == '-' ||
+        text->bytes[len - 1] == '-') {
         return false;
     }
     skip(text, len);
@@ -146,9 +163,10 @@ static bool take_literal(struct smtp_span *text)
     if (is_ipv4(inside)) {
         return true;
     }
-    size_t tag_len = ldh_len(inside);
-    bool tagged = tag_len > 0 && tag_len + 1 < inside.len && inside.bytes[tag_len] == ':' &&
-                  inside.bytes[tag_len - 1] != '-';
+    bool ascii;
+    size_t tag_len = run_len(inside, is_ldh, &ascii);
+    bool tagged = ascii && tag_len > 0 && tag_len + 1 < inside.len &&
+                  inside.bytes[tag_len] == ':' && inside.bytes[tag_len - 1] != '-';
     for (size_t i = tag_len; tagged && i < inside.len; i++) { /* dcontent */
         unsigned char c = (unsigned char)inside.bytes[i];
         tagged = c > 32 && c < 127 && c != '[' && c != '\\';
@@ -164,11 +182,9 @@ static bool is_atext(unsigned char c)
 /* Dot-string = Atom *("." Atom) */
 static bool take_dot_string(struct smtp_span *text)
 {
+    bool ascii;
     do {
-        size_t len = 0;
-        while (len < text->len && is_atext((unsigned char)text->bytes[len])) {
-            len++;
-        }
+        size_t len = run_len(*text, is_atext, &ascii);
         if (len == 0) {
             return false;
         }
@@ -177,18 +193,21 @@ static bool take_dot_string(struct smtp_span *text)
     return true;
 }
 
-/* Quoted-string: printable ASCII and space; backslash takes the next of these as it is. */
+/* Quoted-string: printable ASCII and space, of which backslash takes the next as it is, and characters
+ * above U+007F, of which it takes none. */
 static bool take_quoted_string(struct smtp_span *text)
 {
     skip(text, 1);
     while (text->len > 0 && first(*text) != '"') {
-        if (first(*text) == '\\') {
-            skip(text, 1);
+        bool quoted = take(text, '\\');
+        size_t len = first(*text) >= 32 && first(*text) < 127 ? 1 : 0;
+        if (len == 0 && !quoted) {
+            len = smtp_utf8_sequence(*text);
         }
-        if (text->len == 0 || first(*text) < 32 || first(*text) > 126) {
+        if (len == 0) {
             return false;
         }
-        skip(text, 1);
+        skip(text, len);
     }
     return take(text, '"');
 }
@@ -223,7 +242,8 @@ static bool is_postmaster(struct smtp_span text)
 
 /* Mailbox = Local-part "@" ( Domain / address-literal ) */
 static enum smtp_path_fault take_mailbox(struct smtp_span *text,
-                                         const struct smtp_server_limits *limits)
+                                         const struct smtp_server_limits *limits,
+                                         struct smtp_span *domain)
 {
     const char *local_part = text->bytes;
     if (!take_local_part(text)) {
@@ -233,29 +253,20 @@ static enum smtp_path_fault take_mailbox(struct smtp_span *text,
     if (!take(text, '@')) {
         return SMTP_PATH_MALFORMED;
     }
-    const char *domain = text->bytes;
+    domain->bytes = text->bytes;
     if (!take_domain_or_literal(text)) {
         return SMTP_PATH_MALFORMED;
     }
+    domain->len = (size_t)(text->bytes - domain->bytes);
     if (local_part_len > limits->local_part_octets) {
         return SMTP_PATH_LOCAL_PART_TOO_LONG;
     }
-    return (size_t)(text->bytes - domain) > limits->domain_octets ? SMTP_PATH_DOMAIN_TOO_LONG
-                                                                  : SMTP_PATH_OK;
-}
-
-static bool has_eight_bit(struct smtp_span text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if ((unsigned char)text.bytes[i] > 127) {
-            return true;
-        }
-    }
-    return false;
+    return domain->len > limits->domain_octets ? SMTP_PATH_DOMAIN_TOO_LONG : SMTP_PATH_OK;
 }
 
 static enum smtp_path_fault take_path(struct smtp_span *text, enum smtp_path_kind kind,
-                                      const struct smtp_server_limits *limits)
+                                      const struct smtp_server_limits *limits,
+                                      struct smtp_span *domain)
 {
     if (!take(text, '<')) {
         return SMTP_PATH_MALFORMED;
@@ -270,7 +281,7 @@ static enum smtp_path_fault take_path(struct smtp_span *text, enum smtp_path_kin
     if (first(*text) == '@' && !take_source_route(text)) {
         return SMTP_PATH_MALFORMED;
     }
-    enum smtp_path_fault fault = take_mailbox(text, limits);
+    enum smtp_path_fault fault = take_mailbox(text, limits, domain);
     if (fault != SMTP_PATH_OK) {
         return fault;
     }
@@ -278,13 +289,13 @@ static enum smtp_path_fault take_path(struct smtp_span *text, enum smtp_path_kin
 }
 
 enum smtp_path_fault smtp_path_read(struct smtp_span *text, enum smtp_path_kind kind,
-                                    const struct smtp_server_limits *limits,
-                                    struct smtp_span *inside)
+                                    const struct smtp_server_limits *limits, struct smtp_path *path)
 {
     struct smtp_span rest = *text;
-    enum smtp_path_fault fault = take_path(&rest, kind, limits);
+    *path = (struct smtp_path){.domain = {"", 0}};
+    enum smtp_path_fault fault = take_path(&rest, kind, limits, &path->domain);
     if (fault == SMTP_PATH_MALFORMED) {
-        return has_eight_bit(*text) ? SMTP_PATH_EIGHT_BIT : SMTP_PATH_MALFORMED;
+        return smtp_has_eight_bit(*text) ? SMTP_PATH_EIGHT_BIT : SMTP_PATH_MALFORMED;
     }
     if (fault != SMTP_PATH_OK) {
         return fault;
@@ -293,12 +304,19 @@ enum smtp_path_fault smtp_path_read(struct smtp_span *text, enum smtp_path_kind 
     if (len > limits->path_octets) {
         return SMTP_PATH_TOO_LONG;
     }
-    *inside = (struct smtp_span){text->bytes + 1, len - 2};
+    path->text = (struct smtp_span){text->bytes + 1, len - 2};
     *text = rest;
     return SMTP_PATH_OK;
 }
 
+bool smtp_is_atom(struct smtp_span text)
+{
+    bool ascii;
+    return text.len > 0 && run_len(text, is_atext, &ascii) == text.len && ascii;
+}
+
 bool smtp_is_domain_or_literal(struct smtp_span text, size_t max_octets)
 {
-    return text.len <= max_octets && take_domain_or_literal(&text) && text.len == 0;
+    return text.len <= max_octets && !smtp_has_eight_bit(text) && take_domain_or_literal(&text) &&
+           text.len == 0;
 }

@@ -1,8 +1,8 @@
 /* state.h - what a session knows, for the files of this folder only, from the ground up: state.c
- * changes it and speaks, auth.c logs the peer in, chunk.c reads BDAT, decisions.c goes on once a step is
- * decided, envelope.c acts on MAIL and RCPT, mail_data.c on DATA and BDAT, verbs.c on all other commands,
- * intake.c takes content in, lines.c cuts lines out of the octets, session.c moves octets and time. Each
- * calls only those before it. */
+ * changes it and speaks, auth.c logs the peer in, chunk.c reads BDAT, offers.c says which extensions
+ * hold, decisions.c goes on once a step is decided, envelope.c acts on MAIL and RCPT, mail_data.c on DATA
+ * and BDAT, verbs.c on all other commands, intake.c takes content in, lines.c cuts lines out of the
+ * octets, session.c moves octets and time. Each calls only those before it. */
 #ifndef SMTP_SERVER_PROTOCOL_STATE_H
 #define SMTP_SERVER_PROTOCOL_STATE_H
 
@@ -78,12 +78,6 @@ struct smtp_server_session {
     uint64_t session_deadline_ns;
 };
 
-/** EXPN is offered where a hook answers it. */
-static inline bool smtp_server_has_expn(const struct smtp_server_session_config *config)
-{
-    return (config->asks & (1u << SMTP_SERVER_ASK_EXPN)) != 0;
-}
-
 /* ---- state.c ---- */
 
 /** The one place where the state changes. From the end it does not. */
@@ -158,6 +152,42 @@ bool smtp_server_announce_chunk(struct smtp_server_session *session, struct smtp
 void smtp_server_take_in_chunk(struct smtp_server_session *session);
 /** It was refused, which was said: its octets are dropped. */
 void smtp_server_drop_chunk(struct smtp_server_session *session);
+/* ---- offers.c ---- */
+
+/** The service extensions, in the order of the EHLO reply. */
+enum smtp_server_offer {
+    SMTP_OFFER_NONE,
+    SMTP_OFFER_PIPELINING,
+    SMTP_OFFER_SIZE,
+    SMTP_OFFER_EIGHT_BIT_MIME,
+    SMTP_OFFER_SMTPUTF8,
+    SMTP_OFFER_CHUNKING,
+    SMTP_OFFER_BINARY_MIME,
+    SMTP_OFFER_DSN,
+    SMTP_OFFER_ENHANCED_STATUS_CODES,
+    SMTP_OFFER_STARTTLS,
+    SMTP_OFFER_AUTH,
+    SMTP_OFFER_REQUIRE_TLS,
+    SMTP_OFFER_LIMITS,
+    SMTP_OFFER_FUTURE_RELEASE,
+    SMTP_OFFER_DELIVER_BY,
+    SMTP_OFFER_MT_PRIORITY,
+    SMTP_OFFER_VRFY,
+    SMTP_OFFER_EXPN,
+    SMTP_OFFER_HELP,
+};
+/** The largest number of seconds in FUTURERELEASE and DELIVERBY: nine digits. */
+#define SMTP_SERVER_SECONDS_MAX 999999999u
+
+/** Whether it is switched on: it may be offered some time. */
+bool smtp_server_knows(const struct smtp_server_session_config *config,
+                       enum smtp_server_offer offer);
+/** Whether it is offered here and now, to who says EHLO. */
+bool smtp_server_offers(const struct smtp_server_session *session, enum smtp_server_offer offer);
+/** Writes "\nKEYWORD values" for each that is offered, cut at `size`. */
+void smtp_server_write_offers(const struct smtp_server_session *session, char *text, size_t size);
+/** The longest that FUTURERELEASE takes. */
+uint64_t smtp_server_hold_limit_s(const struct smtp_server_session_config *config);
 
 /* ---- decisions.c ---- */
 
@@ -170,10 +200,10 @@ void smtp_server_decide(struct smtp_server_session *session, const struct smtp_s
 
 /* ---- parameters.c ---- */
 
-/** What SIZE (26, RFC 1870 3) and BODY (17, RFC 6152 2; no more for BINARYMIME, RFC 3030 3) add to the limit of the MAIL line. */
-#define SMTP_SERVER_MAIL_EXTRA_OCTETS (26 + 17)
-/** And AUTH, where it is known (RFC 4954 3). */
-#define SMTP_SERVER_MAIL_AUTH_OCTETS 500
+/** The longest MAIL line and the longest RCPT line with CRLF, extensions counted, where command lines
+ *  have a limit. */
+size_t smtp_server_mail_line_octets(const struct smtp_server_session_config *config);
+size_t smtp_server_rcpt_line_octets(const struct smtp_server_session_config *config);
 /** Takes the parameters behind a path. False: the refusal is said. */
 bool smtp_server_take_parameters(struct smtp_server_session *session, struct smtp_span text,
                                  bool of_mail);
@@ -184,8 +214,6 @@ extern const char smtp_server_mail_syntax[];
 extern const char smtp_server_rcpt_syntax[];
 void smtp_server_act_mail(struct smtp_server_session *session, struct smtp_span argument);
 void smtp_server_act_rcpt(struct smtp_server_session *session, struct smtp_span argument);
-/** The longest MAIL line with CRLF, extensions counted, where command lines have a limit. */
-size_t smtp_server_mail_line_octets(const struct smtp_server_session_config *config);
 
 /* ---- mail_data.c ---- */
 

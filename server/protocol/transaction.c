@@ -131,6 +131,8 @@ void smtp_transaction_clear(struct smtp_transaction *transaction)
     transaction->binary = false;
     transaction->data_came = false;
     transaction->chunk_failed = false;
+    transaction->smtputf8 = false;
+    transaction->held = false;
     transaction->envelope.recipient_count = 0;
     smtp_buffer_clear(&transaction->envelope.texts, STORAGE_KEPT);
     smtp_buffer_clear(&transaction->envelope.places, STORAGE_KEPT);

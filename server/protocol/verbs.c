@@ -21,7 +21,7 @@ enum { WITHOUT_TLS = 1, WITHOUT_LOGIN = 2 };
 struct verb {
     struct smtp_span name;
     unsigned legal_in;        /* states */
-    const char *out_of_order; /* the 503 elsewhere */
+    const char *out_of_order; /* the 503 elsewhere, where it is not legal after EHLO */
     enum argument_rule argument;
     unsigned works_without; /* WITHOUT_TLS, WITHOUT_LOGIN */
     const char *syntax;     /* for 501 and HELP */
@@ -29,6 +29,7 @@ struct verb {
     /* the longest line with CRLF, where extensions add to the limit, which is not 0; NULL: as any */
     size_t (*line_octets)(const struct smtp_server_session_config *config);
     bool (*known)(const struct smtp_server_session *session); /* NULL: always */
+    enum smtp_server_offer offer; /* 502 where it is not offered; SMTP_OFFER_NONE: it is always */
 };
 
 static const struct verb *find_verb(const struct smtp_server_session *session,
@@ -38,6 +39,11 @@ static const struct verb *each_verb(size_t i);
 static bool is_known(const struct verb *verb, const struct smtp_server_session *session)
 {
     return verb->known == NULL || verb->known(session);
+}
+
+static bool is_offered(const struct verb *verb, const struct smtp_server_session *session)
+{
+    return verb->offer == SMTP_OFFER_NONE || smtp_server_offers(session, verb->offer);
 }
 
 /* ---- HELO, EHLO ---- */
@@ -174,14 +180,13 @@ static void act_expn(struct smtp_server_session *session, struct smtp_span argum
     inquire(session, SMTP_SERVER_ASK_EXPN, argument);
 }
 
-/* The verbs, but for EXPN where nobody carries it out (RFC 5321 4.1.1.8: what is offered). */
+/* Those that are carried out (RFC 5321 4.1.1.8). */
 static void list_verbs(const struct smtp_server_session *session, char *text, size_t size)
 {
     size_t at = (size_t)snprintf(text, size, "Commands:");
     const struct verb *verb;
     for (size_t i = 0; (verb = each_verb(i)) != NULL && at < size; i++) {
-        if ((verb->act != act_expn || smtp_server_has_expn(session->config)) &&
-            is_known(verb, session)) {
+        if (is_known(verb, session) && is_offered(verb, session)) {
             at += (size_t)snprintf(text + at, size - at, " %s", verb->name.bytes);
         }
     }
@@ -190,10 +195,6 @@ static void list_verbs(const struct smtp_server_session *session, char *text, si
 static void act_help(struct smtp_server_session *session, struct smtp_span argument)
 {
     char text[HELP_TEXT_MAX];
-    if (!session->config->keywords.help) {
-        smtp_server_session_say(session, 502, "5.5.1", "HELP is not implemented");
-        return;
-    }
     if (argument.len > 0) {
         const struct verb *verb = find_verb(session, argument);
         if (verb == NULL) {
@@ -214,101 +215,98 @@ static const char hello_first[] = "Send EHLO or HELO first";
 /* What works without TLS stands in RFC 3207 4, without a login in RFC 4954 6; HELP does too, as it
  * gives nothing away. */
 static const struct verb verbs[] = {
-    /* name, legal in, elsewhere, argument, works without, syntax, act, line octets, known */
-    {{"EHLO", 4},
-     ALWAYS,
-     "",
-     NEEDS_ARGUMENT,
-     WITHOUT_TLS | WITHOUT_LOGIN,
-     "EHLO domain-or-literal",
-     act_ehlo,
-     NULL,
-     NULL},
-    {{"HELO", 4}, ALWAYS, "", NEEDS_ARGUMENT, WITHOUT_LOGIN, "HELO domain", act_helo, NULL, NULL},
-    {{"MAIL", 4},
-     STATE(READY),
-     "A transaction is open; RSET drops it",
-     NEEDS_ARGUMENT,
-     0,
-     smtp_server_mail_syntax,
-     smtp_server_act_mail,
-     smtp_server_mail_line_octets,
-     NULL},
-    {{"RCPT", 4},
-     IN_TRANSACTION,
-     "Send MAIL first",
-     NEEDS_ARGUMENT,
-     0,
-     smtp_server_rcpt_syntax,
-     smtp_server_act_rcpt,
-     NULL,
-     NULL},
-    {{"DATA", 4},
-     STATE(RCPT),
-     "No transaction with an accepted recipient is open",
-     NO_ARGUMENT,
-     0,
-     "DATA",
-     smtp_server_act_data,
-     NULL,
-     NULL},
-    {{"BDAT", 4},
-     STATE(RCPT) | STATE(CHUNKS),
-     "No transaction with an accepted recipient is open",
-     NEEDS_ARGUMENT,
-     0,
-     smtp_server_bdat_syntax,
-     smtp_server_act_bdat,
-     NULL,
-     smtp_server_knows_bdat},
-    {{"RSET", 4}, ALWAYS, "", NO_ARGUMENT, WITHOUT_LOGIN, "RSET", act_rset, NULL, NULL},
-    {{"NOOP", 4},
-     ALWAYS,
-     "",
-     MAY_HAVE_ARGUMENT,
-     WITHOUT_TLS | WITHOUT_LOGIN,
-     "NOOP [text]",
-     act_noop,
-     NULL,
-     NULL},
-    {{"QUIT", 4},
-     ALWAYS | STATE(TURNED_AWAY),
-     "",
-     NO_ARGUMENT,
-     WITHOUT_TLS | WITHOUT_LOGIN,
-     "QUIT",
-     act_quit,
-     NULL,
-     NULL},
-    {{"STARTTLS", 8},
-     ALWAYS,
-     "",
-     NO_ARGUMENT,
-     WITHOUT_TLS | WITHOUT_LOGIN,
-     "STARTTLS",
-     act_starttls,
-     NULL,
-     knows_starttls},
-    {{"AUTH", 4},
-     STATE(READY),
-     "No AUTH while a transaction is open",
-     NEEDS_ARGUMENT,
-     WITHOUT_LOGIN,
-     "AUTH mechanism [initial-response]",
-     smtp_server_begin_auth,
-     auth_line_octets,
-     knows_auth},
-    {{"VRFY", 4}, ALWAYS, "", NEEDS_ARGUMENT, 0, "VRFY user-or-mailbox", act_vrfy, NULL, NULL},
-    {{"EXPN", 4}, ALWAYS, "", NEEDS_ARGUMENT, 0, "EXPN mailing-list", act_expn, NULL, NULL},
-    {{"HELP", 4},
-     ALWAYS,
-     "",
-     MAY_HAVE_ARGUMENT,
-     WITHOUT_LOGIN,
-     "HELP [verb]",
-     act_help,
-     NULL,
-     NULL},
+    {.name = {"EHLO", 4},
+     .legal_in = ALWAYS,
+     .argument = NEEDS_ARGUMENT,
+     .works_without = WITHOUT_TLS | WITHOUT_LOGIN,
+     .syntax = "EHLO domain-or-literal",
+     .act = act_ehlo},
+    {.name = {"HELO", 4},
+     .legal_in = ALWAYS,
+     .argument = NEEDS_ARGUMENT,
+     .works_without = WITHOUT_LOGIN,
+     .syntax = "HELO domain",
+     .act = act_helo},
+    {.name = {"MAIL", 4},
+     .legal_in = STATE(READY),
+     .out_of_order = "A transaction is open; RSET drops it",
+     .argument = NEEDS_ARGUMENT,
+     .syntax = smtp_server_mail_syntax,
+     .act = smtp_server_act_mail,
+     .line_octets = smtp_server_mail_line_octets},
+    {.name = {"RCPT", 4},
+     .legal_in = IN_TRANSACTION,
+     .out_of_order = "Send MAIL first",
+     .argument = NEEDS_ARGUMENT,
+     .syntax = smtp_server_rcpt_syntax,
+     .act = smtp_server_act_rcpt,
+     .line_octets = smtp_server_rcpt_line_octets},
+    {.name = {"DATA", 4},
+     .legal_in = STATE(RCPT),
+     .out_of_order = "No transaction with an accepted recipient is open",
+     .argument = NO_ARGUMENT,
+     .syntax = "DATA",
+     .act = smtp_server_act_data},
+    {.name = {"BDAT", 4},
+     .legal_in = STATE(RCPT) | STATE(CHUNKS),
+     .out_of_order = "No transaction with an accepted recipient is open",
+     .argument = NEEDS_ARGUMENT,
+     .syntax = smtp_server_bdat_syntax,
+     .act = smtp_server_act_bdat,
+     .known = smtp_server_knows_bdat},
+    {.name = {"RSET", 4},
+     .legal_in = ALWAYS,
+     .argument = NO_ARGUMENT,
+     .works_without = WITHOUT_LOGIN,
+     .syntax = "RSET",
+     .act = act_rset},
+    {.name = {"NOOP", 4},
+     .legal_in = ALWAYS,
+     .argument = MAY_HAVE_ARGUMENT,
+     .works_without = WITHOUT_TLS | WITHOUT_LOGIN,
+     .syntax = "NOOP [text]",
+     .act = act_noop},
+    {.name = {"QUIT", 4},
+     .legal_in = ALWAYS | STATE(TURNED_AWAY),
+     .argument = NO_ARGUMENT,
+     .works_without = WITHOUT_TLS | WITHOUT_LOGIN,
+     .syntax = "QUIT",
+     .act = act_quit},
+    {.name = {"STARTTLS", 8},
+     .legal_in = ALWAYS,
+     .argument = NO_ARGUMENT,
+     .works_without = WITHOUT_TLS | WITHOUT_LOGIN,
+     .syntax = "STARTTLS",
+     .act = act_starttls,
+     .known = knows_starttls},
+    {.name = {"AUTH", 4},
+     .legal_in = STATE(READY),
+     .out_of_order = "No AUTH while a transaction is open",
+     .argument = NEEDS_ARGUMENT,
+     .works_without = WITHOUT_LOGIN,
+     .syntax = "AUTH mechanism [initial-response]",
+     .act = smtp_server_begin_auth,
+     .line_octets = auth_line_octets,
+     .known = knows_auth},
+    {.name = {"VRFY", 4},
+     .legal_in = ALWAYS,
+     .argument = NEEDS_ARGUMENT,
+     .syntax = "VRFY user-or-mailbox",
+     .act = act_vrfy,
+     .offer = SMTP_OFFER_VRFY},
+    {.name = {"EXPN", 4},
+     .legal_in = ALWAYS,
+     .argument = NEEDS_ARGUMENT,
+     .syntax = "EXPN mailing-list",
+     .act = act_expn,
+     .offer = SMTP_OFFER_EXPN},
+    {.name = {"HELP", 4},
+     .legal_in = ALWAYS,
+     .argument = MAY_HAVE_ARGUMENT,
+     .works_without = WITHOUT_LOGIN,
+     .syntax = "HELP [verb]",
+     .act = act_help,
+     .offer = SMTP_OFFER_HELP},
 };
 #define VERB_COUNT (sizeof verbs / sizeof *verbs)
 
@@ -369,6 +367,13 @@ static void refuse_order(struct smtp_server_session *session, const struct verb 
     } else {
         smtp_server_session_say(session, 503, "5.5.1", verb->out_of_order);
     }
+}
+
+static void refuse_unoffered(struct smtp_server_session *session, const struct verb *verb)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%s is not implemented", verb->name.bytes);
+    smtp_server_session_say(session, 502, "5.5.1", text);
 }
 
 /* Where the server wants TLS or a login first, 530 to all that the RFC does not except, unknown verbs
@@ -438,6 +443,8 @@ static bool is_refused(struct smtp_server_session *session, const struct verb *v
         unknown_verb(session, command);
     } else if (command->has_control) {
         smtp_server_session_say(session, 501, "5.5.2", "A control octet in the command");
+    } else if (!is_offered(verb, session)) {
+        refuse_unoffered(session, verb);
     } else if ((verb->legal_in & (1u << session->state)) == 0) {
         refuse_order(session, verb);
     } else if ((verb->argument == NO_ARGUMENT && command->argument.len > 0) ||

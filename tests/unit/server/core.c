@@ -15,6 +15,12 @@ static void log_line(void *user, enum smtp_server_log_kind kind, struct smtp_spa
     expect_int(smtp_buffer_append(&core->log, "\n", 1), SMTP_OK);
 }
 
+/* 2026-11-25T12:00:00Z */
+static int64_t noon(void)
+{
+    return 1795608000;
+}
+
 void core_init(struct core *core)
 {
     struct smtp_server_options options;
@@ -24,6 +30,7 @@ void core_init(struct core *core)
                    .greeting_text = "ESMTP",
                    .limits = options.limits,
                    .keywords = options.keywords,
+                   .unix_time_s = noon,
                    .mechanisms_clear = "",
                    .mechanisms_tls = "",
                    .mechanisms_too_weak = ""},
@@ -119,9 +126,13 @@ void core_settle(struct core *core)
 
 void core_open(struct core *core)
 {
-    core->session = smtp_server_session_new(
-        &core->config,
-        &(struct smtp_server_session_start){.number = 1, .peer = "127.0.0.1:1", .user = core});
+    core->session = smtp_server_session_new(&core->config, &(struct smtp_server_session_start){
+                                                               .number = 1,
+                                                               .peer = "127.0.0.1:1",
+                                                               .lmtp = core->lmtp,
+                                                               .trusted = core->trusted,
+                                                               .user = core,
+                                                           });
     expect_true(core->session != NULL);
     if (core->implicit_tls == NULL) {
         smtp_server_session_open(core->session, core->now_ns);

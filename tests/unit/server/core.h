@@ -22,6 +22,8 @@ struct core {
     core_decide *decide;
     core_answer_auth *answer_auth;
     const struct smtp_tls_facts *implicit_tls; /* the connection begins with TLS; NULL: without */
+    bool lmtp;
+    bool trusted; /* the peer may use XCLIENT */
     uint64_t now_ns;
     struct smtp_buffer output; /* all the server said */
     struct smtp_buffer log;    /* "C:..." "S:..." "N:..." lines */

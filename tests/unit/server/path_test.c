@@ -7,7 +7,7 @@ static enum smtp_path_fault read_path(const char *text, enum smtp_path_kind kind
                                       struct smtp_span *rest)
 {
     struct smtp_server_options options;
-    struct smtp_span inside;
+    struct smtp_path inside;
     smtp_server_options_init(&options);
     *rest = smtp_span_of(text);
     return smtp_path_read(rest, kind, &options.limits, &inside);
@@ -108,7 +108,8 @@ static enum smtp_path_fault read_within(size_t local_part, size_t domain, size_t
 {
     struct smtp_server_limits limits = {
         .local_part_octets = local_part, .domain_octets = domain, .path_octets = path};
-    struct smtp_span text = SMTP_SPAN("<ab@cd.ef>"), inside;
+    struct smtp_span text = SMTP_SPAN("<ab@cd.ef>");
+    struct smtp_path inside;
     return smtp_path_read(&text, SMTP_FORWARD_PATH, &limits, &inside);
 }
 
@@ -138,7 +139,8 @@ TEST(path, never_reads_beyond_its_text)
         struct smtp_server_options options;
         smtp_server_options_init(&options);
         memcpy(copy, text, len);
-        struct smtp_span span = {copy, len}, inside;
+        struct smtp_span span = {copy, len};
+        struct smtp_path inside;
         expect_true(smtp_path_read(&span, SMTP_FORWARD_PATH, &options.limits, &inside) !=
                     SMTP_PATH_OK);
         free(copy);

@@ -337,6 +337,8 @@ TEST(login, the_mail_line_may_be_500_octets_longer_where_auth_is_known_rfc4954_3
 {
     char input[4096];
     struct core core = with_plain();
+    core.config.keywords = (struct smtp_server_keywords){
+        .size = true, .eight_bit_mime = true, .enhanced_status_codes = true};
     int len = snprintf(input, sizeof input,
                        HELLO "MAIL FROM:<> AUTH=%0*d\r\nRSET\r\nMAIL FROM:<> AUTH=%0*d\r\n",
                        512 + 543 - 20, 0, 512 + 543 - 19, 0);

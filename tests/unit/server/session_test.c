@@ -80,8 +80,9 @@ TEST(session, ehlo_lists_what_is_on_and_nothing_else_rfc5321_4_1_1_1)
     core_open(&core);
     core_feed_text(&core, "EHLO c.test\r\n");
     expect_str(core_output(&core), "220 mx.test ESMTP\r\n250-mx.test\r\n250-PIPELINING\r\n"
-                                   "250-SIZE 33554432\r\n250-8BITMIME\r\n250-CHUNKING\r\n"
-                                   "250-BINARYMIME\r\n250-ENHANCEDSTATUSCODES\r\n250 HELP\r\n");
+                                   "250-SIZE 33554432\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n"
+                                   "250-CHUNKING\r\n250-BINARYMIME\r\n250-DSN\r\n250-ENHANCEDSTATUSCODES\r\n"
+                                   "250-LIMITS RCPTMAX=100\r\n250-VRFY\r\n250 HELP\r\n");
     core_clear(&core);
     core.config.keywords = (struct smtp_server_keywords){0};
     core.output = SMTP_BUFFER(SIZE_MAX);
@@ -258,7 +259,7 @@ TEST(session, control_octets_get_501_rfc5321_4_1_2)
         &core,
         "EHLO c.test\r\nMAIL FROM:<a\0@b>\r\nMAIL FROM:<a\177@b>\r\nNOOP \001\r\n"
         "MAIL FROM:<caf\303\251@x.test>\r\nMAIL FROM:<>\r\nRCPT TO:<caf\303\251@x.test>\r\n",
-        "220 250 501/5.5.2 501/5.5.2 501/5.5.2 501/5.1.7 250/2.1.0 501/5.1.3");
+        "220 250 501/5.5.2 501/5.5.2 501/5.5.2 550/5.6.7 250/2.1.0 553/5.6.7");
 }
 
 TEST(session, a_bare_line_end_ends_no_command_rfc5321_2_3_8)
@@ -284,6 +285,8 @@ TEST(session, the_mail_line_may_be_longer_by_what_its_extensions_add_rfc1870_3)
 {
     char input[2048];
     struct core core = defaults();
+    core.config.keywords = (struct smtp_server_keywords){
+        .size = true, .eight_bit_mime = true, .enhanced_status_codes = true};
     int len = snprintf(input, sizeof input,
                        "EHLO c.test\r\nMAIL FROM:<> SIZE=1%*s\r\nMAIL FROM:<>%*s\r\n",
                        512 + 43 - 21, "", 512 + 43 - 13, "");
