@@ -365,6 +365,8 @@ const char *smtp_server_address(const struct smtp_server *server, size_t i);
 uint16_t smtp_server_port(const struct smtp_server *server, size_t i);
 /** Whether listener i speaks TLS from the first octet. */
 bool smtp_server_is_implicit_tls(const struct smtp_server *server, size_t i);
+/** Whether listener i speaks LMTP. */
+bool smtp_server_is_lmtp(const struct smtp_server *server, size_t i);
 /** The certificate authority that signed the server's certificate, as PEM; makes the certificate where
  *  there is none yet. "" where the certificate was loaded or is an SSL_CTX's, TLS is off, or it cannot
  *  be made. Lives until smtp_server_set_certificate or _free. */
