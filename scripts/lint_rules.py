@@ -17,9 +17,12 @@ PUBLIC_HEADERS = {  # these include each other by plain name
     "smtp_status.h": "common",
     "smtp_tls.h": "common",
     "smtp_client.h": "client",
+    "smtp_pool.h": "client",
     "smtp_server.h": "server",
     "smtp_mailbox.h": "server",
+    "smtp_receivers.h": "server",
     "smtp_harness.h": "harness",
+    "smtp_relay.h": "harness",
 }
 PREFIXES = {"client": "smtp_client_", "server": "smtp_server_", "harness": "smtp_harness_"}
 
@@ -140,7 +143,42 @@ def check_file(path):
     check_calls(path, folder, code)
 
 
+def names_of_tests():
+    """Every test as "suite.name", those that macros make included: their names are put together there."""
+    names = set()
+    for path in (root / "tests").rglob("*.c"):
+        names.update(map(".".join, re.findall(r"^TEST(?:_WITHIN)?\((\w+), (\w+)", path.read_text(), re.M)))
+    return names
+
+
+def check_parity(path, tests, faces):
+    """The rows of a table "| Python | Here | Test |": what they name is there."""
+    lines = path.read_text().splitlines()
+    inside = False
+    for number, line in enumerate(lines, 1):
+        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        if cells == ["Python", "Here", "Test"]:
+            inside = True
+        elif not cells:
+            inside = False
+        elif inside and len(cells) != 3:
+            breach(path, number, f"{len(cells)} cells where a row has 3")
+        elif inside and not set(cells[0]) <= set("-: "):
+            for name in re.findall(r"\bsmtp_\w*[a-z0-9]\b|\bSMTP_\w+", cells[1]):
+                if not re.search(r"\b" + name + r"\b", faces):
+                    breach(path, number, f"{name} is in no public header")
+            named = re.findall(r"`(\w+\.\w+)`", cells[2])
+            for name in [n for n in named if n not in tests]:
+                breach(path, number, f"there is no test {name}")
+            if not named:
+                breach(path, number, "no test is named")
+
+
 def main():
+    faces = "".join((root / folder / header).read_text() for header, folder in PUBLIC_HEADERS.items())
+    tests = names_of_tests()
+    for path in (root / "client/README.md", root / "server/README.md"):
+        check_parity(path, tests, faces)
     paths = sorted(p for f in [*ARROWS, "tests"] for p in (root / f).rglob("*.[ch]"))
     for path in paths:
         check_file(path)

@@ -1,115 +1,53 @@
 /* senders_test.c - programs that send mail every day, against this server: the envelope and every
  * octet of the content must come as they sent it. */
-#include "harness/smtp_harness.h"
-#include "tests/peers/letters.h"
 #include "tests/peers/program.h"
+#include "tests/peers/sending.h"
 #include "tests/support/test.h"
 
 #include <stdio.h>
 
 #define PYTHON "/usr/bin/python3" /* the system's, which has the system's modules */
-#define REVERSE_PATH "ann@example.org"
 #define SECONDS 60 /* a bound for a test of several programs; the usual time is below one */
-
-struct sending {
-    struct smtp_harness *harness;
-    struct letter letters[LETTER_COUNT];
-    char port[8];
-    char address[32]; /* "127.0.0.1:PORT" */
-    char url[64];     /* "smtp://127.0.0.1:PORT/peer.test" */
-};
-
-static void begin(struct sending *sending, const struct smtp_harness_options *options)
-{
-    struct smtp_error error = {0};
-    letters_make(sending->letters);
-    sending->harness = smtp_harness_start(options, &error);
-    expect_str(error.message, "");
-    expect_true(sending->harness != NULL);
-    unsigned port = smtp_harness_port(sending->harness);
-    snprintf(sending->port, sizeof sending->port, "%u", port);
-    snprintf(sending->address, sizeof sending->address, "127.0.0.1:%u", port);
-    snprintf(sending->url, sizeof sending->url, "smtp://127.0.0.1:%u/peer.test", port);
-}
-
-static void end(struct sending *sending)
-{
-    smtp_harness_stop(sending->harness);
-    letters_free(sending->letters);
-}
-
-/* Runs it with these octets on its standard input; it must be content. What it said, freed by the
- * caller. */
-static char *run(const char *const *argv, const void *input, size_t len)
-{
-    struct program program;
-    program_start_with(&program, argv, input, len);
-    int status = program_wait(&program);
-    if (status != 0) {
-        SMTP_TEST_FAIL("%s ended with %d: %s", argv[0], status, program.said);
-    }
-    char *said = program.said;
-    program.said = NULL;
-    program_free(&program);
-    return said;
-}
-
-/* The i-th captured message is this letter, to these recipients. */
-static void expect_letter(const struct sending *sending, size_t i, const struct letter *letter,
-                          const char *const *recipients)
-{
-    expect_int(smtp_harness_wait_count(sending->harness, i + 1), SMTP_OK);
-    const struct smtp_message *message =
-        smtp_harness_envelope(smtp_harness_message(sending->harness, i));
-    size_t count = 0, size_bytes = 0;
-    expect_str(smtp_message_reverse_path(message), REVERSE_PATH);
-    for (; recipients[count] != NULL; count++) {
-        expect_str(smtp_message_forward_path(message, count), recipients[count]);
-    }
-    expect_int(smtp_message_recipient_count(message), count);
-    const char *content = smtp_message_content(message, &size_bytes);
-    expect_bytes(content, size_bytes, letter->octets, letter->len);
-}
-
-static const char *const two[] = {"bob@example.com", "carol@example.net", NULL};
 
 TEST_WITHIN(peers, smtplib_delivers_every_octet, SECONDS)
 {
     struct sending sending;
-    begin(&sending, NULL);
-    const char *argv[] = {
-        PYTHON, PEERS_SOURCE "/send_smtplib.py", sending.port, "1", REVERSE_PATH, two[0], two[1],
-        NULL};
+    sending_begin(&sending, NULL);
+    const char *argv[] = {PYTHON,         PEERS_SOURCE "/send_smtplib.py",
+                          sending.port,   "1",
+                          REVERSE_PATH,   sending_two[0],
+                          sending_two[1], NULL};
     for (size_t i = 0; i < LETTER_COUNT; i++) {
         const struct letter *letter = &sending.letters[i];
-        char *said = run(argv, letter->octets, letter->len);
+        char *said = sending_run(argv, letter->octets, letter->len);
         expect_str(said, "");
         free(said);
-        expect_letter(&sending, i, letter, two);
+        expect_sent(&sending, i, letter, sending_two);
         const struct smtp_message *message =
             smtp_harness_envelope(smtp_harness_message(sending.harness, i));
         const char *body = strstr(smtp_message_mail_parameters(message), "BODY=8BITMIME");
         expect_int(body != NULL, letter->eight_bit); /* smtplib asked, having read our EHLO reply */
     }
-    end(&sending);
+    sending_end(&sending);
 }
 
 TEST_WITHIN(peers, smtplib_sends_several_messages_in_one_session, SECONDS)
 {
     struct sending sending;
-    begin(&sending, NULL);
-    const char *argv[] = {
-        PYTHON, PEERS_SOURCE "/send_smtplib.py", sending.port, "3", REVERSE_PATH, two[0], two[1],
-        NULL};
+    sending_begin(&sending, NULL);
+    const char *argv[] = {PYTHON,         PEERS_SOURCE "/send_smtplib.py",
+                          sending.port,   "3",
+                          REVERSE_PATH,   sending_two[0],
+                          sending_two[1], NULL};
     const struct letter *letter = &sending.letters[LETTER_DOTS];
-    free(run(argv, letter->octets, letter->len));
+    free(sending_run(argv, letter->octets, letter->len));
     for (size_t i = 0; i < 3; i++) {
-        expect_letter(&sending, i, letter, two);
+        expect_sent(&sending, i, letter, sending_two);
         expect_int(
             smtp_message_session(smtp_harness_envelope(smtp_harness_message(sending.harness, i))),
             1);
     }
-    end(&sending);
+    sending_end(&sending);
 }
 
 static enum smtp_server_verdict refuse_bob(void *user,
@@ -120,7 +58,7 @@ static enum smtp_server_verdict refuse_bob(void *user,
     (void)user;
     (void)session;
     (void)parameters;
-    return strcmp(forward_path, two[0]) == 0
+    return strcmp(forward_path, sending_two[0]) == 0
                ? smtp_server_reply(reply, 550, "5.1.1", "No such user")
                : SMTP_ACCEPT;
 }
@@ -132,22 +70,23 @@ TEST_WITHIN(peers, smtplib_is_told_which_recipient_was_refused, SECONDS)
     struct smtp_harness_options options;
     smtp_harness_options_init(&options);
     options.server.hooks.rcpt = refuse_bob;
-    begin(&sending, &options);
-    const char *argv[] = {
-        PYTHON, PEERS_SOURCE "/send_smtplib.py", sending.port, "1", REVERSE_PATH, two[0], two[1],
-        NULL};
+    sending_begin(&sending, &options);
+    const char *argv[] = {PYTHON,         PEERS_SOURCE "/send_smtplib.py",
+                          sending.port,   "1",
+                          REVERSE_PATH,   sending_two[0],
+                          sending_two[1], NULL};
     const struct letter *letter = &sending.letters[LETTER_PLAIN];
-    char *said = run(argv, letter->octets, letter->len);
+    char *said = sending_run(argv, letter->octets, letter->len);
     expect_str(said, "bob@example.com 550\n");
     free(said);
-    expect_letter(&sending, 0, letter, two + 1);
-    end(&sending);
+    expect_sent(&sending, 0, letter, sending_two + 1);
+    sending_end(&sending);
 }
 
 TEST_WITHIN(peers, swaks_delivers_every_octet, SECONDS)
 {
     struct sending sending;
-    begin(&sending, NULL);
+    sending_begin(&sending, NULL);
     const char *argv[] = {"swaks",
                           "--server",
                           "127.0.0.1",
@@ -168,17 +107,17 @@ TEST_WITHIN(peers, swaks_delivers_every_octet, SECONDS)
                           NULL};
     for (size_t i = 0; i < LETTER_COUNT; i++) {
         const struct letter *letter = &sending.letters[i];
-        free(run(argv, letter->octets, letter->len - 2)); /* it adds a CRLF always */
-        expect_letter(&sending, i, letter, two);
+        free(sending_run(argv, letter->octets, letter->len - 2)); /* it adds a CRLF always */
+        expect_sent(&sending, i, letter, sending_two);
     }
-    end(&sending);
+    sending_end(&sending);
 }
 
 TEST_WITHIN(peers, msmtp_delivers_every_octet, SECONDS)
 {
     struct sending sending;
     char port[32];
-    begin(&sending, NULL);
+    sending_begin(&sending, NULL);
     snprintf(port, sizeof port, "--port=%s", sending.port);
     const char *argv[] = {"msmtp",
                           "--host=127.0.0.1",
@@ -189,38 +128,38 @@ TEST_WITHIN(peers, msmtp_delivers_every_octet, SECONDS)
                           "--domain=peer.test",
                           "--timeout=10",
                           "--",
-                          two[0],
-                          two[1],
+                          sending_two[0],
+                          sending_two[1],
                           NULL};
     for (size_t i = 0; i < LETTER_COUNT; i++) {
         const struct letter *letter = &sending.letters[i];
         size_t len;
         char *text = letter_with_lf(letter, &len); /* it reads what a sendmail program reads */
-        free(run(argv, text, len));
+        free(sending_run(argv, text, len));
         free(text);
-        expect_letter(&sending, i, letter, two);
+        expect_sent(&sending, i, letter, sending_two);
     }
-    end(&sending);
+    sending_end(&sending);
 }
 
 TEST_WITHIN(peers, curl_delivers_every_octet, SECONDS)
 {
     struct sending sending;
-    begin(&sending, NULL);
+    sending_begin(&sending, NULL);
     const char *argv[] = {
-        "curl",       "--silent",    "--show-error", "--noproxy",     "*",
-        "--max-time", "10",          "--mail-from",  REVERSE_PATH,    "--mail-rcpt",
-        two[0],       "--mail-rcpt", two[1],         "--upload-file", "-",
-        sending.url,  NULL};
+        "curl",         "--silent",    "--show-error", "--noproxy",     "*",
+        "--max-time",   "10",          "--mail-from",  REVERSE_PATH,    "--mail-rcpt",
+        sending_two[0], "--mail-rcpt", sending_two[1], "--upload-file", "-",
+        sending.url,    NULL};
     for (size_t i = 0; i < LETTER_COUNT; i++) {
         const struct letter *letter = &sending.letters[i];
-        free(run(argv, letter->octets, letter->len));
-        expect_letter(&sending, i, letter, two);
+        free(sending_run(argv, letter->octets, letter->len));
+        expect_sent(&sending, i, letter, sending_two);
         expect_str(
             smtp_message_helo(smtp_harness_envelope(smtp_harness_message(sending.harness, i))),
             "peer.test");
     }
-    end(&sending);
+    sending_end(&sending);
 }
 
 #define SMTP_SOURCE PEERS_POSTFIX "/usr/sbin/smtp-source"
@@ -229,22 +168,23 @@ TEST_WITHIN(peers, curl_delivers_every_octet, SECONDS)
 TEST_WITHIN(peers, smtp_source_fills_many_sessions, SECONDS)
 {
     struct sending sending;
-    begin(&sending, NULL);
-    const char *argv[] = {SMTP_SOURCE,     "-d", "-s",        "4",  "-m",         "200", "-F",
-                          "/dev/stdin",    "-M", "peer.test", "-f", REVERSE_PATH, "-t",  two[0],
-                          sending.address, NULL};
-    const char *one[] = {two[0], NULL};
+    sending_begin(&sending, NULL);
+    const char *argv[] = {
+        SMTP_SOURCE,     "-d", "-s",        "4",  "-m",         "200", "-F",
+        "/dev/stdin",    "-M", "peer.test", "-f", REVERSE_PATH, "-t",  sending_two[0],
+        sending.address, NULL};
+    const char *one[] = {sending_two[0], NULL};
     struct letter *letter = &sending.letters[LETTER_DOTS];
     size_t len;
     char *text = letter_with_lf(letter, &len);
-    free(run(argv, text, len));
+    free(sending_run(argv, text, len));
     free(text);
     letter_add(letter, "\r\n"); /* which it adds before the final dot, always */
     for (size_t i = 0; i < 200; i++) {
-        expect_letter(&sending, i, letter, one);
+        expect_sent(&sending, i, letter, one);
     }
     expect_int(smtp_mailbox_captured(smtp_harness_mailbox(sending.harness)), 200);
-    end(&sending);
+    sending_end(&sending);
 }
 
 /* smtp-source's own content: a header, then exactly the octets asked for, lines of 80 that begin
@@ -252,12 +192,25 @@ TEST_WITHIN(peers, smtp_source_fills_many_sessions, SECONDS)
 TEST_WITHIN(peers, smtp_source_payload_has_the_length_asked_for, SECONDS)
 {
     struct sending sending;
-    begin(&sending, NULL);
-    const char *argv[] = {
-        SMTP_SOURCE, "-s", "3",         "-m", "30",         "-r", "5",    "-l",
-        "4000",      "-M", "peer.test", "-f", REVERSE_PATH, "-t", two[0], sending.address,
-        NULL};
-    free(run(argv, "", 0));
+    sending_begin(&sending, NULL);
+    const char *argv[] = {SMTP_SOURCE,
+                          "-s",
+                          "3",
+                          "-m",
+                          "30",
+                          "-r",
+                          "5",
+                          "-l",
+                          "4000",
+                          "-M",
+                          "peer.test",
+                          "-f",
+                          REVERSE_PATH,
+                          "-t",
+                          sending_two[0],
+                          sending.address,
+                          NULL};
+    free(sending_run(argv, "", 0));
     expect_int(smtp_harness_wait_count(sending.harness, 30), SMTP_OK);
     for (size_t i = 0; i < 30; i++) {
         const struct smtp_message *message =
@@ -268,8 +221,8 @@ TEST_WITHIN(peers, smtp_source_payload_has_the_length_asked_for, SECONDS)
         expect_true(body != NULL);
         expect_int(size_bytes - (size_t)(body + 4 - content), 4000 + 2);
         expect_int(smtp_message_recipient_count(message), 5);
-        expect_contains(smtp_message_forward_path(message, 4), two[0]);
+        expect_contains(smtp_message_forward_path(message, 4), sending_two[0]);
     }
     expect_int(smtp_mailbox_captured(smtp_harness_mailbox(sending.harness)), 30);
-    end(&sending);
+    sending_end(&sending);
 }
