@@ -3,6 +3,7 @@
  * so that a server that answers in the middle of content is heard. Does not know: commands and
  * replies (client/protocol/). */
 #include "client/client.h"
+#include "client/proxy.h"
 #include "common/clock.h"
 #include "common/error.h"
 #include "common/net.h"
@@ -70,6 +71,33 @@ static enum smtp_status explain(struct smtp_client *client, enum smtp_status sta
                           client->address.host, (unsigned)client->address.port);
 }
 
+/* The first octets of all, before TLS: whom the server is to take this client for. */
+static enum smtp_status send_proxy_header(struct smtp_client *client, uint64_t deadline_ns)
+{
+    struct smtp_client_proxy_header header;
+    if (client->options.proxy_header == NULL) {
+        return SMTP_OK;
+    }
+    enum smtp_status status =
+        smtp_client_proxy_header_make(&header, client->options.proxy_header, &client->error);
+    for (size_t sent = 0; status == SMTP_OK && sent < header.len;) {
+        struct iovec rest = {header.octets + sent, header.len - sent};
+        size_t len = 0;
+        status = smtp_net_write(client->fd, &rest, 1, deadline_ns, &len);
+        sent += len;
+    }
+    if (status != SMTP_OK) {
+        smtp_client_connection_close(client);
+        return smtp_error_set(&client->error, status, 0,
+                              "the server closed the connection, or did not read, before the PROXY "
+                              "header was sent");
+    }
+    char text[160];
+    snprintf(text, sizeof(text), "PROXY header sent: %.120s", client->options.proxy_header);
+    smtp_client_note(client, SMTP_CLIENT_LOG_NOTE, text);
+    return SMTP_OK;
+}
+
 enum smtp_status smtp_client_connection_open(struct smtp_client *client)
 {
     bool implicit = client->options.tls.policy == SMTP_CLIENT_TLS_IMPLICIT;
@@ -90,6 +118,9 @@ enum smtp_status smtp_client_connection_open(struct smtp_client *client)
     }
     choose_helo_name(client);
     note_connected(client);
+    if ((status = send_proxy_header(client, deadline_ns)) != SMTP_OK) {
+        return status;
+    }
     if (implicit && (status = smtp_client_secure_start(client)) != SMTP_OK) {
         return status;
     }

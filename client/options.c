@@ -1,6 +1,9 @@
-/* options.c - the client's defaults, and its own copy of what it is given. The waiting times are the
- * minimums of RFC 5321 4.5.3.2. */
+/* options.c - the client's defaults, whether what it is given can be used, and its own copy of that. The
+ * waiting times are the minimums of RFC 5321 4.5.3.2. */
 #include "client/client.h"
+#include "client/protocol/idn.h"
+#include "client/proxy.h"
+#include "common/error.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +28,7 @@ void smtp_client_options_init(struct smtp_client_options *options)
     };
 }
 
-#define TEXTS 5
+#define TEXTS 6
 
 /* Where the options hold texts. */
 static void find_texts(struct smtp_client_options *options, const char **texts[TEXTS])
@@ -35,6 +38,7 @@ static void find_texts(struct smtp_client_options *options, const char **texts[T
     texts[2] = &options->tls.name;
     texts[3] = &options->tls.ca_file;
     texts[4] = &options->tls.ca_pem;
+    texts[5] = &options->proxy_header;
 }
 
 static void free_texts(struct smtp_client_options *options)
@@ -47,6 +51,57 @@ static void free_texts(struct smtp_client_options *options)
     }
 }
 
+/* ---- what can be used ---- */
+
+static enum smtp_status check_helo_name(const char *name, struct smtp_error *error)
+{
+    if (name == NULL) {
+        return SMTP_OK;
+    }
+    struct smtp_buffer line = SMTP_BUFFER(SMTP_CLIENT_COMMAND_MAX);
+    struct smtp_client_command ehlo = {
+        .verb = "EHLO ", .kind = SMTP_CLIENT_DOMAIN, .argument = name};
+    enum smtp_status status = smtp_client_command_append(&line, &ehlo, error);
+    smtp_buffer_free(&line);
+    return status;
+}
+
+static enum smtp_status check_tls_name(const char *name, struct smtp_error *error)
+{
+    char ascii[SMTP_HOST_MAX + 1];
+    return name != NULL ? smtp_client_idn_copy(ascii, sizeof(ascii), name, error) : SMTP_OK;
+}
+
+enum smtp_status smtp_client_options_check(const struct smtp_client_options *options,
+                                           struct smtp_error *error)
+{
+    struct smtp_client_proxy_header header;
+    enum smtp_status status = check_helo_name(options->helo_name, error);
+    if (status == SMTP_OK) {
+        status = check_tls_name(options->tls.name, error);
+    }
+    if (status == SMTP_OK && options->proxy_header != NULL) {
+        status = smtp_client_proxy_header_make(&header, options->proxy_header, error);
+    }
+    return status;
+}
+
+/* ---- a copy ---- */
+
+/* A name that is not ASCII is kept as its A-labels: so it goes out, and so certificates have it. */
+static bool keep_ascii(const char **name)
+{
+    char ascii[SMTP_HOST_MAX + 1];
+    if (*name == NULL || smtp_client_idn_copy(ascii, sizeof(ascii), *name, NULL) != SMTP_OK ||
+        strcmp(ascii, *name) == 0) {
+        return true;
+    }
+    char *kept = strdup(ascii);
+    free((void *)(uintptr_t)*name);
+    *name = kept;
+    return kept != NULL;
+}
+
 bool smtp_client_options_copy(struct smtp_client_options *options)
 {
     const char **texts[TEXTS];
@@ -57,6 +112,8 @@ bool smtp_client_options_copy(struct smtp_client_options *options)
         *texts[i] = given != NULL ? strdup(given) : NULL;
         complete = complete && (given == NULL || *texts[i] != NULL);
     }
+    complete = keep_ascii(&options->helo_name) && complete;
+    complete = keep_ascii(&options->tls.name) && complete;
     if (options->tls.identity != NULL) {
         smtp_identity_retain(options->tls.identity);
     }

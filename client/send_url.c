@@ -1,5 +1,6 @@
 /* send_url.c - one message in one call, with all that its URL says. Does not know: how URLs are written
  * (url.c). */
+#include "client/options.h"
 #include "client/smtp_client.h"
 #include "client/url.h"
 #include "common/error.h"
@@ -76,12 +77,13 @@ static enum smtp_status run(const struct smtp_client_url *url,
 {
     struct smtp_client *client;
     struct smtp_client_options options = smtp_client_url_options(url, given);
-    enum smtp_status status = smtp_client_new(&client, &options);
+    enum smtp_status status = smtp_client_options_check(&options, error);
     if (status != SMTP_OK) {
-        return smtp_error_set(error, status, 0, "%s",
-                              status == SMTP_NO_MEMORY ? "out of memory for a client"
-                                                       : "the HELO name is neither a domain nor an "
-                                                         "address literal like [127.0.0.1]");
+        return status;
+    }
+    status = smtp_client_new(&client, &options);
+    if (status != SMTP_OK) {
+        return smtp_error_set(error, status, 0, "out of memory for a client");
     }
     status = send_over(client, url, envelope, content);
     if (status != SMTP_OK) {

@@ -4,24 +4,12 @@
 #include "client/smtp_client.h"
 
 #include "client/client.h"
+#include "client/protocol/idn.h"
 #include "common/clock.h"
 #include "common/error.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static enum smtp_status check_helo_name(const char *name)
-{
-    if (name == NULL) {
-        return SMTP_OK;
-    }
-    struct smtp_buffer line = SMTP_BUFFER(SMTP_CLIENT_COMMAND_MAX);
-    struct smtp_client_command ehlo = {
-        .verb = "EHLO ", .kind = SMTP_CLIENT_DOMAIN, .argument = name};
-    enum smtp_status status = smtp_client_command_append(&line, &ehlo, NULL);
-    smtp_buffer_free(&line);
-    return status;
-}
 
 enum smtp_status smtp_client_new(struct smtp_client **out,
                                  const struct smtp_client_options *options)
@@ -32,7 +20,7 @@ enum smtp_status smtp_client_new(struct smtp_client **out,
         smtp_client_options_init(&defaults);
         options = &defaults;
     }
-    enum smtp_status status = check_helo_name(options->helo_name);
+    enum smtp_status status = smtp_client_options_check(options, NULL);
     if (status != SMTP_OK) {
         return status;
     }
@@ -263,7 +251,11 @@ enum smtp_status smtp_client_connect(struct smtp_client *client, const char *hos
         return status;
     }
     client->address.port = port != 0 ? port : client->address.port;
-    status = smtp_client_connection_open(client);
+    if (client->address.kind == SMTP_ADDRESS_TCP) { /* DNS and certificates know A-labels */
+        char *name = client->address.host;
+        status = smtp_client_idn_copy(name, sizeof(client->address.host), name, &client->error);
+    }
+    status = status == SMTP_OK ? smtp_client_connection_open(client) : status;
     return status == SMTP_OK ? await_greeting(client) : status;
 }
 

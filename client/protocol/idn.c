@@ -84,3 +84,21 @@ enum smtp_status smtp_client_idn_append(struct smtp_buffer *out, struct smtp_spa
         domain = (struct smtp_span){dot + 1, domain.len - len - 1};
     }
 }
+
+enum smtp_status smtp_client_idn_copy(char *text, size_t size, const char *domain,
+                                      struct smtp_error *error)
+{
+    struct smtp_buffer made = SMTP_BUFFER(size);
+    enum smtp_status status = smtp_client_idn_append(&made, smtp_span_of(domain), error);
+    if (status == SMTP_OK) {
+        status = smtp_buffer_append(&made, "", 1);
+    }
+    if (status == SMTP_OK) {
+        smtp_bytes_copy(text, smtp_buffer_span(&made));
+    }
+    smtp_buffer_free(&made);
+    return status == SMTP_LIMIT_EXCEEDED
+               ? smtp_error_set(error, SMTP_BAD_ARGUMENT, 0, "a domain is longer than %zu octets",
+                                size - 1)
+               : status;
+}

@@ -10,5 +10,8 @@
  *          of the buffer. */
 enum smtp_status smtp_client_idn_append(struct smtp_buffer *out, struct smtp_span domain,
                                         struct smtp_error *error) SMTP_MUST_CHECK;
+/** The same into text of `size` octets, NUL-terminated. */
+enum smtp_status smtp_client_idn_copy(char *text, size_t size, const char *domain,
+                                      struct smtp_error *error) SMTP_MUST_CHECK;
 
 #endif
