@@ -1,6 +1,7 @@
 /* decisions.c - going on once a step is accepted or refused: one row a question of session.h.
  * Knows: what the session becomes and what the peer is told, either way. Does not know: who decided
  * (a hook, or nobody was asked), syntax, octets. */
+#include "common/utf8.h"
 #include "server/protocol/reply.h"
 #include "server/protocol/state.h"
 
@@ -170,10 +171,27 @@ static void accept_message(struct smtp_server_session *session,
 
 /* ---- the inquiries ---- */
 
+/* What the driver answers needs UTF-8, and the peer did not say that it takes that. */
+static bool needs_smtputf8(struct smtp_server_session *session,
+                           const struct smtp_server_reply *reply)
+{
+    if (reply->code == 0 || session->utf8_inquiry || !session->extended ||
+        !smtp_server_offers(session, SMTP_OFFER_SMTPUTF8) ||
+        !smtp_has_eight_bit(smtp_span_of(reply->text))) {
+        return false;
+    }
+    smtp_server_session_say(session, 252, "2.6.8", "The reply is in UTF-8: ask with SMTPUTF8");
+    return true;
+}
+
 static void accept_vrfy(struct smtp_server_session *session, const struct smtp_server_event *event,
                         const struct smtp_server_reply *reply)
 {
-    (void)event; /* RFC 5321 7.3: neither yes nor no */
+    (void)event;
+    if (needs_smtputf8(session, reply)) {
+        return;
+    }
+    /* RFC 5321 7.3: neither yes nor no */
     smtp_server_session_say_or(session, reply, 252, "2.0.0", "Not verified; send it mail and see");
 }
 
@@ -181,6 +199,9 @@ static void accept_expn(struct smtp_server_session *session, const struct smtp_s
                         const struct smtp_server_reply *reply)
 {
     (void)event;
+    if (needs_smtputf8(session, reply)) {
+        return;
+    }
     smtp_server_session_say_or(session, reply, 502, "5.5.1", "EXPN is not implemented");
 }
 

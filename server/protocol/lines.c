@@ -77,6 +77,7 @@ static void take_command(struct smtp_server_session *session, struct smtp_span l
 {
     size_t limit = session->config->limits.commands;
     smtp_buffer_clear(&session->texts, SMTP_SERVER_STORAGE_KEPT);
+    session->utf8_inquiry = false;
     log_command(session, line);
     if (limit != 0 && ++session->command_count > limit) {
         smtp_server_session_say(session, 421, "4.7.0", "Too many commands, closing");

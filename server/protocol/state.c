@@ -127,14 +127,21 @@ const char *smtp_server_session_helo(const struct smtp_server_session *session)
     return session->helo != NULL ? session->helo : "";
 }
 
-/* RFC 3848: after HELO it is "SMTP", whatever carries it */
+/* RFC 3848, and of a transaction with SMTPUTF8 RFC 6531 4.3: after HELO it is "SMTP", whatever carries
+ * it */
 const char *smtp_server_session_protocol(const struct smtp_server_session *session)
 {
-    static const char *const extended[] = {"ESMTP", "ESMTPS", "ESMTPA", "ESMTPSA"};
+    static const char *const names[][4] = {
+        {"ESMTP", "ESMTPS", "ESMTPA", "ESMTPSA"},
+        {"UTF8SMTP", "UTF8SMTPS", "UTF8SMTPA", "UTF8SMTPSA"},
+        {"LMTP", "LMTPS", "LMTPA", "LMTPSA"},
+        {"UTF8LMTP", "UTF8LMTPS", "UTF8LMTPA", "UTF8LMTPSA"},
+    };
     if (!session->extended) {
         return session->helo == NULL ? "" : "SMTP";
     }
-    return extended[(session->tls != NULL ? 1 : 0) + (session->identity != NULL ? 2 : 0)];
+    return names[(session->transaction.smtputf8 ? 1 : 0) + (session->lmtp ? 2 : 0)]
+                [(session->tls != NULL ? 1 : 0) + (session->identity != NULL ? 2 : 0)];
 }
 
 const char *smtp_server_session_identity(const struct smtp_server_session *session)
@@ -181,6 +188,12 @@ static void log_replies(const struct smtp_server_session *session, struct smtp_s
     }
 }
 
+/* RFC 6531 3.7.4.2: where a mailbox is named to who takes UTF-8, and nowhere else. */
+static bool may_hold_utf8(const struct smtp_server_session *session, int code)
+{
+    return session->utf8_inquiry || (session->transaction.smtputf8 && (code == 251 || code == 551));
+}
+
 void smtp_server_session_say(struct smtp_server_session *session, int code, const char *enhanced,
                              const char *text)
 {
@@ -188,7 +201,8 @@ void smtp_server_session_say(struct smtp_server_session *session, int code, cons
     size_t before = to->len;
     bool coded = enhanced != NULL && session->config->keywords.enhanced_status_codes;
     session->error_count += code >= 500 ? 1 : 0;
-    if (smtp_reply_append(to, code, coded ? enhanced : NULL, text) != SMTP_OK) {
+    if (smtp_reply_append(to, code, coded ? enhanced : NULL, text, may_hold_utf8(session, code)) !=
+        SMTP_OK) {
         to->len = before; /* no half a reply */
         smtp_server_session_enter(session, SMTP_SERVER_ENDED);
         return;

@@ -50,6 +50,7 @@ struct smtp_server_session {
     bool overlong;      /* the line that is coming in is over every limit; its octets are dropped */
     bool overlong_auth; /* and it is an AUTH command */
     bool overlong_bdat; /* or BDAT */
+    bool utf8_inquiry;  /* the command is VRFY or EXPN with SMTPUTF8: its reply may hold UTF-8 */
     bool octets_behind; /* the line is not the end of what was received */
     bool
         secrets_may_follow; /* after an AUTH that did not log in: its client may have sent responses

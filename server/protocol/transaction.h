@@ -9,9 +9,9 @@
 
 struct smtp_transaction {
     struct smtp_message_envelope envelope;
-    uint64_t declared_octets;   /* SIZE= of MAIL, RFC 1870; 0: none */
-    bool smtputf8; /* MAIL had SMTPUTF8: paths and the header may hold UTF-8, RFC 6531 */
-    bool held;     /* MAIL had HOLDFOR or HOLDUNTIL, RFC 4865 */
+    uint64_t declared_octets; /* SIZE= of MAIL, RFC 1870; 0: none */
+    bool smtputf8;            /* MAIL had SMTPUTF8: paths and the header may hold UTF-8, RFC 6531 */
+    bool held;                /* MAIL had HOLDFOR or HOLDUNTIL, RFC 4865 */
     struct smtp_content_decoder decoder;
     uint64_t content_octets;      /* kept or not */
     struct smtp_message *message; /* NULL: no content yet, or it is not wanted any more */

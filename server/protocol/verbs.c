@@ -1,6 +1,7 @@
 /* verbs.c - the commands of RFC 5321 4.1.1: one row a verb, one function a row.
  * Knows: where each is legal, its syntax, what it asks of the session. What happens once a step is
  * accepted or refused stands in decisions.c. Does not know: octets on the wire, content, time. */
+#include "common/utf8.h"
 #include "server/protocol/path.h"
 #include "server/protocol/state.h"
 
@@ -12,6 +13,7 @@
 #define ALWAYS (STATE(CONNECTED) | AFTER_HELLO)
 
 #define HELP_TEXT_MAX 512
+#define SMTPUTF8_OCTETS 10 /* what it adds to the line of VRFY and of EXPN, RFC 6531 3.1 */
 
 enum argument_rule { NO_ARGUMENT, MAY_HAVE_ARGUMENT, NEEDS_ARGUMENT };
 
@@ -160,14 +162,42 @@ static void act_noop(struct smtp_server_session *session, struct smtp_span argum
     smtp_server_session_say(session, 250, "2.0.0", "OK");
 }
 
+/* SMTPUTF8 behind the argument, RFC 6531 3.7.4.2. */
+static void take_smtputf8(struct smtp_server_session *session, struct smtp_span *argument)
+{
+    static const struct smtp_span word = {" SMTPUTF8", 9};
+    size_t before = argument->len > word.len ? argument->len - word.len : 0;
+    struct smtp_span end = {argument->bytes + before, argument->len - before};
+    if (before > 0 && session->extended && smtp_server_offers(session, SMTP_OFFER_SMTPUTF8) &&
+        smtp_span_equal_nocase(end, word)) {
+        *argument = smtp_span_trim_end((struct smtp_span){argument->bytes, before});
+        session->utf8_inquiry = true;
+    }
+}
+
 static void inquire(struct smtp_server_session *session, enum smtp_server_event_kind kind,
                     struct smtp_span argument)
 {
+    take_smtputf8(session, &argument);
+    if (!session->utf8_inquiry && smtp_has_eight_bit(argument)) {
+        smtp_server_session_say(session, 553, "5.6.7", "A name in UTF-8 needs SMTPUTF8");
+        return;
+    }
+    if (!smtp_is_utf8(argument)) {
+        smtp_server_session_say(session, 501, "5.1.3", "Octets above 127 must be UTF-8");
+        return;
+    }
     const char *text = as_text(session, argument);
     if (text != NULL) {
         smtp_server_session_ask(session,
                                 &(struct smtp_server_event){.kind = kind, .argument = text});
     }
+}
+
+static size_t inquiry_line_octets(const struct smtp_server_session_config *config)
+{
+    return config->limits.command_line_octets +
+           (smtp_server_knows(config, SMTP_OFFER_SMTPUTF8) ? SMTPUTF8_OCTETS : 0);
 }
 
 static void act_vrfy(struct smtp_server_session *session, struct smtp_span argument)
@@ -291,14 +321,16 @@ static const struct verb verbs[] = {
     {.name = {"VRFY", 4},
      .legal_in = ALWAYS,
      .argument = NEEDS_ARGUMENT,
-     .syntax = "VRFY user-or-mailbox",
+     .syntax = "VRFY user-or-mailbox [SMTPUTF8]",
      .act = act_vrfy,
+     .line_octets = inquiry_line_octets,
      .offer = SMTP_OFFER_VRFY},
     {.name = {"EXPN", 4},
      .legal_in = ALWAYS,
      .argument = NEEDS_ARGUMENT,
-     .syntax = "EXPN mailing-list",
+     .syntax = "EXPN mailing-list [SMTPUTF8]",
      .act = act_expn,
+     .line_octets = inquiry_line_octets,
      .offer = SMTP_OFFER_EXPN},
     {.name = {"HELP", 4},
      .legal_in = ALWAYS,

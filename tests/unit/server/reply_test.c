@@ -7,7 +7,7 @@
 static void expect_reply(int code, const char *enhanced, const char *text, const char *wanted)
 {
     struct smtp_buffer out = SMTP_BUFFER(SIZE_MAX);
-    expect_int(smtp_reply_append(&out, code, enhanced, text), SMTP_OK);
+    expect_int(smtp_reply_append(&out, code, enhanced, text, false), SMTP_OK);
     struct smtp_span came = smtp_buffer_span(&out);
     expect_bytes(came.bytes, came.len, wanted, strlen(wanted));
     smtp_buffer_free(&out);

@@ -79,10 +79,11 @@ TEST(session, ehlo_lists_what_is_on_and_nothing_else_rfc5321_4_1_1_1)
     struct core core = defaults();
     core_open(&core);
     core_feed_text(&core, "EHLO c.test\r\n");
-    expect_str(core_output(&core), "220 mx.test ESMTP\r\n250-mx.test\r\n250-PIPELINING\r\n"
-                                   "250-SIZE 33554432\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n"
-                                   "250-CHUNKING\r\n250-BINARYMIME\r\n250-DSN\r\n250-ENHANCEDSTATUSCODES\r\n"
-                                   "250-LIMITS RCPTMAX=100\r\n250-VRFY\r\n250 HELP\r\n");
+    expect_str(core_output(&core),
+               "220 mx.test ESMTP\r\n250-mx.test\r\n250-PIPELINING\r\n"
+               "250-SIZE 33554432\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n"
+               "250-CHUNKING\r\n250-BINARYMIME\r\n250-DSN\r\n250-ENHANCEDSTATUSCODES\r\n"
+               "250-LIMITS RCPTMAX=100\r\n250-VRFY\r\n250 HELP\r\n");
     core_clear(&core);
     core.config.keywords = (struct smtp_server_keywords){0};
     core.output = SMTP_BUFFER(SIZE_MAX);
