@@ -58,9 +58,10 @@ enum smtp_status smtp_receiver_maildir(struct smtp_server_hooks *out,
     SMTP_MUST_CHECK;
 
 /** The trace field of a message, for whoever hands it on (RFC 5321 4.4), folded, with its last CRLF:
- *      Received: from client.example ([192.0.2.1]) by server.example with ESMTPS id 12
- *       for <bob@example.com>; Wed, 25 Nov 2026 17:00:00 +0000
- *  by: the name of this server. unix_s: when it was received. "for" only where there is one recipient.
+ *      Received: from client.example ([192.0.2.1]) by server.example with ESMTPS
+ *       id 12 for <bob@example.com>; Wed, 25 Nov 2026 17:00:00 +0000
+ *  by: the name of this server. unix_s: when it was received, 1900 to 9999. "for" only where there is one
+ *  recipient. "id session-7" where the message has no number yet.
  *  Returns its length, which is less than size, or 0 where there is no room (SMTP_RECEIVED_MAX is enough). */
 #define SMTP_RECEIVED_MAX 2048
 size_t smtp_message_write_received(const struct smtp_message *message, const char *by,

@@ -1,0 +1,190 @@
+/* mbox.c - appends each message to an mbox file (RFC 4155), in the "mboxrd" form.
+ * Knows: the line before a message, quoting, locking, and that a message which does not fit leaves
+ * nothing. Does not know: line ends and trace fields (delivery.c), sessions. */
+#include "common/clock.h"
+#include "common/error.h"
+#include "server/receivers/delivery.h"
+#include "server/smtp_receivers.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A program that reads the file holds its lock for moments; one that never lets go must not keep the
+ * server from stopping. The system has no waiting for a lock that ends, so it is asked again. */
+#define LOCK_MS 10000
+#define LOCK_AGAIN_MS 10
+
+/* ---- the file ---- */
+
+static int lock_file(int fd)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    uint64_t deadline_ns = smtp_deadline_after(smtp_clock_now_ns(), LOCK_MS);
+    while (fcntl(fd, F_OFD_SETLK, &lock) != 0) {
+        bool is_held = errno == EAGAIN || errno == EACCES;
+        if (!is_held || smtp_clock_now_ns() >= deadline_ns) {
+            return -1;
+        }
+        (void)poll(NULL, 0, LOCK_AGAIN_MS);
+    }
+    return 0;
+}
+
+/* Open, a regular file, and no link: in a folder where others write, that may lead anywhere. It does not
+ * wait for the reader of a FIFO either. -1 with errno. */
+static int open_file(const char *path)
+{
+    struct stat status;
+    int fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+                  S_IRUSR | S_IWUSR);
+    if (fd < 0 || (fstat(fd, &status) == 0 && S_ISREG(status.st_mode))) {
+        return fd;
+    }
+    close(fd);
+    errno = EINVAL;
+    return -1;
+}
+
+/* Locked, and still the file of that path: while the lock was waited for, its holder may have put another
+ * one into its place. -1 with errno. */
+static int open_locked(const char *path)
+{
+    for (;;) {
+        struct stat opened, named;
+        int fd = open_file(path);
+        if (fd < 0) {
+            return -1;
+        }
+        if (lock_file(fd) != 0) {
+            int sys_errno = errno;
+            close(fd);
+            errno = sys_errno;
+            return -1;
+        }
+        if (fstat(fd, &opened) == 0 && stat(path, &named) == 0 && opened.st_ino == named.st_ino &&
+            opened.st_dev == named.st_dev) {
+            return fd;
+        }
+        close(fd);
+    }
+}
+
+/* ---- the form ---- */
+
+/* "From ann@example.com Wed Nov 25 17:00:00 2026", after an empty line where the file does not end with
+ * one. No space in the address: readers look for the date behind the first. */
+static void put_from_line(struct smtp_delivery *delivery, const struct smtp_message *message,
+                          off_t size)
+{
+    char end[] = {'\n', '\n'}, date[64];
+    size_t end_len = size < 2 ? (size_t)size : sizeof end;
+    if (pread(delivery->fd, end + sizeof end - end_len, end_len, size - (off_t)end_len) !=
+        (ssize_t)end_len) {
+        delivery->failure = EIO;
+    }
+    size_t missing = end[1] != '\n' ? 2 : end[0] != '\n' ? 1 : 0;
+    smtp_delivery_put(delivery, (struct smtp_span){"\n\n", missing});
+    const time_t now = time(NULL);
+    struct tm tm = {0};
+    const char *path = smtp_message_reverse_path(message);
+    smtp_delivery_put(delivery, SMTP_SPAN("From "));
+    for (const char *at = *path != '\0' ? path : "MAILER-DAEMON"; *at != '\0'; at++) {
+        bool safe = *at != ' ' && !smtp_is_control((unsigned char)*at);
+        smtp_delivery_put(delivery, safe ? (struct smtp_span){at, 1} : SMTP_SPAN("?"));
+    }
+    smtp_delivery_put(delivery, SMTP_SPAN(" "));
+    if (gmtime_r(&now, &tm) != NULL && asctime_r(&tm, date) != NULL) {
+        smtp_delivery_put(delivery, smtp_span_of(date)); /* its LF comes with it */
+    }
+}
+
+/* Line by line: one that could be taken for the line before a message gets a '>' more. */
+static void put_quoted(struct smtp_delivery *delivery, struct smtp_span content)
+{
+    static const char from[] = "From ";
+    while (content.len > 0) {
+        const char *lf = memchr(content.bytes, '\n', content.len);
+        size_t len = lf != NULL ? (size_t)(lf - content.bytes) + 1 : content.len;
+        size_t quotes = 0;
+        while (quotes < len && content.bytes[quotes] == '>') {
+            quotes++;
+        }
+        if (len - quotes >= sizeof from - 1 &&
+            memcmp(content.bytes + quotes, from, sizeof from - 1) == 0) {
+            smtp_delivery_put(delivery, SMTP_SPAN(">"));
+        }
+        smtp_delivery_put_content(delivery, (struct smtp_span){content.bytes, len});
+        content = (struct smtp_span){content.bytes + len, content.len - len};
+    }
+}
+
+/* An errno; 0: it is in the file, and an empty line after it. Otherwise the file is as it was. */
+static int append(int fd, const struct smtp_message *message, const char *by)
+{
+    struct stat before;
+    struct smtp_delivery *delivery = calloc(1, sizeof *delivery);
+    if (delivery == NULL || fstat(fd, &before) != 0) {
+        int sys_errno = errno;
+        free(delivery);
+        return sys_errno;
+    }
+    struct smtp_span content;
+    content.bytes = smtp_message_content(message, &content.len);
+    delivery->fd = fd;
+    delivery->binary = smtp_delivery_is_binary(message);
+    put_from_line(delivery, message, before.st_size);
+    smtp_delivery_put_trace(delivery, message, by, false);
+    put_quoted(delivery, content);
+    smtp_delivery_end_content(delivery);
+    smtp_delivery_put(delivery, delivery->last == '\n' ? SMTP_SPAN("\n") : SMTP_SPAN("\n\n"));
+    int failure = smtp_delivery_end(delivery) ? 0 : delivery->failure;
+    if (failure != 0 && ftruncate(fd, before.st_size) != 0) {
+        failure = errno; /* nothing more can be done: the reply is a refusal all the same */
+    }
+    free(delivery);
+    return failure;
+}
+
+/* ---- the table ---- */
+
+static enum smtp_server_verdict on_message(void *user,
+                                           const struct smtp_server_session_info *session,
+                                           struct smtp_message *message,
+                                           struct smtp_server_reply *reply)
+{
+    const char *path = user;
+    int fd = open_locked(path);
+    int failure = fd >= 0 ? append(fd, message, session->hostname) : errno;
+    if (fd >= 0 && close(fd) != 0 && failure == 0 && errno != EINTR) {
+        failure = errno;
+    }
+    return failure == 0 ? SMTP_ACCEPT : smtp_delivery_refuse(failure, reply);
+}
+
+enum smtp_status smtp_receiver_mbox(struct smtp_server_hooks *out, const char *path,
+                                    struct smtp_error *error)
+{
+    *out = (struct smtp_server_hooks){0};
+    int fd = path != NULL ? open_file(path) : (errno = EINVAL, -1);
+    if (fd < 0) {
+        return smtp_error_set(error, SMTP_BAD_ARGUMENT, errno,
+                              "the mbox %.150s cannot be opened for writing: %s",
+                              path != NULL ? path : "(NULL)",
+                              errno == EINVAL ? "it is no regular file" : smtp_errno_text(errno));
+    }
+    close(fd);
+    char *own = strdup(path);
+    if (own == NULL) {
+        return smtp_error_set(error, SMTP_NO_MEMORY, 0, "out of memory");
+    }
+    *out = (struct smtp_server_hooks){
+        .user = own, .blocking = true, .message = on_message, .release = free};
+    return SMTP_OK;
+}
