@@ -105,6 +105,19 @@ void smtp_server_session_raise(struct smtp_server_session *session,
     session->question_open = question;
 }
 
+const char *smtp_server_session_text(struct smtp_server_session *session, struct smtp_span span)
+{
+    char *text = smtp_buffer_reserve(&session->texts, span.len + 1);
+    if (text == NULL) {
+        smtp_server_session_fail(session);
+        return NULL;
+    }
+    smtp_bytes_copy(text, span);
+    text[span.len] = '\0';
+    smtp_buffer_added(&session->texts, span.len + 1);
+    return text;
+}
+
 struct smtp_message_origin smtp_server_session_origin(const struct smtp_server_session *session)
 {
     return (struct smtp_message_origin){

@@ -1,8 +1,9 @@
 /* state.h - what a session knows, for the files of this folder only, from the ground up: state.c
  * changes it and speaks, auth.c logs the peer in, chunk.c reads BDAT, offers.c says which extensions
  * hold, decisions.c goes on once a step is decided, envelope.c acts on MAIL and RCPT, mail_data.c on DATA
- * and BDAT, verbs.c on all other commands, intake.c takes content in, lines.c cuts lines out of the
- * octets, session.c moves octets and time. Each calls only those before it. */
+ * and BDAT, inquiries.c on VRFY and EXPN, verbs.c on all other commands, intake.c takes content in,
+ * lines.c cuts lines out of the octets, session.c moves octets and time. Each calls only those before
+ * it. */
 #ifndef SMTP_SERVER_PROTOCOL_STATE_H
 #define SMTP_SERVER_PROTOCOL_STATE_H
 
@@ -98,6 +99,10 @@ void smtp_server_session_raise(struct smtp_server_session *session,
 void smtp_server_session_forget_response(struct smtp_server_session *session);
 /** What a message of this session says of it. */
 struct smtp_message_origin smtp_server_session_origin(const struct smtp_server_session *session);
+
+/** The text with a NUL behind it, for an event: it lives until the next command, and may move when
+ *  another is made. NULL: out of memory, and the session has ended. */
+const char *smtp_server_session_text(struct smtp_server_session *session, struct smtp_span span);
 
 /** Too many errors: 421 and the end. */
 void smtp_server_session_check_limits(struct smtp_server_session *session);
@@ -215,6 +220,12 @@ extern const char smtp_server_mail_syntax[];
 extern const char smtp_server_rcpt_syntax[];
 void smtp_server_act_mail(struct smtp_server_session *session, struct smtp_span argument);
 void smtp_server_act_rcpt(struct smtp_server_session *session, struct smtp_span argument);
+
+/* ---- inquiries.c ---- */
+
+void smtp_server_act_vrfy(struct smtp_server_session *session, struct smtp_span argument);
+void smtp_server_act_expn(struct smtp_server_session *session, struct smtp_span argument);
+size_t smtp_server_inquiry_line_octets(const struct smtp_server_session_config *config);
 
 /* ---- mail_data.c ---- */
 

@@ -1,7 +1,6 @@
 /* verbs.c - the commands of RFC 5321 4.1.1: one row a verb, one function a row.
  * Knows: where each is legal, its syntax, what it asks of the session. What happens once a step is
  * accepted or refused stands in decisions.c. Does not know: octets on the wire, content, time. */
-#include "common/utf8.h"
 #include "server/protocol/path.h"
 #include "server/protocol/state.h"
 
@@ -13,7 +12,6 @@
 #define ALWAYS (STATE(CONNECTED) | AFTER_HELLO)
 
 #define HELP_TEXT_MAX 512
-#define SMTPUTF8_OCTETS 10 /* what it adds to the line of VRFY and of EXPN, RFC 6531 3.1 */
 
 enum argument_rule { NO_ARGUMENT, MAY_HAVE_ARGUMENT, NEEDS_ARGUMENT };
 
@@ -50,20 +48,6 @@ static bool is_offered(const struct verb *verb, const struct smtp_server_session
 
 /* ---- HELO, EHLO ---- */
 
-/* The text with a NUL behind it, for an event; it lives until the next command. */
-static const char *as_text(struct smtp_server_session *session, struct smtp_span span)
-{
-    char *text = smtp_buffer_reserve(&session->texts, span.len + 1);
-    if (text == NULL) {
-        smtp_server_session_fail(session);
-        return NULL;
-    }
-    smtp_bytes_copy(text, span);
-    text[span.len] = '\0';
-    smtp_buffer_added(&session->texts, span.len + 1);
-    return text;
-}
-
 /* HELO has a domain alone by RFC 5321 4.1.1.1; a literal is taken too, as many clients send one. */
 static void hello(struct smtp_server_session *session, struct smtp_span name, bool extended)
 {
@@ -72,7 +56,7 @@ static void hello(struct smtp_server_session *session, struct smtp_span name, bo
                                 "The name must be a domain or an address literal");
         return;
     }
-    const char *text = as_text(session, name);
+    const char *text = smtp_server_session_text(session, name);
     if (text != NULL) {
         smtp_server_session_ask(session, &(struct smtp_server_event){
                                              .kind = SMTP_SERVER_ASK_HELO,
@@ -160,54 +144,6 @@ static void act_noop(struct smtp_server_session *session, struct smtp_span argum
 {
     (void)argument;
     smtp_server_session_say(session, 250, "2.0.0", "OK");
-}
-
-/* SMTPUTF8 behind the argument, RFC 6531 3.7.4.2. */
-static void take_smtputf8(struct smtp_server_session *session, struct smtp_span *argument)
-{
-    static const struct smtp_span word = {" SMTPUTF8", 9};
-    size_t before = argument->len > word.len ? argument->len - word.len : 0;
-    struct smtp_span end = {argument->bytes + before, argument->len - before};
-    if (before > 0 && session->extended && smtp_server_offers(session, SMTP_OFFER_SMTPUTF8) &&
-        smtp_span_equal_nocase(end, word)) {
-        *argument = smtp_span_trim_end((struct smtp_span){argument->bytes, before});
-        session->utf8_inquiry = true;
-    }
-}
-
-static void inquire(struct smtp_server_session *session, enum smtp_server_event_kind kind,
-                    struct smtp_span argument)
-{
-    take_smtputf8(session, &argument);
-    if (!session->utf8_inquiry && smtp_has_eight_bit(argument)) {
-        smtp_server_session_say(session, 553, "5.6.7", "A name in UTF-8 needs SMTPUTF8");
-        return;
-    }
-    if (!smtp_is_utf8(argument)) {
-        smtp_server_session_say(session, 501, "5.1.3", "Octets above 127 must be UTF-8");
-        return;
-    }
-    const char *text = as_text(session, argument);
-    if (text != NULL) {
-        smtp_server_session_ask(session,
-                                &(struct smtp_server_event){.kind = kind, .argument = text});
-    }
-}
-
-static size_t inquiry_line_octets(const struct smtp_server_session_config *config)
-{
-    return config->limits.command_line_octets +
-           (smtp_server_knows(config, SMTP_OFFER_SMTPUTF8) ? SMTPUTF8_OCTETS : 0);
-}
-
-static void act_vrfy(struct smtp_server_session *session, struct smtp_span argument)
-{
-    inquire(session, SMTP_SERVER_ASK_VRFY, argument);
-}
-
-static void act_expn(struct smtp_server_session *session, struct smtp_span argument)
-{
-    inquire(session, SMTP_SERVER_ASK_EXPN, argument);
 }
 
 /* Those that are carried out (RFC 5321 4.1.1.8). */
@@ -322,15 +258,15 @@ static const struct verb verbs[] = {
      .legal_in = ALWAYS,
      .argument = NEEDS_ARGUMENT,
      .syntax = "VRFY user-or-mailbox [SMTPUTF8]",
-     .act = act_vrfy,
-     .line_octets = inquiry_line_octets,
+     .act = smtp_server_act_vrfy,
+     .line_octets = smtp_server_inquiry_line_octets,
      .offer = SMTP_OFFER_VRFY},
     {.name = {"EXPN", 4},
      .legal_in = ALWAYS,
      .argument = NEEDS_ARGUMENT,
      .syntax = "EXPN mailing-list [SMTPUTF8]",
-     .act = act_expn,
-     .line_octets = inquiry_line_octets,
+     .act = smtp_server_act_expn,
+     .line_octets = smtp_server_inquiry_line_octets,
      .offer = SMTP_OFFER_EXPN},
     {.name = {"HELP", 4},
      .legal_in = ALWAYS,
@@ -428,8 +364,9 @@ static bool is_locked(struct smtp_server_session *session, const struct verb *ve
 
 static void unknown_verb(struct smtp_server_session *session, const struct smtp_command *command)
 {
-    const char *name = as_text(session, command->verb);
-    const char *argument = name != NULL ? as_text(session, command->argument) : NULL;
+    const char *name = smtp_server_session_text(session, command->verb);
+    const char *argument =
+        name != NULL ? smtp_server_session_text(session, command->argument) : NULL;
     if (argument != NULL) {
         name =
             smtp_buffer_span(&session->texts).bytes; /* the second text may have moved the first */
