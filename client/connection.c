@@ -230,7 +230,7 @@ static void give_content(struct smtp_client *client, struct smtp_client_source *
     char block[SMTP_CLIENT_BLOCK_MAX];
     size_t len = 0;
     struct smtp_client_session *session = client->session;
-    if (source->unchanged) {
+    if (source->in_one_piece && smtp_client_session_takes_whole(session, &source->facts)) {
         struct smtp_span whole = {source->content.from.memory.bytes,
                                   source->content.from.memory.len};
         smtp_client_session_content_whole(session, whole, smtp_clock_now_ns());
@@ -276,7 +276,6 @@ void smtp_client_connection_run(struct smtp_client *client, struct smtp_client_s
                                 struct smtp_client_event *event)
 {
     struct smtp_client_session *session = client->session;
-    struct smtp_span parts[SMTP_CLIENT_PENDING_PARTS];
     bool giving = false, done = false;
     for (;;) {
         bool has_event = smtp_client_session_next_event(session, event);
@@ -284,7 +283,7 @@ void smtp_client_connection_run(struct smtp_client *client, struct smtp_client_s
             break;
         }
         giving = giving || has_event;
-        if (giving && !done && smtp_client_session_pending(session, parts) == 0) {
+        if (giving && !done && smtp_client_session_takes_content(session)) {
             give_content(client, source, &done);
         } else {
             move_octets(client);

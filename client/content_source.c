@@ -116,6 +116,8 @@ static void set_facts(struct smtp_client_source *source, const struct smtp_clien
     source->facts.size_known = true;
     source->facts.size_bytes = encoder->size_bytes;
     source->facts.bits = encoder->eight_bit ? SMTP_CLIENT_EIGHT_BIT : SMTP_CLIENT_SEVEN_BIT;
+    source->facts.needs_no_repair = !encoder->repaired;
+    source->facts.needs_no_stuffing = !encoder->stuffed;
 }
 
 static void measure_memory(struct smtp_client_source *source)
@@ -127,7 +129,7 @@ static void measure_memory(struct smtp_client_source *source)
     (void)smtp_client_encoder_feed(&encoder, source->prefix.bytes, source->prefix.len, NULL);
     (void)smtp_client_encoder_feed(&encoder, all.bytes + at, all.len - at, NULL);
     (void)smtp_client_encoder_finish(&encoder, NULL);
-    source->unchanged = !encoder.changed && source->prefix.len == 0 && at == 0;
+    source->in_one_piece = source->prefix.len == 0 && at == 0;
     set_facts(source, &encoder);
 }
 

@@ -10,7 +10,7 @@ struct smtp_client_source {
     struct smtp_span prefix; /* comes before the content; borrowed */
     size_t prefix_at;
     size_t memory_at;
-    bool unchanged; /* measured in memory, and the encoder would change nothing */
+    bool in_one_piece; /* measured in memory, all of it */
     struct smtp_client_content_facts facts;
 };
 

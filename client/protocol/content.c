@@ -1,6 +1,6 @@
 /* content.c - encodes message content (RFC 5321 2.3.8, 4.1.1.4, 4.5.2).
- * Knows: bare CR and bare LF become CRLF, a dot that begins a line is doubled, a missing last CRLF
- * is added, under any split of the input; runs between line ends are copied whole. Does not know:
+ * Knows: bare CR and bare LF become CRLF, a dot that begins a line is doubled (not for BDAT), a missing
+ * last CRLF is added, under any split of the input; runs between line ends are copied whole. Does not know:
  * headers, MIME, limits, where the octets come from or go to. Lines over 998 octets (RFC 5322
  * 2.1.1) go out as they are: folding would change the message, and a test of a server may need
  * them. */
@@ -50,7 +50,7 @@ static size_t take_line_end(struct smtp_client_encoder *encoder, const char *byt
     put(sink, "\r\n", 2);
     encoder->line_start = true;
     if (bytes[at] == '\n') {
-        encoder->changed = true;
+        encoder->repaired = true;
         return at + 1;
     }
     if (at + 1 < len && bytes[at + 1] == '\n') {
@@ -74,12 +74,12 @@ size_t smtp_client_encoder_feed(struct smtp_client_encoder *encoder, const char 
                 at++;
                 continue;
             }
-            encoder->changed = true;
+            encoder->repaired = true;
         }
         if (encoder->line_start && bytes[at] == '.') {
-            put(&sink, ".", 1);
-            encoder->changed = true;
-            dots++;
+            encoder->stuffed = true;
+            put(&sink, ".", encoder->chunked ? 0 : 1);
+            dots += encoder->chunked ? 0 : 1;
         }
         if (!lf_known || lf < at) {
             const char *found = memchr(bytes + at, '\n', len - at);
@@ -101,12 +101,12 @@ size_t smtp_client_encoder_feed(struct smtp_client_encoder *encoder, const char 
 size_t smtp_client_encoder_finish(struct smtp_client_encoder *encoder, char *out)
 {
     struct sink sink = {out, 0};
-    encoder->changed = encoder->changed || encoder->after_cr || !encoder->line_start;
+    encoder->repaired = encoder->repaired || encoder->after_cr || !encoder->line_start;
     if (!encoder->line_start) {
         put(&sink, "\r\n", 2);
         encoder->size_bytes += 2;
     }
-    put(&sink, ".\r\n", 3);
+    put(&sink, ".\r\n", encoder->chunked ? 0 : 3);
     encoder->after_cr = false;
     encoder->line_start = true;
     return sink.made;

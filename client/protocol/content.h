@@ -12,8 +12,10 @@
 struct smtp_client_encoder {
     bool line_start; /* the next octet begins a line */
     bool after_cr;   /* CR was the last octet and is out as CRLF: a following LF is part of it */
+    bool chunked;    /* for BDAT (RFC 3030): no dot is doubled, and none ends it; set after init */
     bool eight_bit;  /* an octet above 127 was seen */
-    bool changed;    /* what comes out is not what went in */
+    bool repaired;   /* a line end was */
+    bool stuffed;    /* a dot begins a line */
     uint64_t size_bytes; /* of the repaired content without stuffed dots: what RFC 1870 counts */
 };
 
@@ -23,8 +25,8 @@ void smtp_client_encoder_init(struct smtp_client_encoder *encoder);
  *  only measures. */
 size_t smtp_client_encoder_feed(struct smtp_client_encoder *encoder, const char *bytes, size_t len,
                                 char *out);
-/** The end of the content: adds a missing last CRLF and the final dot's line. out NULL: only
- *  measures. */
+/** The end of the content: adds a missing last CRLF and, but for BDAT, the final dot's line. out NULL:
+ *  only measures. */
 size_t smtp_client_encoder_finish(struct smtp_client_encoder *encoder, char *out);
 
 #endif

@@ -1,4 +1,4 @@
-/* extensions.c - what an EHLO reply offers (RFC 5321 4.1.1.1, RFC 1870 4).
+/* extensions.c - what an EHLO reply offers (RFC 5321 4.1.1.1, RFC 1870 4, RFC 9422).
  * Knows: EHLO lines, keywords in any case, the old "AUTH=" form.
  * Does not know: what an extension does. */
 #include "client/protocol/extensions.h"
@@ -99,6 +99,8 @@ static bool has_word(struct smtp_span text, struct smtp_span wanted)
     return false;
 }
 
+#define LIMIT_MAX 999999 /* RFC 9422 4 */
+
 /* Some 300 mechanisms; what is beyond is passed over: bounds the work of merging. */
 #define AUTH_MAX 6400
 
@@ -122,8 +124,47 @@ static enum smtp_status merge_auth(struct smtp_buffer *mechanisms, struct smtp_s
     return status;
 }
 
+/* One of "MAILMAX=100 RCPTMAX=20": a digit from 1 to 9 and at most five more; of one that is said twice
+ * the smaller counts. RFC 9422 3.7: what is malformed or unknown is passed over alone. */
+static void read_limit(struct smtp_client_extensions *extensions, struct smtp_span word)
+{
+    struct {
+        struct smtp_span name;
+        uint64_t *max;
+    } known[] = {{SMTP_SPAN("MAILMAX"), &extensions->mail_max},
+                 {SMTP_SPAN("RCPTMAX"), &extensions->rcpt_max},
+                 {SMTP_SPAN("RCPTDOMAINMAX"), &extensions->rcpt_domain_max}};
+    const char *equals = memchr(word.bytes, '=', word.len);
+    size_t name_len = equals != NULL ? (size_t)(equals - word.bytes) : word.len;
+    struct smtp_span name = {word.bytes, name_len};
+    struct smtp_span value = {word.bytes + name_len + 1, word.len - name_len - 1};
+    uint64_t max = 0;
+    if (equals == NULL || value.len == 0 || *value.bytes == '0' ||
+        !smtp_span_to_u64(value, LIMIT_MAX, &max)) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        bool smaller = *known[i].max == 0 || max < *known[i].max;
+        if (smaller && smtp_span_equal_nocase(name, known[i].name)) {
+            *known[i].max = max;
+        }
+    }
+}
+
+static void read_limits(struct smtp_client_extensions *extensions)
+{
+    const char *limits = smtp_client_extensions_find(extensions, "LIMITS");
+    struct smtp_span text = smtp_span_of(limits != NULL ? limits : "");
+    for (struct smtp_span word = next_word(&text); word.len > 0; word = next_word(&text)) {
+        read_limit(extensions, word);
+    }
+}
+
 static void remember_known(struct smtp_client_extensions *extensions)
 {
+    read_limits(extensions);
+    extensions->chunking = smtp_client_extensions_find(extensions, "CHUNKING") != NULL;
+    extensions->binary_mime = smtp_client_extensions_find(extensions, "BINARYMIME") != NULL;
     extensions->pipelining = smtp_client_extensions_find(extensions, "PIPELINING") != NULL;
     extensions->eight_bit_mime = smtp_client_extensions_find(extensions, "8BITMIME") != NULL;
     const char *size = smtp_client_extensions_find(extensions, "SIZE");

@@ -11,8 +11,14 @@ struct smtp_client_extensions {
     size_t count;
     bool pipelining;
     bool eight_bit_mime;
+    bool chunking;    /* RFC 3030 */
+    bool binary_mime; /* likewise */
     bool size;
     uint64_t size_max; /* RFC 1870 4: 0 for no fixed maximum */
+    /* RFC 9422 4: 1..999999; 0: not said */
+    uint64_t mail_max;        /* transactions a session */
+    uint64_t rcpt_max;        /* RCPT commands a transaction */
+    uint64_t rcpt_domain_max; /* domains among them */
 };
 
 void smtp_client_extensions_init(struct smtp_client_extensions *extensions);

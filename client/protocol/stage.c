@@ -11,7 +11,7 @@ const char *smtp_client_stage_name(enum smtp_client_stage stage)
         [SMTP_STAGE_RCPT] = "RCPT",         [SMTP_STAGE_DATA] = "DATA",
         [SMTP_STAGE_CONTENT] = "content",   [SMTP_STAGE_DOT] = "final dot",
         [SMTP_STAGE_RSET] = "RSET",         [SMTP_STAGE_QUIT] = "QUIT",
-        [SMTP_STAGE_COMMAND] = "command",
+        [SMTP_STAGE_XCLIENT] = "XCLIENT",   [SMTP_STAGE_COMMAND] = "command",
     };
     size_t at = (size_t)stage;
     return at < sizeof(names) / sizeof(names[0]) && names[at] != NULL ? names[at] : "unknown";
@@ -38,13 +38,14 @@ uint64_t smtp_client_stage_timeout_ms(const struct smtp_client_timeouts *timeout
 
 /* RFC 5321 4.2: an unknown code counts by its first digit. 4.5.3.1.10: 552 to RCPT is "too many
  * recipients", to be tried again. 3.3: nothing but 354 lets content go; RFC 3207 4: nothing but 220
- * begins a handshake. */
+ * begins a handshake, or a session anew (XCLIENT). */
 enum smtp_status smtp_client_stage_judge(enum smtp_client_stage stage, int code)
 {
     bool intermediate_wanted = stage == SMTP_STAGE_COMMAND;
+    bool greeting_wanted = stage == SMTP_STAGE_STARTTLS || stage == SMTP_STAGE_XCLIENT;
     switch (code / 100) {
     case 2:
-        return stage == SMTP_STAGE_DATA || (stage == SMTP_STAGE_STARTTLS && code != 220)
+        return stage == SMTP_STAGE_DATA || (greeting_wanted && code != 220)
                    ? SMTP_PROTOCOL_VIOLATION
                    : SMTP_OK;
     case 3:

@@ -46,23 +46,22 @@ static enum smtp_status grow(struct smtp_client_transaction *transaction, size_t
 }
 
 enum smtp_status smtp_client_transaction_begin(struct smtp_client_transaction *transaction,
-                                               const struct smtp_envelope *envelope)
+                                               const char *const *forward_paths, size_t count)
 {
-    size_t count = envelope->forward_path_count;
     smtp_buffer_clear(&transaction->texts, TEXTS_KEPT);
     if (grow(transaction, count) != SMTP_OK ||
         smtp_buffer_append(&transaction->texts, "", 1) != SMTP_OK) {
         return SMTP_NO_MEMORY; /* its first octet is the empty text */
     }
     for (size_t i = 0; i < count; i++) {
-        transaction->recipients[i] =
-            (struct smtp_recipient_result){.forward_path = envelope->forward_paths[i]};
+        transaction->recipients[i] = (struct smtp_recipient_result){
+            .forward_path = forward_paths != NULL ? forward_paths[i] : ""};
         transaction->text_at[i] = 0;
     }
-    transaction->envelope = envelope;
     transaction->answered = 0;
     transaction->taken = 0;
-    transaction->doomed = false;
+    transaction->doomed = transaction->final_refused = false;
+    transaction->finals = 0;
     transaction->failure = SMTP_OK;
     transaction->final_text_at = 0;
     transaction->result = (struct smtp_send_result){
@@ -126,12 +125,9 @@ static enum smtp_status rcpt_reply(struct smtp_client_transaction *transaction,
                                    enum smtp_status judged, const struct smtp_reply *reply)
 {
     size_t i = transaction->answered++;
-    if (transaction->doomed) {
-        return SMTP_OK; /* MAIL was refused, and this says so again */
-    }
-    if (judged == SMTP_OK) {
-        transaction->taken++;
-        return SMTP_OK;
+    transaction->taken += judged == SMTP_OK;
+    if (judged == SMTP_OK || transaction->doomed) {
+        return SMTP_OK; /* doomed: MAIL was refused, and this says so again */
     }
     size_t at = 0;
     if (keep_text(transaction, reply, &at) != SMTP_OK) {
@@ -160,6 +156,31 @@ enum smtp_status smtp_client_transaction_reply(struct smtp_client_transaction *t
         return SMTP_OK;
     }
     return settle_rest(transaction, stage, judged, reply);
+}
+
+enum smtp_status smtp_client_transaction_reply_for_one(struct smtp_client_transaction *transaction,
+                                                       enum smtp_status judged,
+                                                       const struct smtp_reply *reply)
+{
+    size_t i = transaction->finals, at = 0;
+    while (i < transaction->result.recipient_count &&
+           transaction->recipients[i].stage != SMTP_STAGE_NONE) {
+        i++;
+    }
+    transaction->finals = i;
+    if (i == transaction->result.recipient_count) {
+        return SMTP_OK; /* MAIL was refused: decided for all */
+    }
+    if (keep_text(transaction, reply, &at) != SMTP_OK) {
+        return SMTP_NO_MEMORY;
+    }
+    settle(transaction, i, SMTP_STAGE_DOT, judged, reply, at);
+    if (!transaction->final_refused) {
+        transaction->result.final_reply = *reply;
+        transaction->final_text_at = at;
+        transaction->final_refused = judged != SMTP_OK;
+    }
+    return SMTP_OK;
 }
 
 enum smtp_status smtp_client_transaction_fail(struct smtp_client_transaction *transaction,
@@ -218,5 +239,4 @@ void smtp_client_transaction_end(struct smtp_client_transaction *transaction)
     }
     result->final_reply.text = texts + transaction->final_text_at;
     result->status = status_of_all(transaction);
-    transaction->envelope = NULL;
 }

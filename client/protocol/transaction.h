@@ -7,10 +7,11 @@
 #include "common/bytes.h"
 
 struct smtp_client_transaction {
-    const struct smtp_envelope *envelope; /* borrowed; NULL: none is open */
-    size_t answered;                      /* replies to RCPT */
-    size_t taken;                         /* of them 2yz */
+    size_t answered;          /* replies to RCPT */
+    size_t taken;             /* of them 2yz */
     bool doomed;              /* no recipient can get it any more: content must not be sent */
+    bool final_refused;       /* LMTP: a reply to the content was a refusal */
+    size_t finals;            /* LMTP: recipients before this one are decided */
     enum smtp_status failure; /* what ended it other than refusals; SMTP_OK: nothing */
     struct smtp_send_result result;
     struct smtp_recipient_result *recipients;
@@ -23,17 +24,24 @@ struct smtp_client_transaction {
 void smtp_client_transaction_init(struct smtp_client_transaction *transaction);
 void smtp_client_transaction_clear(struct smtp_client_transaction *transaction); /* frees */
 
-/** Opens one; the storage of the last is used again. SMTP_NO_MEMORY. */
+/** Opens one; the storage of the last is used again. forward_paths: borrowed for as long as the result;
+ *  NULL: not known. SMTP_NO_MEMORY. */
 enum smtp_status smtp_client_transaction_begin(struct smtp_client_transaction *transaction,
-                                               const struct smtp_envelope *envelope)
+                                               const char *const *forward_paths, size_t count)
     SMTP_MUST_CHECK;
 
-/** The reply to MAIL, the next RCPT, DATA or the final dot. judged: what it means (reply_status).
- */
+/** The reply to MAIL, the next RCPT, DATA, a chunk or the final dot. judged: what it means
+ *  (reply_status). */
 enum smtp_status smtp_client_transaction_reply(struct smtp_client_transaction *transaction,
                                                enum smtp_client_stage stage,
                                                enum smtp_status judged,
                                                const struct smtp_reply *reply) SMTP_MUST_CHECK;
+
+/** LMTP (RFC 2033 4.2): the reply to the content for the next recipient that was accepted. */
+enum smtp_status smtp_client_transaction_reply_for_one(struct smtp_client_transaction *transaction,
+                                                       enum smtp_status judged,
+                                                       const struct smtp_reply *reply)
+    SMTP_MUST_CHECK;
 
 /** It ends here for all that are not refused yet: by a reply (421, or one that came too early) or,
  *  with reply NULL, without one. */

@@ -35,6 +35,7 @@ static bool open_refusing(struct smtp_trial *trial, struct smtp_ends *ends)
     struct smtp_harness_options options;
     smtp_trial_options(&options);
     options.server.hooks.rcpt = refuse_some;
+    options.client.chunking = false; /* a chunk may be on its way before RCPT is answered */
     return smtp_trial_open(trial, &options, ends);
 }
 

@@ -337,7 +337,7 @@ TEST(harness, of_a_long_dialogue_the_first_12_and_the_last_28_lines_are_shown)
     }
     expect_int(first - 1, 12);
     expect_int(last - 1, 28);
-    expect_contains(gap, "  C: line 99\n  C: .\n");
+    expect_contains(gap, "  C: line 99\n  S: 250 ");
     smtp_harness_stop(harness);
 }
 
@@ -452,7 +452,7 @@ TEST(harness, a_transcript_is_the_whole_dialogue)
 {
     struct smtp_harness_options options;
     smtp_harness_options_init(&options);
-    options.client.pipelining = false;
+    options.client.pipelining = options.client.chunking = false;
     options.client.helo_name = "client.test";
     struct smtp_harness *harness = smtp_harness_start(&options, NULL);
     struct smtp_client *client = smtp_harness_client(harness);
@@ -526,7 +526,7 @@ TEST(harness, several_workers_share_the_transcripts)
     expect_int(smtp_harness_expect(harness, "count=12"), SMTP_OK);
     for (uint64_t session = 1; session <= 12; session++) {
         expect_contains(smtp_harness_transcript(harness, session),
-                        "C: Subject: x\nC:\nC: .\nS: 250 ");
+                        "C: BDAT 14 LAST\nC: Subject: x\nC:\nS: 250 ");
     }
     smtp_harness_stop(harness);
 }

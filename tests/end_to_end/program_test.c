@@ -134,7 +134,7 @@ TEST(program, verbose_draws_the_dialogue_within_80_columns)
     struct ended ended = run_to_end(ARGV("-v", "--only", "longest-lines", "--only", "eight-bit"));
     expect_int(ended.exit_status, 0);
     expect_contains(ended.out, "MAIL FROM:<ann@example.com>");
-    expect_contains(ended.out, "│ 354");
+    expect_contains(ended.out, "BDAT 1001 LAST");
     expect_contains(ended.out, "…");
     expect_80_columns(ended.out);
     ended_clear(&ended);

@@ -57,6 +57,7 @@ struct asked ask_envelope(const struct asked_of *of, const struct smtp_envelope 
 {
     struct smtp_client_options options;
     smtp_client_options_init(&options);
+    options.chunking = false; /* a group ends with DATA */
     options.tls.insecure = of->insecure;
     struct smtp_client_session *session = smtp_client_session_new(&options);
     expect_true(session != NULL);
