@@ -295,7 +295,7 @@ struct smtp_server_options {
     size_t listen_count;
     /** The name in the greeting and the EHLO reply. NULL: "harness.test". */
     const char *hostname;
-    /** What follows the name in the greeting. NULL: "ESMTP". */
+    /** What follows the name in the greeting. NULL: "ESMTP", and "LMTP" where that is spoken. */
     const char *greeting_text;
     /** Loops, each on a thread of its own, 1..64; 1 by default. */
     unsigned workers;

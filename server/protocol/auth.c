@@ -202,7 +202,8 @@ void smtp_server_begin_auth(struct smtp_server_session *session, struct smtp_spa
     struct smtp_span initial =
         smtp_span_trim_start((struct smtp_span){argument.bytes + len, argument.len - len});
     if (!session->extended) {
-        smtp_server_session_say(session, 503, "5.5.1", "Send EHLO first");
+        smtp_server_session_say(session, 503, "5.5.1",
+                                session->lmtp ? "Send LHLO first" : "Send EHLO first");
     } else if (session->identity != NULL) {
         smtp_server_session_say(session, 503, "5.5.1", "Logged in already");
     } else if (initial.len > 0 && memchr(initial.bytes, ' ', initial.len) != NULL) {

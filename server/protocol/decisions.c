@@ -38,7 +38,11 @@ static void accept_connect(struct smtp_server_session *session,
                            const struct smtp_server_reply *reply)
 {
     (void)event;
-    say_named(session, 220, reply->code != 0 ? reply->text : session->config->greeting_text);
+    const char *text = session->config->greeting_text;
+    if (session->lmtp && strcmp(text, "ESMTP") == 0) {
+        text = "LMTP";
+    }
+    say_named(session, 220, reply->code != 0 ? reply->text : text);
 }
 
 /* RFC 5321 3.1: the connection stays until QUIT, unless the code itself says that it closes. */
@@ -51,7 +55,7 @@ static void turn_away(struct smtp_server_session *session, const struct smtp_ser
                                                                         : SMTP_SERVER_TURNED_AWAY);
 }
 
-/* ---- HELO, EHLO ---- */
+/* ---- HELO, EHLO, LHLO ---- */
 
 static void say_extensions(struct smtp_server_session *session, const char *greeting)
 {
@@ -164,8 +168,17 @@ static void accept_message(struct smtp_server_session *session,
                            const struct smtp_server_reply *reply)
 {
     (void)event;
+    size_t due = smtp_server_session_replies_due(session);
+    bool one_for_all = reply == &smtp_server_own_words;
+    size_t errors = session->error_count;
     session->message_count++;
-    smtp_server_session_say_or(session, reply, 250, "2.0.0", "Message accepted");
+    for (size_t i = 0; i < due; i++) {
+        smtp_server_session_say_or(session, one_for_all ? reply : &reply[i], 250, "2.0.0",
+                                   "Message accepted");
+    }
+    if (session->error_count > errors) { /* one command, however many recipients refused it */
+        session->error_count = errors + 1;
+    }
     end_transaction(session);
 }
 
@@ -228,6 +241,22 @@ static const struct decision decisions[] = {
     [SMTP_SERVER_ASK_STARTTLS] = {accept_starttls, NULL, 454, "4.7.0", "TLS is not available now"},
 };
 
+const struct smtp_server_reply smtp_server_own_words = {.code = 0};
+
+/* A message that is not accepted is so for each recipient. */
+static void say_outcome(struct smtp_server_session *session, const struct smtp_server_event *event,
+                        const struct smtp_server_reply *reply, int code, const char *enhanced,
+                        const char *text)
+{
+    if (event->kind != SMTP_SERVER_ASK_MESSAGE) {
+        smtp_server_session_say_or(session, reply, code, enhanced, text);
+        return;
+    }
+    smtp_server_session_hold(session);
+    smtp_server_session_say_or(session, reply, code, enhanced, text);
+    smtp_server_session_release(session, smtp_server_session_replies_due(session));
+}
+
 void smtp_server_decide(struct smtp_server_session *session, const struct smtp_server_event *event,
                         enum smtp_server_verdict verdict, const struct smtp_server_reply *reply)
 {
@@ -241,8 +270,8 @@ void smtp_server_decide(struct smtp_server_session *session, const struct smtp_s
             turn_away(session, reply);
             return;
         }
-        smtp_server_session_say_or(session, reply, decision->refusal_code,
-                                   decision->refusal_enhanced, decision->refusal_text);
+        say_outcome(session, event, reply, decision->refusal_code, decision->refusal_enhanced,
+                    decision->refusal_text);
         if (decision->refuse != NULL) {
             decision->refuse(session);
         }
@@ -254,12 +283,10 @@ void smtp_server_decide(struct smtp_server_session *session, const struct smtp_s
         say_named(session, reply->code != 0 ? reply->code : 421,
                   reply->code != 0 ? reply->text : "Closing");
     } else {
-        smtp_server_session_say_or(session, reply, 421, "4.3.2", "Closing");
+        say_outcome(session, event, reply, 421, "4.3.2", "Closing");
     }
     smtp_server_session_enter(session, SMTP_SERVER_ENDED);
 }
-
-static const struct smtp_server_reply own_words = {.code = 0};
 
 void smtp_server_session_ask(struct smtp_server_session *session,
                              const struct smtp_server_event *event)
@@ -267,7 +294,7 @@ void smtp_server_session_ask(struct smtp_server_session *session,
     bool wanted = event->kind == SMTP_SERVER_ASK_MESSAGE ||
                   (session->config->asks & (1u << event->kind)) != 0;
     if (!wanted) {
-        smtp_server_decide(session, event, SMTP_ACCEPT, &own_words);
+        smtp_server_decide(session, event, SMTP_ACCEPT, &smtp_server_own_words);
         return;
     }
     smtp_server_session_raise(session, event, true);

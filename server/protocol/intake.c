@@ -13,7 +13,7 @@ static bool has_refused_bare(const struct smtp_server_session *session)
 }
 
 /* A bare LF is named before a line that is too long: it is what makes one of many. */
-static void refuse_content(struct smtp_server_session *session)
+static void say_refusal(struct smtp_server_session *session)
 {
     const struct smtp_transaction *transaction = &session->transaction;
     const struct smtp_content_decoder *decoder = &transaction->decoder;
@@ -35,6 +35,13 @@ static void refuse_content(struct smtp_server_session *session)
                  (unsigned long long)(lf_first ? decoder->bare_lf_at : decoder->bare_cr_at));
         smtp_server_session_say(session, 554, "5.6.0", text);
     }
+}
+
+static void refuse_content(struct smtp_server_session *session)
+{
+    smtp_server_session_hold(session);
+    say_refusal(session);
+    smtp_server_session_release(session, smtp_server_session_replies_due(session));
 }
 
 /* Told once, when the first one comes, whatever else is wrong with the content. */
@@ -219,10 +226,15 @@ static void go_on(struct smtp_server_session *session)
 /* RFC 3030 2: the octets are all read before an error is told. */
 static void refuse_chunk(struct smtp_server_session *session)
 {
+    size_t due = smtp_server_session_replies_due(session);
     if (!session->chunk.dropped) {
         refuse_content(session);
+    } else {
+        smtp_server_session_release(session, due);
     }
-    smtp_server_session_release(session, 1);
+    if (due == 0) {
+        smtp_server_session_note(session, "BDAT LAST without a recipient has no reply with LMTP");
+    }
     session->transaction.chunk_failed = true;
     discard(session);
     go_on(session);

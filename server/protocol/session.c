@@ -14,9 +14,22 @@
 
 #define BACKLOG_MAX ((size_t)64 * 1024) /* owed octets beyond which no more commands are taken */
 #define OUT_MAX (2 * BACKLOG_MAX)       /* and the longest reply of one command on top */
+#define REPLY_MAX ((size_t)8192)        /* the longest reply of a hook: 400 lines of one octet */
 #define TEXTS_MAX (1u << 20)
 
 /* ---- life ---- */
+
+/* With LMTP one end of content has as many replies as there may be recipients. */
+static size_t out_max(const struct smtp_server_session_config *config, bool lmtp)
+{
+    size_t recipients = config->limits.recipients;
+    if (!lmtp) {
+        return OUT_MAX;
+    }
+    return recipients == 0 || recipients > (SIZE_MAX - OUT_MAX) / REPLY_MAX
+               ? SIZE_MAX
+               : OUT_MAX + recipients * REPLY_MAX;
+}
 
 struct smtp_server_session *smtp_server_session_new(const struct smtp_server_session_config *config,
                                                     const struct smtp_server_session_start *start)
@@ -37,7 +50,7 @@ struct smtp_server_session *smtp_server_session_new(const struct smtp_server_ses
     session->state = SMTP_SERVER_CONNECTED;
     session->line = SMTP_BUFFER(smtp_server_longest_line(config));
     session->texts = SMTP_BUFFER(TEXTS_MAX);
-    session->out = SMTP_BUFFER(OUT_MAX);
+    session->out = SMTP_BUFFER(out_max(config, start->lmtp));
     session->held = SMTP_BUFFER(OUT_MAX);
     session->step_deadline_ns = SMTP_NEVER;
     session->session_deadline_ns = SMTP_NEVER;
@@ -87,8 +100,6 @@ static void set_step_deadline(struct smtp_server_session *session, uint64_t now_
 
 /* ---- questions and answers ---- */
 
-static const struct smtp_server_reply own_words = {.code = 0};
-
 bool smtp_server_session_next_event(struct smtp_server_session *session,
                                     struct smtp_server_event *event)
 {
@@ -130,7 +141,7 @@ void smtp_server_session_answer(struct smtp_server_session *session,
     }
     /* a copy: what is decided may raise an event of its own */
     const struct smtp_server_event asked = session->event;
-    smtp_server_decide(session, &asked, verdict, reply != NULL ? reply : &own_words);
+    smtp_server_decide(session, &asked, verdict, reply != NULL ? reply : &smtp_server_own_words);
     finish_step(session, now_ns);
 }
 

@@ -212,7 +212,8 @@ void smtp_server_session_say(struct smtp_server_session *session, int code, cons
 {
     struct smtp_buffer *to = session->holds ? &session->held : &session->out;
     size_t before = to->len;
-    bool coded = enhanced != NULL && session->config->keywords.enhanced_status_codes;
+    bool coded = enhanced != NULL && /* RFC 2033 5: LMTP has them always */
+                 (session->config->keywords.enhanced_status_codes || session->lmtp);
     session->error_count += code >= 500 ? 1 : 0;
     if (smtp_reply_append(to, code, coded ? enhanced : NULL, text, may_hold_utf8(session, code)) !=
         SMTP_OK) {
@@ -243,6 +244,13 @@ void smtp_server_session_release(struct smtp_server_session *session, size_t tim
         log_replies(session, held);
     }
     smtp_buffer_free(&session->held);
+}
+
+size_t smtp_server_session_replies_due(const struct smtp_server_session *session)
+{
+    bool at_end = session->state == SMTP_SERVER_CONTENT ||
+                  (session->state == SMTP_SERVER_CHUNK && session->chunk.last);
+    return session->lmtp && at_end ? session->transaction.envelope.recipient_count : 1;
 }
 
 void smtp_server_session_say_or(struct smtp_server_session *session,

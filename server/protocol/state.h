@@ -118,6 +118,9 @@ void smtp_server_session_say_or(struct smtp_server_session *session,
 void smtp_server_session_hold(struct smtp_server_session *session);
 /** What was held is said so many times. */
 void smtp_server_session_release(struct smtp_server_session *session, size_t times);
+/** How often the outcome of what comes in is told: with LMTP the end of a message has a reply for each
+ *  recipient (RFC 2033 4.2, 4.3). */
+size_t smtp_server_session_replies_due(const struct smtp_server_session *session);
 /** 501 5.5.4 with the syntax that was expected. */
 void smtp_server_session_refuse_syntax(struct smtp_server_session *session, const char *syntax);
 void smtp_server_session_log(const struct smtp_server_session *session,
@@ -197,6 +200,8 @@ uint64_t smtp_server_hold_limit_s(const struct smtp_server_session_config *confi
 
 /* ---- decisions.c ---- */
 
+/** A reply that is left to the library. */
+extern const struct smtp_server_reply smtp_server_own_words;
 /** Asks the driver if it wants to be asked, else decides at once. event: its texts filled in. */
 void smtp_server_session_ask(struct smtp_server_session *session,
                              const struct smtp_server_event *event);

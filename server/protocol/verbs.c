@@ -46,7 +46,7 @@ static bool is_offered(const struct verb *verb, const struct smtp_server_session
     return verb->offer == SMTP_OFFER_NONE || smtp_server_offers(session, verb->offer);
 }
 
-/* ---- HELO, EHLO ---- */
+/* ---- HELO, EHLO, LHLO ---- */
 
 /* HELO has a domain alone by RFC 5321 4.1.1.1; a literal is taken too, as many clients send one. */
 static void hello(struct smtp_server_session *session, struct smtp_span name, bool extended)
@@ -74,6 +74,17 @@ static void act_helo(struct smtp_server_session *session, struct smtp_span argum
 static void act_ehlo(struct smtp_server_session *session, struct smtp_span argument)
 {
     hello(session, argument, true);
+}
+
+/* RFC 2033 4.1: LHLO takes the place of both, and has the semantics of EHLO. */
+static bool is_lmtp(const struct smtp_server_session *session)
+{
+    return session->lmtp;
+}
+
+static bool is_smtp(const struct smtp_server_session *session)
+{
+    return !session->lmtp;
 }
 
 /* ---- STARTTLS, AUTH ---- */
@@ -176,8 +187,6 @@ static void act_help(struct smtp_server_session *session, struct smtp_span argum
 
 /* ---- the table: the only dispatch ---- */
 
-static const char hello_first[] = "Send EHLO or HELO first";
-
 /* What works without TLS stands in RFC 3207 4, without a login in RFC 4954 6; HELP does too, as it
  * gives nothing away. */
 static const struct verb verbs[] = {
@@ -186,13 +195,22 @@ static const struct verb verbs[] = {
      .argument = NEEDS_ARGUMENT,
      .works_without = WITHOUT_TLS | WITHOUT_LOGIN,
      .syntax = "EHLO domain-or-literal",
-     .act = act_ehlo},
+     .act = act_ehlo,
+     .known = is_smtp},
     {.name = {"HELO", 4},
      .legal_in = ALWAYS,
      .argument = NEEDS_ARGUMENT,
      .works_without = WITHOUT_LOGIN,
      .syntax = "HELO domain",
-     .act = act_helo},
+     .act = act_helo,
+     .known = is_smtp},
+    {.name = {"LHLO", 4},
+     .legal_in = ALWAYS,
+     .argument = NEEDS_ARGUMENT,
+     .works_without = WITHOUT_TLS | WITHOUT_LOGIN,
+     .syntax = "LHLO domain-or-literal",
+     .act = act_ehlo,
+     .known = is_lmtp},
     {.name = {"MAIL", 4},
      .legal_in = STATE(READY),
      .out_of_order = "A transaction is open; RSET drops it",
@@ -327,7 +345,8 @@ static void refuse_order(struct smtp_server_session *session, const struct verb 
         smtp_server_session_say(session, code, code == 521 ? "5.3.2" : "5.5.1",
                                 "No service here; only QUIT is left");
     } else if (session->state == SMTP_SERVER_CONNECTED) {
-        smtp_server_session_say(session, 503, "5.5.1", hello_first);
+        smtp_server_session_say(session, 503, "5.5.1",
+                                session->lmtp ? "Send LHLO first" : "Send EHLO or HELO first");
     } else if (session->state == SMTP_SERVER_CHUNKS) {
         smtp_server_session_say(
             session, 503, "5.5.1",

@@ -77,10 +77,15 @@ static void handle_auth(struct core *core, const struct smtp_server_event *event
 
 static void handle_question(struct core *core, struct smtp_server_event *event)
 {
-    struct smtp_server_reply reply = {0};
+    size_t count = 1;
+    if (core->lmtp && event->kind == SMTP_SERVER_ASK_MESSAGE) {
+        count = smtp_message_recipient_count(event->message);
+    }
+    struct smtp_server_reply *replies = calloc(count, sizeof *replies);
     enum smtp_server_verdict verdict = SMTP_ACCEPT;
+    expect_true(replies != NULL);
     if (core->decide != NULL) {
-        verdict = core->decide(event, &reply);
+        verdict = core->decide(event, replies);
     }
     if (event->kind == SMTP_SERVER_ASK_MESSAGE) {
         if (verdict == SMTP_ACCEPT && core->message_count < CORE_MESSAGES_MAX) {
@@ -89,7 +94,8 @@ static void handle_question(struct core *core, struct smtp_server_event *event)
             smtp_message_release(event->message);
         }
     }
-    smtp_server_session_answer(core->session, verdict, &reply, core->now_ns);
+    smtp_server_session_answer(core->session, verdict, replies, core->now_ns);
+    free(replies);
 }
 
 static void handle(struct core *core, struct smtp_server_event *event)

@@ -7,7 +7,8 @@
 
 #define CORE_MESSAGES_MAX 16
 
-/** What a test wants decided: called for each question; NULL accepts everything. */
+/** What a test wants decided: called for each question; NULL accepts everything. reply: with LMTP and a
+ *  message one for each recipient. */
 typedef enum smtp_server_verdict core_decide(const struct smtp_server_event *event,
                                              struct smtp_server_reply *reply);
 struct core;
