@@ -197,21 +197,21 @@ enum smtp_server_bare_line_end {
 
 /** Limits. 0 means no limit, but for the first four, which cannot be 0. */
 struct smtp_server_limits {
-    size_t local_part_octets;      /* 64, RFC 5321 4.5.3.1.1 */
-    size_t domain_octets;          /* 255, 4.5.3.1.2 */
-    size_t path_octets;            /* 256 with its brackets, 4.5.3.1.3 */
-    size_t command_line_octets;    /* 512 with CRLF, 4.5.3.1.4; at least 64 */
-    size_t text_line_octets;       /* 1000 with CRLF, without the stuffed dot, 4.5.3.1.6 */
-    size_t recipients;             /* 100 a transaction, 4.5.3.1.8; beyond it 452 */
-    uint64_t message_octets;       /* 33554432 (32 MiB); offered with SIZE, RFC 1870 */
-    size_t errors;                 /* 100 refused commands a session, then 421 */
-    size_t commands;               /* 0: none; commands a session, then 421 */
-    size_t messages;               /* 0: none; messages a session, then 421 */
-    size_t sessions;               /* 20000 at once; beyond it 421 as the greeting */
-    size_t auth_line_octets;       /* 12288 with CRLF, RFC 4954 4: AUTH and the lines after it */
-    size_t recipient_domains;      /* 0: none; different domains a transaction; beyond it 452 */
-    uint64_t hold_s;               /* 2592000 (30 days): the longest that FUTURERELEASE takes */
-    uint64_t deliver_by_s;         /* 0: none; the shortest that DELIVERBY takes with mode R */
+    size_t local_part_octets;   /* 64, RFC 5321 4.5.3.1.1 */
+    size_t domain_octets;       /* 255, 4.5.3.1.2 */
+    size_t path_octets;         /* 256 with its brackets, 4.5.3.1.3 */
+    size_t command_line_octets; /* 512 with CRLF, 4.5.3.1.4; at least 64 */
+    size_t text_line_octets;    /* 1000 with CRLF, without the stuffed dot, 4.5.3.1.6 */
+    size_t recipients;          /* 100 a transaction, 4.5.3.1.8; beyond it 452 */
+    uint64_t message_octets;    /* 33554432 (32 MiB); offered with SIZE, RFC 1870 */
+    size_t errors;              /* 100 refused commands a session, then 421 */
+    size_t commands;            /* 0: none; commands a session, then 421 */
+    size_t messages;            /* 0: none; MAIL commands a session, refused ones too, then 421 */
+    size_t sessions;            /* 20000 at once; beyond it 421 as the greeting */
+    size_t auth_line_octets;    /* 12288 with CRLF, RFC 4954 4: AUTH and the lines after it */
+    size_t recipient_domains;   /* 0: none; different domains in RCPT a session; beyond it 452 */
+    uint64_t hold_s;            /* 2592000 (30 days): the longest that FUTURERELEASE takes */
+    uint64_t deliver_by_s;      /* 0: none; the shortest that DELIVERBY takes with mode R */
     uint64_t handshake_timeout_ms; /* 30000 for a PROXY header, and for a whole TLS handshake */
     uint64_t command_timeout_ms;   /* 300000 for one whole command, 4.5.3.2.7; then 421 */
     uint64_t content_timeout_ms;   /* 300000 without any octet of content; then 421 */

@@ -171,7 +171,6 @@ static void accept_message(struct smtp_server_session *session,
     size_t due = smtp_server_session_replies_due(session);
     bool one_for_all = reply == &smtp_server_own_words;
     size_t errors = session->error_count;
-    session->message_count++;
     for (size_t i = 0; i < due; i++) {
         smtp_server_session_say_or(session, one_for_all ? reply : &reply[i], 250, "2.0.0",
                                    "Message accepted");

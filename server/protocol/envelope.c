@@ -46,10 +46,12 @@ static bool needs_smtputf8(struct smtp_server_session *session, struct smtp_span
     return true;
 }
 
-static bool over_message_limit(struct smtp_server_session *session)
+/* RFC 9422 4.1: each MAIL counts, whatever becomes of it. */
+static bool over_mail_limit(struct smtp_server_session *session)
 {
     size_t limit = session->config->limits.messages;
-    if (limit == 0 || session->message_count < limit) {
+    if (limit == 0 || session->mail_count < limit) {
+        session->mail_count++;
         return false;
     }
     smtp_server_session_say(session, 421, "4.7.0", "Too many messages in one session, closing");
@@ -65,7 +67,7 @@ const char smtp_server_rcpt_syntax[] = "RCPT TO:<forward-path> [parameters]";
 void smtp_server_act_mail(struct smtp_server_session *session, struct smtp_span argument)
 {
     struct smtp_path path;
-    if (over_message_limit(session)) {
+    if (over_mail_limit(session)) {
         return;
     }
     if (!smtp_command_take_word(&argument, SMTP_SPAN("FROM:"))) {
@@ -95,6 +97,22 @@ void smtp_server_act_mail(struct smtp_server_session *session, struct smtp_span 
     smtp_server_session_ask(session, &event);
 }
 
+/* RFC 9422 4.3: the domains of a session, those of refused recipients too. */
+static bool over_domain_limit(struct smtp_server_session *session, struct smtp_span domain)
+{
+    size_t limit = session->config->limits.recipient_domains;
+    if (limit == 0 || domain.len == 0) {
+        return false;
+    }
+    enum smtp_status status = smtp_domain_set_add(&session->recipient_domains, domain, limit);
+    if (status == SMTP_LIMIT_EXCEEDED) {
+        smtp_server_session_say(session, 452, "4.5.3", "Too many domains of recipients");
+    } else if (status != SMTP_OK) {
+        smtp_server_session_say(session, 452, "4.3.1", "Out of storage for recipients");
+    }
+    return status != SMTP_OK;
+}
+
 void smtp_server_act_rcpt(struct smtp_server_session *session, struct smtp_span argument)
 {
     struct smtp_transaction *transaction = &session->transaction;
@@ -116,6 +134,9 @@ void smtp_server_act_rcpt(struct smtp_server_session *session, struct smtp_span 
     size_t limit = session->config->limits.recipients;
     if (limit != 0 && transaction->envelope.recipient_count >= limit) {
         smtp_server_session_say(session, 452, "4.5.3", "Too many recipients");
+        return;
+    }
+    if (over_domain_limit(session, path.domain)) {
         return;
     }
     if (smtp_transaction_propose_recipient(transaction, path.text,

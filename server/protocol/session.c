@@ -76,6 +76,7 @@ void smtp_server_session_free(struct smtp_server_session *session)
     smtp_buffer_free(&session->texts);
     smtp_buffer_free(&session->out);
     smtp_buffer_free(&session->held);
+    smtp_domain_set_clear(&session->recipient_domains);
     free(session->peer);
     free(session->helo);
     free(session->identity);

@@ -9,6 +9,7 @@
 
 #include "common/bytes.h"
 #include "server/protocol/command.h"
+#include "server/protocol/domain_set.h"
 #include "server/protocol/session.h"
 #include "server/protocol/transaction.h"
 
@@ -60,7 +61,8 @@ struct smtp_server_session {
     int turned_away_with;   /* the greeting's code in SMTP_SERVER_TURNED_AWAY */
     size_t error_count;
     size_t command_count;
-    size_t message_count;
+    size_t mail_count; /* MAIL commands in order, refused ones too */
+    struct smtp_domain_set recipient_domains;
     struct smtp_buffer line;  /* the part of a line that came so far; it may be a secret */
     struct smtp_buffer texts; /* of an event, NUL-terminated; in AUTH the mechanism, and behind it
                                * the response */
