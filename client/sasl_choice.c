@@ -1,6 +1,7 @@
 /* sasl_choice.c - which SASL mechanism is used, and whether the credentials are fit for one.
  * Knows: every mechanism the client has, strongest first, and what each needs. Does not know: what they
  * say (sasl.c). */
+#include "client/protocol/extensions.h"
 #include "client/protocol/utf8.h"
 #include "client/sasl.h"
 #include "common/error.h"
@@ -130,19 +131,6 @@ enum smtp_status smtp_client_sasl_check(const struct smtp_client_credentials *cr
 
 /* ---- the choice ---- */
 
-static bool is_offered(const char *offered, const char *name)
-{
-    struct smtp_span wanted = smtp_span_of(name);
-    for (const char *at = offered; *at != '\0'; at += strspn(at, " ")) {
-        size_t len = strcspn(at, " ");
-        if (smtp_span_equal_nocase((struct smtp_span){at, len}, wanted)) {
-            return true;
-        }
-        at += len;
-    }
-    return false;
-}
-
 static bool can_bind(const struct smtp_client_sasl_setting *setting)
 {
     return setting->bindings.tls_unique.len > 0 || setting->bindings.tls_exporter.len > 0;
@@ -151,7 +139,7 @@ static bool can_bind(const struct smtp_client_sasl_setting *setting)
 bool smtp_client_sasl_could_have_bound(const struct smtp_client_sasl_setting *setting)
 {
     for (size_t i = 0; i < KINDS; i++) {
-        if (kinds[i].binds && is_offered(setting->offered, kinds[i].name)) {
+        if (kinds[i].binds && smtp_client_words_have(setting->offered, kinds[i].name)) {
             return false; /* the caller named another: that is no downgrade */
         }
     }
@@ -162,7 +150,7 @@ static enum smtp_status check_named(const struct smtp_client_sasl_kind *kind,
                                     const struct smtp_client_sasl_setting *setting,
                                     struct smtp_error *error)
 {
-    if (!is_offered(setting->offered, kind->name)) {
+    if (!smtp_client_words_have(setting->offered, kind->name)) {
         return smtp_error_set(error, SMTP_UNSUPPORTED, 0,
                               "the server does not offer AUTH %s; it offers \"%.150s\"", kind->name,
                               setting->offered);
@@ -187,7 +175,8 @@ static bool serves(const struct smtp_client_sasl_kind *kind,
                    const struct smtp_client_sasl_setting *setting)
 {
     bool has_secret = credentials->password != NULL || !is_empty(credentials->token);
-    return is_offered(setting->offered, kind->name) && what_is_missing(kind, credentials) == NULL &&
+    return smtp_client_words_have(setting->offered, kind->name) &&
+           what_is_missing(kind, credentials) == NULL &&
            (kind->needs != SMTP_SASL_NOTHING || !has_secret) && (!kind->binds || can_bind(setting));
 }
 

@@ -231,3 +231,8 @@ const char *smtp_client_extensions_find(const struct smtp_client_extensions *ext
     }
     return NULL;
 }
+
+bool smtp_client_words_have(const char *words, const char *word)
+{
+    return has_word(smtp_span_of(words), smtp_span_of(word));
+}

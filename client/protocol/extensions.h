@@ -35,4 +35,7 @@ enum smtp_status smtp_client_extensions_read(struct smtp_client_extensions *exte
 const char *smtp_client_extensions_find(const struct smtp_client_extensions *extensions,
                                         const char *keyword);
 
+/** Whether a keyword's parameters, parted by spaces, hold the word, in any case. */
+bool smtp_client_words_have(const char *words, const char *word);
+
 #endif

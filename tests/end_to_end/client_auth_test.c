@@ -1,10 +1,9 @@
 /* client_auth_test.c - logging in over real sockets (RFC 4954): against scripted peers that misbehave, one
  * that pretends to know SCRAM, and the real server with each mechanism. */
-#include "client/smtp_client.h"
 #include "common/net.h"
 #include "common/secret.h"
 #include "server/smtp_mailbox.h"
-#include "tests/end_to_end/peer.h"
+#include "tests/end_to_end/pair.h"
 #include "tests/end_to_end/running_server.h"
 #include "tests/support/test.h"
 
@@ -26,55 +25,15 @@ static const char *const bob[] = {"bob@x"};
 static const struct smtp_envelope to_bob = {
     .reverse_path = "ann@x", .forward_paths = bob, .forward_path_count = 1};
 
-/* A peer, and a client that trusts it. */
-struct pair {
-    struct peer peer;
-    struct smtp_identity *identity;
-    struct smtp_client_options options;
-    struct smtp_client *client;
-    char log[8000];
-};
-
-static void keep_log(void *user, enum smtp_client_log_kind kind, const char *text, size_t len)
-{
-    struct pair *pair = user;
-    size_t at = strlen(pair->log);
-    (void)kind;
-    snprintf(pair->log + at, sizeof(pair->log) - at, "%.*s\n", (int)len, text);
-}
-
-static void begin(struct pair *pair, enum smtp_client_tls_policy policy,
-                  enum smtp_identity_flaw flaw, const char *script)
-{
-    struct smtp_identity_options wanted = {.flaw = flaw};
-    struct smtp_error error = {0};
-    *pair = (struct pair){.client = NULL};
-    expect_int(smtp_identity_new(&pair->identity, &wanted, &error), SMTP_OK);
-    peer_start_tls(&pair->peer, pair->identity, script);
-    smtp_client_options_init(&pair->options);
-    pair->options.tls.policy = policy;
-    pair->options.tls.ca_pem = smtp_identity_ca_pem(pair->identity);
-    pair->options.log = keep_log;
-    pair->options.log_user = pair;
-}
-
 static void connect_client(struct pair *pair)
 {
-    if (pair->client == NULL) {
-        expect_int(smtp_client_new(&pair->client, &pair->options), SMTP_OK);
-    }
-    expect_int(smtp_client_connect(pair->client, "127.0.0.1", pair->peer.address.port), SMTP_OK);
+    expect_int(pair_connect(pair, "127.0.0.1"), SMTP_OK);
 }
 
 static void begin_in_the_clear(struct pair *pair, const char *script)
 {
-    begin(pair, SMTP_CLIENT_TLS_NEVER, SMTP_IDENTITY_SOUND, script);
+    pair_begin(pair, SMTP_CLIENT_TLS_NEVER, SMTP_IDENTITY_SOUND, script);
     connect_client(pair);
-}
-
-static const char *error_of(const struct pair *pair)
-{
-    return smtp_client_error(pair->client)->message;
 }
 
 static enum smtp_status auth_in_the_clear(struct pair *pair, const char *mechanism)
@@ -89,18 +48,16 @@ static void end(struct pair *pair)
     expect_true(strstr(pair->log, "secret") == NULL);
     expect_true(strstr(pair->log, "AGFubg") == NULL);
     expect_true(strstr(pair->log, "c2VjcmV0") == NULL);
-    smtp_client_free(pair->client);
-    peer_stop(&pair->peer);
-    smtp_identity_release(pair->identity);
+    pair_end(pair);
 }
 
 /* RFC 4954 4: hello and STARTTLS come first where nobody said them; after 235 nothing is forgotten */
 TEST(client_auth, one_call_says_hello_starts_tls_and_logs_in)
 {
     static struct pair pair;
-    begin(&pair, SMTP_CLIENT_TLS_REQUIRED, SMTP_IDENTITY_SOUND,
-          UP "S: 250-mx\nS: 250 AUTH PLAIN\n" PLAIN "S: 235 2.7.0 in\n" MESSAGE
-             "C: QUIT\nS: 221 bye\n[close_notify]\n");
+    pair_begin(&pair, SMTP_CLIENT_TLS_REQUIRED, SMTP_IDENTITY_SOUND,
+               UP "S: 250-mx\nS: 250 AUTH PLAIN\n" PLAIN "S: 235 2.7.0 in\n" MESSAGE
+                  "C: QUIT\nS: 221 bye\n[close_notify]\n");
     connect_client(&pair);
     expect_true(!smtp_client_is_authenticated(pair.client));
     expect_int(smtp_client_login(pair.client, "ann", "secret"), SMTP_OK);
@@ -122,7 +79,7 @@ TEST(client_auth, a_password_does_not_go_in_the_clear_unless_told_to)
     static struct pair pair;
     begin_in_the_clear(&pair, CLEAR "S: 250-mx\nS: 250 AUTH LOGIN PLAIN\n" PLAIN "S: 235 in\n" BYE);
     expect_int(smtp_client_login(pair.client, "ann", "secret"), SMTP_UNSUPPORTED);
-    expect_contains(error_of(&pair), "in the clear");
+    expect_contains(pair_error(&pair), "in the clear");
     expect_true(!smtp_client_is_authenticated(pair.client));
     expect_int(auth_in_the_clear(&pair, NULL), SMTP_OK);
     expect_int(smtp_client_quit(pair.client), SMTP_OK);
@@ -139,7 +96,7 @@ TEST(client_auth, what_the_server_does_not_offer_is_not_said)
         snprintf(script, sizeof(script), CLEAR "%s" BYE, offers[i]);
         begin_in_the_clear(&pair, script);
         expect_int(auth_in_the_clear(&pair, NULL), SMTP_UNSUPPORTED);
-        expect_contains(error_of(&pair), "offer");
+        expect_contains(pair_error(&pair), "offer");
         expect_int(smtp_client_quit(pair.client), SMTP_OK);
         end(&pair);
     }
@@ -152,9 +109,10 @@ TEST(client_auth, no_password_goes_to_a_server_with_a_wrong_certificate)
                                                     SMTP_IDENTITY_WRONG_NAME};
     for (size_t i = 0; i < 2; i++) {
         static struct pair pair;
-        begin(&pair, SMTP_CLIENT_TLS_WHEN_OFFERED, flaws[i],
-              CLEAR "S: 250-mx\nS: 250-AUTH PLAIN\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\n[tls]\n"
-                    "[eof]\n");
+        pair_begin(&pair, SMTP_CLIENT_TLS_WHEN_OFFERED, flaws[i],
+                   CLEAR
+                   "S: 250-mx\nS: 250-AUTH PLAIN\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\n[tls]\n"
+                   "[eof]\n");
         connect_client(&pair);
         expect_int(smtp_client_login(pair.client, "ann", "secret"), SMTP_TLS_FAILED);
         expect_true(!smtp_client_is_connected(pair.client));
@@ -165,8 +123,8 @@ TEST(client_auth, no_password_goes_to_a_server_with_a_wrong_certificate)
 TEST(client_auth, any_certificate_will_do_where_the_caller_chose_so)
 {
     static struct pair pair;
-    begin(&pair, SMTP_CLIENT_TLS_REQUIRED, SMTP_IDENTITY_SELF_SIGNED,
-          UP "S: 250-mx\nS: 250 AUTH PLAIN\n" PLAIN "S: 235 in\n[ignore]\n");
+    pair_begin(&pair, SMTP_CLIENT_TLS_REQUIRED, SMTP_IDENTITY_SELF_SIGNED,
+               UP "S: 250-mx\nS: 250 AUTH PLAIN\n" PLAIN "S: 235 in\n[ignore]\n");
     pair.options.tls.insecure = true;
     connect_client(&pair);
     expect_int(smtp_client_login(pair.client, "ann", "secret"), SMTP_OK);
@@ -177,9 +135,10 @@ TEST(client_auth, any_certificate_will_do_where_the_caller_chose_so)
 TEST(client_auth, what_was_offered_before_tls_does_not_count_after_it)
 {
     static struct pair pair;
-    begin(&pair, SMTP_CLIENT_TLS_REQUIRED, SMTP_IDENTITY_SOUND,
-          CLEAR "S: 250-mx\nS: 250-AUTH PLAIN\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\n[tls]\n"
-                "C: EHLO [127.0.0.1]\nS: 250 mx\n[ignore]\n");
+    pair_begin(&pair, SMTP_CLIENT_TLS_REQUIRED, SMTP_IDENTITY_SOUND,
+               CLEAR
+               "S: 250-mx\nS: 250-AUTH PLAIN\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\n[tls]\n"
+               "C: EHLO [127.0.0.1]\nS: 250 mx\n[ignore]\n");
     connect_client(&pair);
     expect_int(smtp_client_login(pair.client, "ann", "secret"), SMTP_UNSUPPORTED);
     end(&pair);
@@ -210,7 +169,7 @@ TEST(client_auth, a_refused_password_is_told_and_not_tried_again)
                  rows[i].reply);
         begin_in_the_clear(&pair, script);
         expect_int(auth_in_the_clear(&pair, NULL), rows[i].status);
-        expect_contains(error_of(&pair), rows[i].message);
+        expect_contains(pair_error(&pair), rows[i].message);
         expect_int(smtp_client_reply(pair.client)->code, strtol(rows[i].reply, NULL, 10));
         expect_true(!smtp_client_is_authenticated(pair.client));
         expect_int(smtp_client_noop(pair.client), SMTP_OK);
@@ -294,11 +253,11 @@ TEST(client_auth, a_server_that_breaks_the_exchange_is_told)
         char script[600];
         snprintf(script, sizeof(script), CLEAR "S: 250-mx\nS: 250 AUTH %s\n%s", rows[i].mechanism,
                  rows[i].rest);
-        begin(&pair, SMTP_CLIENT_TLS_NEVER, SMTP_IDENTITY_SOUND, script);
+        pair_begin(&pair, SMTP_CLIENT_TLS_NEVER, SMTP_IDENTITY_SOUND, script);
         pair.options.timeouts.command_ms = rows[i].status == SMTP_TIMED_OUT ? 100 : 10000;
         connect_client(&pair);
         expect_int(auth_in_the_clear(&pair, NULL), rows[i].status);
-        expect_contains(error_of(&pair), rows[i].message);
+        expect_contains(pair_error(&pair), rows[i].message);
         expect_true(!smtp_client_is_authenticated(pair.client));
         expect_true(smtp_client_is_connected(pair.client) == rows[i].connected);
         if (rows[i].connected) {

@@ -1,7 +1,6 @@
 /* client_tls_test.c - the client's STARTTLS and TLS over real sockets, against a scripted peer with
  * certificates sound and wrong (RFC 3207, RFC 8314). */
-#include "client/smtp_client.h"
-#include "tests/end_to_end/peer.h"
+#include "tests/end_to_end/pair.h"
 #include "tests/support/test.h"
 
 #include <openssl/ssl.h>
@@ -19,50 +18,9 @@ static const char *const bob[] = {"bob@x"};
 static const struct smtp_envelope to_bob = {
     .reverse_path = "ann@x", .forward_paths = bob, .forward_path_count = 1};
 
-/* A peer with a certificate, and a client that trusts its authority. */
-struct pair {
-    struct peer peer;
-    struct smtp_identity *identity;
-    struct smtp_client_options options;
-    struct smtp_client *client;
-    char log[4000];
-};
-
-static void keep_log(void *user, enum smtp_client_log_kind kind, const char *text, size_t len)
-{
-    struct pair *pair = user;
-    size_t at = strlen(pair->log);
-    if (kind != SMTP_CLIENT_LOG_CONTENT) {
-        snprintf(pair->log + at, sizeof(pair->log) - at, "%.*s\n", (int)len, text);
-    }
-}
-
-static void begin_flawed(struct pair *pair, enum smtp_identity_flaw flaw,
-                         enum smtp_client_tls_policy policy, const char *script)
-{
-    struct smtp_identity_options wanted = {.flaw = flaw};
-    struct smtp_error error = {0};
-    *pair = (struct pair){.client = NULL};
-    expect_int(smtp_identity_new(&pair->identity, &wanted, &error), SMTP_OK);
-    peer_start_tls(&pair->peer, pair->identity, script);
-    smtp_client_options_init(&pair->options);
-    pair->options.tls.policy = policy;
-    pair->options.tls.ca_pem = smtp_identity_ca_pem(pair->identity);
-    pair->options.log = keep_log;
-    pair->options.log_user = pair;
-}
-
 static void begin(struct pair *pair, enum smtp_client_tls_policy policy, const char *script)
 {
-    begin_flawed(pair, SMTP_IDENTITY_SOUND, policy, script);
-}
-
-static enum smtp_status connect_to(struct pair *pair, const char *host)
-{
-    if (pair->client == NULL) {
-        expect_int(smtp_client_new(&pair->client, &pair->options), SMTP_OK);
-    }
-    return smtp_client_connect(pair->client, host, pair->peer.address.port);
+    pair_begin(pair, policy, SMTP_IDENTITY_SOUND, script);
 }
 
 /* Where no message passes, the result says the stage all the same. */
@@ -79,24 +37,12 @@ static enum smtp_status send_to_bob(struct pair *pair)
     return status;
 }
 
-static const char *error_of(const struct pair *pair)
-{
-    return smtp_client_error(pair->client)->message;
-}
-
-static void end(struct pair *pair)
-{
-    smtp_client_free(pair->client);
-    peer_stop(&pair->peer);
-    smtp_identity_release(pair->identity);
-}
-
 /* RFC 3207 4.2 */
 TEST(client_tls, starttls_then_ehlo_again_then_a_message)
 {
     static struct pair pair;
     begin(&pair, SMTP_CLIENT_TLS_NEVER, UP EHLO MESSAGE BYE);
-    expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+    expect_int(pair_connect(&pair, "127.0.0.1"), SMTP_OK);
     expect_true(smtp_client_tls(pair.client) == NULL);
     expect_int(smtp_client_starttls(pair.client), SMTP_OK);
     expect_true(!smtp_client_has_extension(pair.client, "SIZE"));
@@ -106,7 +52,7 @@ TEST(client_tls, starttls_then_ehlo_again_then_a_message)
     expect_int(smtp_client_starttls(pair.client), SMTP_BAD_STATE);
     expect_int(smtp_client_quit(pair.client), SMTP_OK);
     expect_true(smtp_client_tls(pair.client) == NULL);
-    end(&pair);
+    pair_end(&pair);
 }
 
 /* RFC 8314 3.3 */
@@ -114,11 +60,11 @@ TEST(client_tls, implicit_tls_comes_before_the_greeting)
 {
     static struct pair pair;
     begin(&pair, SMTP_CLIENT_TLS_IMPLICIT, "[tls]\nS: 220 mx\n" EHLO MESSAGE BYE);
-    expect_int(connect_to(&pair, "localhost"), SMTP_OK);
+    expect_int(pair_connect(&pair, "localhost"), SMTP_OK);
     expect_str(smtp_client_tls(pair.client)->server_name, "localhost");
     expect_int(send_to_bob(&pair), SMTP_OK);
     expect_int(smtp_client_quit(pair.client), SMTP_OK);
-    end(&pair);
+    pair_end(&pair);
 }
 
 /* RFC 8314 5.2: nothing but EHLO and STARTTLS was seen, and under TLS nothing at all */
@@ -139,18 +85,18 @@ TEST(client_tls, each_wrong_certificate_is_refused_and_no_message_passes)
         static struct pair pair;
         enum smtp_client_tls_policy policy = policies[i % 3];
         bool implicit = policy == SMTP_CLIENT_TLS_IMPLICIT;
-        begin_flawed(&pair, rows[i / 3].flaw, policy, implicit ? "[tls]\n[eof]\n" : UP "[eof]\n");
-        enum smtp_status status = connect_to(&pair, "127.0.0.1");
+        pair_begin(&pair, policy, rows[i / 3].flaw, implicit ? "[tls]\n[eof]\n" : UP "[eof]\n");
+        enum smtp_status status = pair_connect(&pair, "127.0.0.1");
         if (!implicit) {
             expect_int(status, SMTP_OK);
             status = send_to_bob(&pair);
         }
         expect_int(status, SMTP_TLS_FAILED);
-        expect_contains(error_of(&pair), rows[i / 3].why);
-        expect_contains(error_of(&pair), "no TLS with 127.0.0.1:");
+        expect_contains(pair_error(&pair), rows[i / 3].why);
+        expect_contains(pair_error(&pair), "no TLS with 127.0.0.1:");
         expect_true(!smtp_client_is_connected(pair.client));
         expect_int(send_to_bob(&pair), SMTP_BAD_STATE);
-        end(&pair);
+        pair_end(&pair);
     }
 }
 
@@ -185,16 +131,16 @@ TEST(client_tls, where_it_is_required_no_message_passes_without_it)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         static struct pair pair;
         begin(&pair, SMTP_CLIENT_TLS_REQUIRED, rows[i].script);
-        expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+        expect_int(pair_connect(&pair, "127.0.0.1"), SMTP_OK);
         expect_int(send_to_bob(&pair), rows[i].status);
-        expect_contains(error_of(&pair), rows[i].why);
+        expect_contains(pair_error(&pair), rows[i].why);
         if (smtp_client_is_connected(pair.client)) {
             expect_int(smtp_client_rcpt(pair.client, "bob@x", NULL), SMTP_BAD_STATE);
             expect_int(smtp_client_helo(pair.client), SMTP_BAD_STATE);
             expect_int(smtp_client_command(pair.client, "NOOP"), SMTP_BAD_STATE);
             expect_int(smtp_client_quit(pair.client), SMTP_OK);
         }
-        end(&pair);
+        pair_end(&pair);
     }
 }
 
@@ -202,10 +148,10 @@ TEST(client_tls, where_it_is_required_one_call_does_all_of_it)
 {
     static struct pair pair;
     begin(&pair, SMTP_CLIENT_TLS_REQUIRED, UP EHLO "C: MAIL FROM:<ann@x>\nS: 250 ok\n" BYE);
-    expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+    expect_int(pair_connect(&pair, "127.0.0.1"), SMTP_OK);
     expect_int(smtp_client_mail(pair.client, "ann@x", NULL), SMTP_OK);
     expect_int(smtp_client_quit(pair.client), SMTP_OK);
-    end(&pair);
+    pair_end(&pair);
 }
 
 TEST(client_tls, when_offered_it_is_used_and_a_failure_ends_the_session)
@@ -220,16 +166,16 @@ TEST(client_tls, when_offered_it_is_used_and_a_failure_ends_the_session)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         static struct pair pair;
         begin(&pair, SMTP_CLIENT_TLS_WHEN_OFFERED, rows[i].script);
-        expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+        expect_int(pair_connect(&pair, "127.0.0.1"), SMTP_OK);
         expect_int(send_to_bob(&pair), rows[i].status);
         expect_true(smtp_client_is_connected(pair.client) == (rows[i].status == SMTP_OK));
         if (rows[i].status != SMTP_OK) {
-            expect_contains(error_of(&pair), "STARTTLS refused: 454 no");
+            expect_contains(pair_error(&pair), "STARTTLS refused: 454 no");
             expect_int(smtp_client_reply(pair.client)->code, 454);
         } else {
             expect_int(smtp_client_quit(pair.client), SMTP_OK);
         }
-        end(&pair);
+        pair_end(&pair);
     }
 }
 
@@ -239,11 +185,11 @@ TEST(client_tls, octets_in_the_packet_of_220_are_an_attack)
     static struct pair pair;
     begin(&pair, SMTP_CLIENT_TLS_NEVER,
           CLEAR "C: STARTTLS\nS: 220 go\nS: 250-fake\nS: 250 AUTH PLAIN\n[eof]\n");
-    expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+    expect_int(pair_connect(&pair, "127.0.0.1"), SMTP_OK);
     expect_int(smtp_client_starttls(pair.client), SMTP_PROTOCOL_VIOLATION);
-    expect_contains(error_of(&pair), "behind the reply to STARTTLS, in the clear");
+    expect_contains(pair_error(&pair), "behind the reply to STARTTLS, in the clear");
     expect_true(!smtp_client_is_connected(pair.client));
-    end(&pair);
+    pair_end(&pair);
 }
 
 TEST(client_tls, starttls_that_is_not_offered_is_not_said)
@@ -251,37 +197,37 @@ TEST(client_tls, starttls_that_is_not_offered_is_not_said)
     static struct pair pair;
     begin(&pair, SMTP_CLIENT_TLS_NEVER,
           "S: 220 mx\n" EHLO "C: HELO [127.0.0.1]\nS: 250 mx\nC: QUIT\nS: 221 bye\n[eof]\n");
-    expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+    expect_int(pair_connect(&pair, "127.0.0.1"), SMTP_OK);
     expect_int(smtp_client_starttls(pair.client), SMTP_UNSUPPORTED);
     expect_int(smtp_client_helo(pair.client), SMTP_OK);
     expect_int(smtp_client_starttls(pair.client), SMTP_UNSUPPORTED);
-    expect_str(error_of(&pair), "the server does not offer STARTTLS");
+    expect_str(pair_error(&pair), "the server does not offer STARTTLS");
     expect_int(smtp_client_quit(pair.client), SMTP_OK);
     expect_int(smtp_client_starttls(pair.client), SMTP_BAD_STATE);
-    end(&pair);
+    pair_end(&pair);
 }
 
 TEST(client_tls, the_name_to_verify_may_differ_from_the_host)
 {
     static struct pair pair;
-    begin_flawed(&pair, SMTP_IDENTITY_WRONG_NAME, SMTP_CLIENT_TLS_REQUIRED, UP EHLO MESSAGE BYE);
+    pair_begin(&pair, SMTP_CLIENT_TLS_REQUIRED, SMTP_IDENTITY_WRONG_NAME, UP EHLO MESSAGE BYE);
     pair.options.tls.name = "wrong.invalid";
-    expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+    expect_int(pair_connect(&pair, "127.0.0.1"), SMTP_OK);
     expect_int(send_to_bob(&pair), SMTP_OK);
     expect_str(smtp_client_tls(pair.client)->server_name, "wrong.invalid");
     expect_int(smtp_client_quit(pair.client), SMTP_OK);
-    end(&pair);
+    pair_end(&pair);
 }
 
 TEST(client_tls, insecure_takes_any_certificate)
 {
     static struct pair pair;
-    begin_flawed(&pair, SMTP_IDENTITY_SELF_SIGNED, SMTP_CLIENT_TLS_REQUIRED, UP EHLO MESSAGE BYE);
+    pair_begin(&pair, SMTP_CLIENT_TLS_REQUIRED, SMTP_IDENTITY_SELF_SIGNED, UP EHLO MESSAGE BYE);
     pair.options.tls.insecure = true;
-    expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+    expect_int(pair_connect(&pair, "127.0.0.1"), SMTP_OK);
     expect_int(send_to_bob(&pair), SMTP_OK);
     expect_int(smtp_client_quit(pair.client), SMTP_OK);
-    end(&pair);
+    pair_end(&pair);
 }
 
 /* The options' texts and references are the client's own. */
@@ -292,12 +238,12 @@ TEST(client_tls, a_context_of_the_callers_is_used)
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
     expect_int(SSL_CTX_set_max_proto_version(context, TLS1_2_VERSION), 1);
     pair.options.tls.context = context;
-    expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+    expect_int(pair_connect(&pair, "127.0.0.1"), SMTP_OK);
     SSL_CTX_free(context);
     expect_int(smtp_client_hello(pair.client), SMTP_OK);
     expect_str(smtp_client_tls(pair.client)->version, "TLSv1.2");
     expect_int(smtp_client_quit(pair.client), SMTP_OK);
-    end(&pair);
+    pair_end(&pair);
 }
 
 static const char *give_ca(void *user)
@@ -312,10 +258,10 @@ TEST(client_tls, who_is_trusted_is_asked_for_when_it_is_needed)
     pair.options.tls.ca_pem = NULL;
     pair.options.tls.find_ca_pem = give_ca;
     pair.options.tls.find_ca_user = pair.identity;
-    expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+    expect_int(pair_connect(&pair, "127.0.0.1"), SMTP_OK);
     expect_int(smtp_client_hello(pair.client), SMTP_OK);
     expect_int(smtp_client_quit(pair.client), SMTP_OK);
-    end(&pair);
+    pair_end(&pair);
 }
 
 /* A file that is not there fails before STARTTLS is said: the session could go on. */
@@ -325,11 +271,11 @@ TEST(client_tls, trust_that_cannot_be_read_is_told_before_the_command)
     begin(&pair, SMTP_CLIENT_TLS_REQUIRED, CLEAR "C: QUIT\nS: 221 bye\n[eof]\n");
     pair.options.tls.ca_file = "/nonexistent/ca.pem";
     pair.options.tls.ca_pem = NULL;
-    expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+    expect_int(pair_connect(&pair, "127.0.0.1"), SMTP_OK);
     expect_true(send_to_bob(&pair) != SMTP_OK);
-    expect_contains(error_of(&pair), "/nonexistent/ca.pem");
+    expect_contains(pair_error(&pair), "/nonexistent/ca.pem");
     expect_int(smtp_client_quit(pair.client), SMTP_OK);
-    end(&pair);
+    pair_end(&pair);
 }
 
 /* ---- peers that stop, hang, drip ---- */
@@ -342,10 +288,10 @@ TEST(client_tls, the_end_without_close_notify_after_the_message_is_no_error)
         char script[1000];
         snprintf(script, sizeof(script), "%s%s", UP EHLO MESSAGE, ends[i]);
         begin(&pair, SMTP_CLIENT_TLS_REQUIRED, script);
-        expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+        expect_int(pair_connect(&pair, "127.0.0.1"), SMTP_OK);
         expect_int(send_to_bob(&pair), SMTP_OK);
         expect_int(smtp_client_quit(pair.client), SMTP_OK);
-        end(&pair);
+        pair_end(&pair);
     }
 }
 
@@ -355,9 +301,9 @@ TEST(client_tls, a_connection_lost_after_the_dot_leaves_the_delivery_unknown)
     begin(&pair, SMTP_CLIENT_TLS_REQUIRED,
           UP EHLO "C: MAIL FROM:<ann@x>\nS: 250 ok\nC: RCPT TO:<bob@x>\nS: 250 ok\nC: DATA\n"
                   "S: 354 go\n[content]\n[no tls]\n");
-    expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+    expect_int(pair_connect(&pair, "127.0.0.1"), SMTP_OK);
     expect_int(send_to_bob(&pair), SMTP_DELIVERY_UNKNOWN);
-    end(&pair);
+    pair_end(&pair);
 }
 
 TEST(client_tls, a_close_notify_in_place_of_a_reply_is_the_end)
@@ -365,10 +311,10 @@ TEST(client_tls, a_close_notify_in_place_of_a_reply_is_the_end)
     static struct pair pair;
     begin(&pair, SMTP_CLIENT_TLS_REQUIRED,
           UP EHLO "C: MAIL FROM:<ann@x>\n[end of tls]\n[ignore]\n");
-    expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+    expect_int(pair_connect(&pair, "127.0.0.1"), SMTP_OK);
     expect_int(send_to_bob(&pair), SMTP_CLOSED);
-    expect_contains(error_of(&pair), "the server closed the connection; stage: MAIL");
-    end(&pair);
+    expect_contains(pair_error(&pair), "the server closed the connection; stage: MAIL");
+    pair_end(&pair);
 }
 
 /* One record holds more than is taken from it at once. */
@@ -383,12 +329,12 @@ TEST(client_tls, a_long_reply_in_one_record_is_read_to_its_end)
     }
     snprintf(script + len, sizeof(script) - len, "S: 250 LAST\n" BYE);
     begin(&pair, SMTP_CLIENT_TLS_REQUIRED, script);
-    expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+    expect_int(pair_connect(&pair, "127.0.0.1"), SMTP_OK);
     expect_int(smtp_client_hello(pair.client), SMTP_OK);
     expect_true(smtp_client_reply(pair.client)->text[4096] != '\0');
     expect_contains(smtp_client_reply(pair.client)->text, "X-KEYWORD-149");
     expect_int(smtp_client_quit(pair.client), SMTP_OK);
-    end(&pair);
+    pair_end(&pair);
 }
 
 /* The reply that comes in the middle of content is heard, and what cannot be written raises no signal. */
@@ -414,13 +360,13 @@ TEST(client_tls, content_that_the_server_does_not_want_ends_with_its_reply)
                  "C: DATA\nS: 354 go\n%s",
                  UP, rows[i].end);
         begin(&pair, SMTP_CLIENT_TLS_REQUIRED, script);
-        expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+        expect_int(pair_connect(&pair, "127.0.0.1"), SMTP_OK);
         expect_int(smtp_client_send(pair.client, &to_bob,
                                     smtp_content_memory(content, sizeof(content)), NULL),
                    rows[i].status);
-        expect_contains(error_of(&pair), rows[i].why);
+        expect_contains(pair_error(&pair), rows[i].why);
         expect_true(!smtp_client_is_connected(pair.client));
-        end(&pair);
+        pair_end(&pair);
     }
 }
 
@@ -431,11 +377,11 @@ TEST(client_tls, a_handshake_and_replies_in_single_octets_are_understood)
           "[drip]\n" UP "C: EHLO [127.0.0.1]\nS: 250-mx\nS: 250 PIPELINING\nC: MAIL FROM:<ann@x>\n"
           "C: RCPT TO:<bob@x>\nC: DATA\nS: 250 a\nS: 250 b\nS: 354 c\n[content]\nS: 250-d\n"
           "S: 250 e\n" BYE);
-    expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+    expect_int(pair_connect(&pair, "127.0.0.1"), SMTP_OK);
     expect_int(send_to_bob(&pair), SMTP_OK);
     expect_str(smtp_client_reply(pair.client)->text, "d\ne");
     expect_int(smtp_client_quit(pair.client), SMTP_OK);
-    end(&pair);
+    pair_end(&pair);
 }
 
 TEST(client_tls, a_handshake_that_is_cut_anywhere_has_failed)
@@ -446,10 +392,10 @@ TEST(client_tls, a_handshake_that_is_cut_anywhere_has_failed)
         char script[300];
         snprintf(script, sizeof(script), CLEAR "C: STARTTLS\nS: 220 go\n[tls %u]\n", cuts[i]);
         begin(&pair, SMTP_CLIENT_TLS_REQUIRED, script);
-        expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+        expect_int(pair_connect(&pair, "127.0.0.1"), SMTP_OK);
         expect_int(send_to_bob(&pair), SMTP_TLS_FAILED);
-        expect_contains(error_of(&pair), "closed the connection in the handshake");
-        end(&pair);
+        expect_contains(pair_error(&pair), "closed the connection in the handshake");
+        pair_end(&pair);
     }
 }
 
@@ -467,10 +413,10 @@ TEST(client_tls, a_handshake_that_never_ends_meets_its_deadline)
         begin(&pair, SMTP_CLIENT_TLS_REQUIRED, rows[i].script);
         pair.options.timeouts.handshake_ms = rows[i].handshake_ms;
         pair.options.timeouts.overall_ms = rows[i].overall_ms;
-        expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+        expect_int(pair_connect(&pair, "127.0.0.1"), SMTP_OK);
         expect_int(send_to_bob(&pair), SMTP_TIMED_OUT);
-        expect_contains(error_of(&pair), "the handshake did not end in time");
-        end(&pair);
+        expect_contains(pair_error(&pair), "the handshake did not end in time");
+        pair_end(&pair);
     }
 }
 
@@ -478,9 +424,9 @@ TEST(client_tls, tls_to_a_plain_port_is_said_to_be_that)
 {
     static struct pair pair;
     begin(&pair, SMTP_CLIENT_TLS_IMPLICIT, "S: 220 mx.example ESMTP\n[ignore]\n");
-    expect_int(connect_to(&pair, "127.0.0.1"), SMTP_TLS_FAILED);
-    expect_contains(error_of(&pair), "expected TLS, came \"220 mx.example ESMTP");
-    end(&pair);
+    expect_int(pair_connect(&pair, "127.0.0.1"), SMTP_TLS_FAILED);
+    expect_contains(pair_error(&pair), "expected TLS, came \"220 mx.example ESMTP");
+    pair_end(&pair);
 }
 
 TEST(client_tls, silence_of_a_port_that_begins_with_tls_is_explained)
@@ -488,9 +434,9 @@ TEST(client_tls, silence_of_a_port_that_begins_with_tls_is_explained)
     static struct pair pair;
     begin(&pair, SMTP_CLIENT_TLS_NEVER, "[tls]\n");
     pair.options.timeouts.greeting_ms = 100;
-    expect_int(connect_to(&pair, "127.0.0.1"), SMTP_TIMED_OUT);
-    expect_contains(error_of(&pair), "use implicit TLS");
-    end(&pair);
+    expect_int(pair_connect(&pair, "127.0.0.1"), SMTP_TIMED_OUT);
+    expect_contains(pair_error(&pair), "use implicit TLS");
+    pair_end(&pair);
 }
 
 /* ---- later connections ---- */
@@ -500,13 +446,13 @@ TEST(client_tls, a_client_that_comes_back_resumes_its_session)
     static struct pair pair;
     begin(&pair, SMTP_CLIENT_TLS_REQUIRED, UP EHLO BYE "[accept]\n" UP EHLO BYE);
     for (int i = 0; i < 2; i++) {
-        expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+        expect_int(pair_connect(&pair, "127.0.0.1"), SMTP_OK);
         expect_int(smtp_client_hello(pair.client), SMTP_OK);
         expect_true(smtp_client_tls(pair.client)->resumed == (i == 1));
         expect_int(smtp_client_quit(pair.client), SMTP_OK);
     }
     expect_contains(pair.log, ", resumed\n");
-    end(&pair);
+    pair_end(&pair);
 }
 
 /* Even where the other server would take it. */
@@ -515,7 +461,7 @@ TEST(client_tls, a_session_is_not_offered_to_another_server)
     static struct pair pair;
     static struct peer other;
     begin(&pair, SMTP_CLIENT_TLS_REQUIRED, UP EHLO BYE);
-    expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+    expect_int(pair_connect(&pair, "127.0.0.1"), SMTP_OK);
     expect_int(smtp_client_hello(pair.client), SMTP_OK);
     expect_int(smtp_client_quit(pair.client), SMTP_OK);
     peer_start_like(&other, &pair.peer, UP EHLO BYE);
@@ -524,7 +470,7 @@ TEST(client_tls, a_session_is_not_offered_to_another_server)
     expect_true(!smtp_client_tls(pair.client)->resumed);
     expect_int(smtp_client_quit(pair.client), SMTP_OK);
     peer_stop(&other);
-    end(&pair);
+    pair_end(&pair);
 }
 
 TEST(client_tls, after_a_failed_handshake_the_client_can_connect_again)
@@ -533,10 +479,10 @@ TEST(client_tls, after_a_failed_handshake_the_client_can_connect_again)
     begin(&pair, SMTP_CLIENT_TLS_REQUIRED,
           CLEAR "C: STARTTLS\nS: 220 go\n[ignore]\n[accept]\n" UP EHLO MESSAGE BYE);
     pair.options.timeouts.handshake_ms = 200;
-    expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+    expect_int(pair_connect(&pair, "127.0.0.1"), SMTP_OK);
     expect_int(send_to_bob(&pair), SMTP_TIMED_OUT);
-    expect_int(connect_to(&pair, "127.0.0.1"), SMTP_OK);
+    expect_int(pair_connect(&pair, "127.0.0.1"), SMTP_OK);
     expect_int(send_to_bob(&pair), SMTP_OK);
     expect_int(smtp_client_quit(pair.client), SMTP_OK);
-    end(&pair);
+    pair_end(&pair);
 }

@@ -189,6 +189,24 @@ static void peer_content(struct peer *peer, const char *step)
     peer_drop(peer, len);
 }
 
+/* So many octets in the clear, whatever they are, as the content; TLS may begin right behind them. */
+static void peer_octets(struct peer *peer, const char *step)
+{
+    size_t wanted = strtoul(step + 8, NULL, 10);
+    while (peer->in_len < wanted) {
+        size_t len = 0;
+        if (smtp_net_read(peer->fd, peer->in + peer->in_len, wanted - peer->in_len, peer_deadline(),
+                          &len) != SMTP_OK) {
+            peer_fail(peer, step, "so many octets did not come");
+            return;
+        }
+        peer->in_len += len;
+    }
+    peer->content_len = wanted;
+    memcpy(peer->content, peer->in, wanted);
+    peer_drop(peer, wanted);
+}
+
 /* Until the client closes; with expected false, whatever it sends before. */
 static void peer_eof(struct peer *peer, const char *step, bool expected)
 {
@@ -273,6 +291,8 @@ static void peer_step(struct peer *peer, const char *step)
         peer_expect(peer, step + 3);
     } else if (strncmp(step, "[content]", 9) == 0) {
         peer_content(peer, step);
+    } else if (strncmp(step, "[octets ", 8) == 0) {
+        peer_octets(peer, step);
     } else if (strncmp(step, "[rcpts]", 7) == 0) {
         peer_rcpts(peer, step);
     } else if (strncmp(step, "[eof]", 5) == 0) {
