@@ -18,7 +18,7 @@ struct smtp_client_extensions {
     /* RFC 9422 4: 1..999999; 0: not said */
     uint64_t mail_max;        /* transactions a session */
     uint64_t rcpt_max;        /* RCPT commands a transaction */
-    uint64_t rcpt_domain_max; /* domains among them */
+    uint64_t rcpt_domain_max; /* different domains in the RCPT commands of a session */
 };
 
 void smtp_client_extensions_init(struct smtp_client_extensions *extensions);
