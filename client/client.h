@@ -13,6 +13,7 @@
 /** An envelope read from a message's header. */
 struct smtp_client_header_envelope {
     struct smtp_envelope envelope;
+    struct smtp_mail_options mail; /* SMTPUTF8, where the header holds UTF-8 */
     struct smtp_buffer texts;
     const char **forward_paths;
 };

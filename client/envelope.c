@@ -1,9 +1,11 @@
 /* envelope.c - makes an envelope from a message's header (RFC 5321 7.2 and B, RFC
- * 5322 3.6.2, 3.6.3, 3.6.6), and takes Bcc out of what is sent. Knows: which fields name whom. Does
- * not know: how addresses are written (address_list.c). */
+ * 5322 3.6.2, 3.6.3, 3.6.6), and takes Bcc out of what is sent. Knows: which fields name whom, and that
+ * UTF-8 in a header needs SMTPUTF8 (RFC 6531 3.4). Does not know: how addresses are written
+ * (address_list.c). */
 #include "client/address_list.h"
 #include "client/client.h"
 #include "client/header.h"
+#include "client/protocol/utf8.h"
 #include "common/error.h"
 
 #include <stdlib.h>
@@ -218,6 +220,9 @@ enum smtp_status smtp_client_envelope_read(struct smtp_client_header_envelope *o
         return status;
     }
     size_t kept = remove_bcc(header->bytes, end);
+    struct smtp_span section = {header->bytes, kept};
+    out->mail.smtputf8 = !smtp_client_is_ascii(section) && smtp_client_utf8_valid(section);
+    out->envelope.mail = &out->mail;
     memmove(header->bytes + kept, header->bytes + end, header->len - end);
     header->len -= end - kept;
     source->prefix = smtp_buffer_span(header);

@@ -32,6 +32,8 @@ struct smtp_client_options smtp_client_url_options(const struct smtp_client_url 
     }
     options.tls.name = url->verify_name != NULL ? url->verify_name : options.tls.name;
     options.helo_name = url->helo_name != NULL ? url->helo_name : options.helo_name;
+    options.chunking = options.chunking && !url->no_chunking;
+    options.pipelining = options.pipelining && !url->no_pipelining;
     return options;
 }
 

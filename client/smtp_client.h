@@ -399,7 +399,8 @@ enum smtp_status smtp_client_send(struct smtp_client *client, const struct smtp_
 /** The same with the envelope from the message's own header: reverse-path from Sender, else the
  *  first address of From; forward-paths from To, Cc and Bcc; from their Resent- forms where there
  *  is one Resent- block (two are SMTP_BAD_ARGUMENT). Bcc and Resent-Bcc are left out of what is
- *  sent. */
+ *  sent. A header that holds UTF-8 needs SMTPUTF8 (RFC 6531 3.4), which is SMTP_UNSUPPORTED where it is
+ *  not offered. */
 enum smtp_status smtp_client_send_message(struct smtp_client *client, struct smtp_content message,
                                           const struct smtp_send_result **result) SMTP_MUST_CHECK;
 
@@ -426,10 +427,10 @@ enum smtp_status smtp_client_send_many(struct smtp_client *client, smtp_client_n
 /** Everything in one call: connects, TLS, AUTH, the message, QUIT.
  *      smtp://user:password@host:587?tls=required      smtps://user:password@host
  *      lmtp://host      lmtp://unix:/path
- *  User, password and host percent-decoded (RFC 3986). Port: 465 with smtps, else 587 with a user, else
- *  25. The query, "&" between: tls=never|offered|required (smtp: required with a user, else offered),
+ *  User, password, host and path percent-decoded (RFC 3986); a host that is not ASCII goes as its A-labels.
+ *  Port: 465 with smtps, SMTP_LMTP_PORT with lmtp, else 587 with a user, else 25. The query, "&" between: tls=never|offered|required (smtp: required with a user, else offered),
  *  ca=FILE, name=NAME (to verify), insecure=1, auth=MECHANISM (of XOAUTH2 and OAUTHBEARER the password
- *  is the token), helo=NAME. Anything else is SMTP_BAD_ARGUMENT with the part that is wrong, and no
+ *  is the token), helo=NAME, chunking=no, pipelining=no. Anything else is SMTP_BAD_ARGUMENT with the part that is wrong, and no
  *  part of the URL is ever shown. options: NULL, or what the URL does not say; without tls= a stronger
  *  policy of theirs counts.
  *  @param error  NULL, or filled in: the same as smtp_client_error. */

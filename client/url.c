@@ -2,10 +2,12 @@
  * go to the wrong host, or without TLS. Does not know: clients, sockets. */
 #include "client/url.h"
 
+#include "client/protocol/idn.h"
 #include "common/bytes.h"
 #include "common/error.h"
 #include "common/secret.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,10 +49,16 @@ static int hex_value(char c)
     return letter >= 'a' && letter <= 'f' ? letter - 'a' + 10 : -1;
 }
 
+/* Where it is among what a part allows besides, it stands for all octets above 127 (RFC 3987). */
+#define HIGH_OCTETS "\x80"
+
 /* RFC 3986 2: unreserved, sub-delims, ":", and what the part allows besides. */
 static bool is_allowed(char c, const char *also)
 {
     unsigned char octet = (unsigned char)c;
+    if (octet > 127) {
+        return strstr(also, HIGH_OCTETS) != NULL;
+    }
     return smtp_is_letter(octet) || smtp_is_digit(octet) || strchr("-._~!$&'()*+,;=:", c) != NULL ||
            strchr(also, c) != NULL;
 }
@@ -128,6 +136,19 @@ static bool is_host_name(const char *host)
     return *host != '\0';
 }
 
+/* An internationalised name in its place as A-labels; false: it is none. */
+static bool make_ascii(char **host)
+{
+    char ascii[256]; /* RFC 1035 2.3.4 */
+    if (smtp_client_idn_copy(ascii, sizeof(ascii), *host, NULL) != SMTP_OK) {
+        return false;
+    }
+    char *kept = strdup(ascii);
+    free(*host);
+    *host = kept;
+    return kept != NULL;
+}
+
 static bool is_ipv6_literal(struct smtp_span host)
 {
     for (size_t i = 1; i + 1 < host.len; i++) {
@@ -148,8 +169,9 @@ static enum smtp_status take_host(struct smtp_client_url *url, struct smtp_span 
         host.len++;
         *rest = without_first(*rest);
     }
-    enum smtp_status status = decode(&url->host, host, literal ? "[]" : "", "host", error);
-    if (status == SMTP_OK && !(literal ? is_ipv6_literal(host) : is_host_name(url->host))) {
+    enum smtp_status status = decode(&url->host, host, literal ? "[]" : HIGH_OCTETS, "host", error);
+    if (status == SMTP_OK &&
+        !(literal ? is_ipv6_literal(host) : make_ascii(&url->host) && is_host_name(url->host))) {
         status = wrong(error, "host is none: a name, an address or an [IPv6 address] is expected");
     }
     return status;
@@ -168,14 +190,35 @@ static enum smtp_status take_port(struct smtp_client_url *url, struct smtp_span 
         url->port = (uint16_t)port;
     } else if (url->implicit_tls) {
         url->port = SMTP_SUBMISSIONS_PORT;
+    } else if (url->lmtp) {
+        url->port = SMTP_LMTP_PORT;
     } else {
         url->port = url->user != NULL ? SMTP_SUBMISSION_PORT : SMTP_PORT;
     }
     return SMTP_OK;
 }
 
+/* "unix:" and the path behind the authority, up to the query. */
+static enum smtp_status take_socket(struct smtp_client_url *url, struct smtp_span *rest,
+                                    struct smtp_error *error)
+{
+    struct smtp_span path = cut_before(rest, "?#");
+    char *decoded = NULL;
+    enum smtp_status status = decode(&decoded, path, "/@", "path of a Unix socket", error);
+    if (status != SMTP_OK) {
+        return status;
+    }
+    if (asprintf(&url->host, "unix:%s", decoded) < 0) {
+        url->host = NULL;
+        status = smtp_error_set(error, SMTP_NO_MEMORY, 0, "out of memory for a URL");
+    }
+    free(decoded);
+    return status;
+}
+
+/* path: what stands behind the authority. */
 static enum smtp_status take_authority(struct smtp_client_url *url, struct smtp_span authority,
-                                       struct smtp_error *error)
+                                       struct smtp_span *path, struct smtp_error *error)
 {
     enum smtp_status status = SMTP_OK;
     struct smtp_span rest = authority, info = cut_before(&rest, "@");
@@ -187,6 +230,10 @@ static enum smtp_status take_authority(struct smtp_client_url *url, struct smtp_
             return wrong(error, "user or password holds an '@', which must be written %40");
         }
         status = take_user(url, info, error);
+    }
+    if (status == SMTP_OK && url->lmtp && is(rest, "unix:") && path->len > 1 &&
+        path->bytes[0] == '/') {
+        return take_socket(url, path, error);
     }
     if (status == SMTP_OK) {
         status = take_host(url, &rest, error);
@@ -219,6 +266,18 @@ static enum smtp_status take_policy(struct smtp_client_url *url, struct smtp_spa
         }
     }
     return wrong(error, "\"tls\" is none of never, offered and required");
+}
+
+/* "no" is all it can be: what is not said is as the options have it. */
+static enum smtp_status take_no(bool *out, struct smtp_span value, const char *key,
+                                struct smtp_error *error)
+{
+    if (*out || !is(value, "no")) {
+        return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
+                              "the URL's \"%s\" is not \"no\", or stands there twice", key);
+    }
+    *out = true;
+    return SMTP_OK;
 }
 
 static enum smtp_status take_insecure(struct smtp_client_url *url, struct smtp_span value,
@@ -264,12 +323,19 @@ static enum smtp_status take_parameter(struct smtp_client_url *url, struct smtp_
     if (is(key, "insecure")) {
         return take_insecure(url, value, error);
     }
+    if (is(key, "chunking")) {
+        return take_no(&url->no_chunking, value, "chunking", error);
+    }
+    if (is(key, "pipelining")) {
+        return take_no(&url->no_pipelining, value, "pipelining", error);
+    }
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         if (is(key, texts[i].key)) {
             return take_text(texts[i].out, value, texts[i].key, error);
         }
     }
-    return wrong(error, "query holds a key that is none of tls, ca, name, insecure, auth and helo");
+    return wrong(error, "query holds a key that is none of tls, ca, name, insecure, auth, helo, "
+                        "chunking and pipelining");
 }
 
 static enum smtp_status take_query(struct smtp_client_url *url, struct smtp_span query,
@@ -289,7 +355,9 @@ static bool take_scheme(struct smtp_client_url *url, struct smtp_span *rest)
 {
     struct smtp_span scheme = cut_before(rest, ":");
     url->implicit_tls = smtp_span_equal_nocase(scheme, SMTP_SPAN("smtps"));
-    bool known = url->implicit_tls || smtp_span_equal_nocase(scheme, SMTP_SPAN("smtp"));
+    url->lmtp = smtp_span_equal_nocase(scheme, SMTP_SPAN("lmtp"));
+    bool known =
+        url->implicit_tls || url->lmtp || smtp_span_equal_nocase(scheme, SMTP_SPAN("smtp"));
     if (!known || rest->len < 3 || memcmp(rest->bytes, "://", 3) != 0) {
         return false;
     }
@@ -297,13 +365,29 @@ static bool take_scheme(struct smtp_client_url *url, struct smtp_span *rest)
     return true;
 }
 
+/* The host, as smtp_client_connect is told that LMTP is spoken there. */
+static enum smtp_status mark_lmtp(struct smtp_client_url *url, struct smtp_error *error)
+{
+    char *marked = NULL;
+    if (asprintf(&marked, "lmtp://%s", url->host) < 0) {
+        return smtp_error_set(error, SMTP_NO_MEMORY, 0, "out of memory for a URL");
+    }
+    free(url->host);
+    url->host = marked;
+    return SMTP_OK;
+}
+
 static enum smtp_status take_all(struct smtp_client_url *url, struct smtp_span rest,
                                  struct smtp_error *error)
 {
     if (!take_scheme(url, &rest)) {
-        return wrong(error, "scheme is neither smtp:// nor smtps://");
+        return wrong(error, "scheme is none of smtp://, smtps:// and lmtp://");
     }
-    enum smtp_status status = take_authority(url, cut_before(&rest, "/?#"), error);
+    struct smtp_span authority = cut_before(&rest, "/?#");
+    enum smtp_status status = take_authority(url, authority, &rest, error);
+    if (status == SMTP_OK && url->lmtp) {
+        status = mark_lmtp(url, error);
+    }
     if (status != SMTP_OK) {
         return status;
     }

@@ -7,9 +7,12 @@
 /** Texts are decoded and owned; NULL: not said. */
 struct smtp_client_url {
     bool implicit_tls; /* smtps: */
+    bool lmtp;         /* lmtp: */
     char *user;
     char *password;
-    char *host;    /* as smtp_client_connect takes it: an IPv6 address with its brackets */
+    char *
+        host; /* as smtp_client_connect takes it: "lmtp://" where it is, an IPv6 address in brackets,
+                 * "unix:PATH", a name in ASCII */
     uint16_t port; /* said, or the scheme's */
     bool policy_said;
     enum smtp_client_tls_policy policy; /* said, or the scheme's */
@@ -18,6 +21,8 @@ struct smtp_client_url {
     bool insecure;
     char *mechanism;
     char *helo_name;
+    bool no_chunking;
+    bool no_pipelining;
 };
 
 /** Takes the text apart. SMTP_BAD_ARGUMENT names the part that is wrong and shows nothing of the URL,

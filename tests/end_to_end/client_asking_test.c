@@ -305,3 +305,52 @@ TEST(client_asking, requiretls_is_not_said_in_the_clear_or_unverified_rfc8689_2)
     expect_contains(pair_error(&pair), "verified");
     quit(&pair);
 }
+
+/* ---- names that are not ASCII ---- */
+
+#define BOEB                                                                                       \
+    "b\xC3\xB6"                                                                                    \
+    "b"
+
+TEST(client_asking, a_message_with_utf8_in_its_header_goes_with_smtputf8_rfc6531_3_4)
+{
+    static struct pair pair;
+    static const char message[] = "From: ann@x\r\nTo: B\xC3\xB6"
+                                  "b <" BOEB "@x>\r\n\r\nHello\r\n";
+    begin(&pair, CLEAR "S: 250-mx\nS: 250-8BITMIME\nS: 250 SMTPUTF8\n"
+                       "C: MAIL FROM:<ann@x> BODY=8BITMIME SMTPUTF8\nS: 250 ok\n"
+                       "C: RCPT TO:<" BOEB "@x>\nS: 250 ok\nC: DATA\nS: 354 go\n[content]\n"
+                       "S: 250 ok\n" BYE);
+    expect_int(smtp_client_send_message(pair.client, smtp_content_text(message), NULL), SMTP_OK);
+    expect_bytes(pair.peer.content, pair.peer.content_len - 3, message, sizeof(message) - 1);
+    quit(&pair);
+}
+
+/* rfc6531/3.2/no-utf8-unless-offered */
+TEST(client_asking, a_message_with_utf8_in_its_header_goes_nowhere_without_smtputf8_rfc6531_3_2)
+{
+    static struct pair pair;
+    begin(&pair, CLEAR "S: 250-mx\nS: 250 8BITMIME\n" BYE);
+    expect_int(smtp_client_send_message(
+                   pair.client, smtp_content_text("From: ann@x\nTo: bob@\xC3\xBC.x\n\n"), NULL),
+               SMTP_UNSUPPORTED);
+    expect_contains(pair_error(&pair), "SMTPUTF8");
+    quit(&pair);
+}
+
+TEST(client_asking, a_domain_goes_as_a_labels_where_smtputf8_is_not_offered_rfc6531_3_2)
+{
+    static struct pair pair;
+    static const char *const paths[] = {"bob@b\xC3\xBC"
+                                        "cher.example"};
+    struct smtp_envelope envelope = {
+        .reverse_path = "ann@x", .forward_paths = paths, .forward_path_count = 1};
+    const struct smtp_send_result *result;
+    begin(&pair, CLEAR "S: 250 mx\nC: MAIL FROM:<ann@x>\nS: 250 ok\n"
+                       "C: RCPT TO:<bob@xn--bcher-kva.example>\nS: 250 ok\nC: DATA\nS: 354 go\n"
+                       "[content]\nS: 250 ok\n" BYE);
+    expect_int(smtp_client_send(pair.client, &envelope, smtp_content_text("A: b\n\n"), &result),
+               SMTP_OK);
+    expect_str(result->recipients[0].forward_path, paths[0]); /* as given */
+    quit(&pair);
+}

@@ -43,6 +43,11 @@ TEST(client_address_list, addresses_are_found_in_every_form)
         {" bob@x", "bob@x"},
         {" bob@x, c@y ,d@z", "bob@x|c@y|d@z"},
         {"Bob <bob@x>", "bob@x"},
+        {"B\xC3\xB6"
+         "b <b\xC3\xB6"
+         "b@\xC3\xBC.x>",
+         "b\xC3\xB6"
+         "b@\xC3\xBC.x"},
         {"\"Bob, the <b@z>\" <bob@x>", "bob@x"},
         {"\"Bob \\\" x\" <bob@x>, c@y", "bob@x|c@y"},
         {"Bob (a (nested) comment \\) here) <bob@x> (c@y)", "bob@x"},
@@ -240,6 +245,36 @@ TEST(client_envelope, an_endless_header_section_is_cut_off)
     expect_true(given <= (1 << 20) + 16384);
     smtp_client_envelope_clear(&envelope);
     smtp_buffer_free(&header);
+}
+
+/* rfc6531/3.4/smtputf8-when-needed: what is sent decides, not what is left out of it */
+TEST(client_envelope, a_header_that_holds_utf8_needs_smtputf8_rfc6531_3_4)
+{
+    static const struct {
+        const char *message;
+        bool smtputf8;
+    } rows[] = {
+        {"From: ann@x\nTo: bob@y\n\n\xC3\xB6", false},
+        {"From: ann@x\nTo: b\xC3\xB6"
+         "b@y\n\n",
+         true},
+        {"From: ann@x\nTo: bob@y\nSubject: \xC3\xB6\n\n", true},
+        {"From: ann@x\nTo: bob@y\nBcc: b\xC3\xB6"
+         "b@y\n\n",
+         false},
+        {"From: ann@x\nTo: bob@y\nSubject: \xF6\n\n", false}, /* no UTF-8: as it was */
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct smtp_content content = smtp_content_text(rows[i].message);
+        struct smtp_client_source source;
+        struct smtp_client_header_envelope envelope;
+        struct smtp_buffer header = {0};
+        smtp_client_source_init(&source, &content);
+        expect_int(smtp_client_envelope_read(&envelope, &source, &header, NULL), SMTP_OK);
+        expect_int(envelope.envelope.mail->smtputf8, rows[i].smtputf8);
+        smtp_client_envelope_clear(&envelope);
+        smtp_buffer_free(&header);
+    }
 }
 
 /* ---- sources ---- */

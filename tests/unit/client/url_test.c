@@ -12,6 +12,8 @@ static void show(char *out, size_t size, const struct smtp_client_url *url)
     static const char *const names[] = {"user", "password", "host", "ca", "name", "auth", "helo"};
     size_t len = (size_t)snprintf(out, size, "%s %u%s", policies[url->policy], (unsigned)url->port,
                                   url->insecure ? " insecure" : "");
+    len += (size_t)snprintf(out + len, size - len, "%s%s", url->no_chunking ? " no-chunking" : "",
+                            url->no_pipelining ? " no-pipelining" : "");
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (texts[i] != NULL) {
             len += (size_t)snprintf(out + len, size - len, " %s=%s", names[i], texts[i]);
@@ -37,6 +39,16 @@ TEST(client_url, says_host_port_user_policy_and_more)
         {"smtp://[2001:db8::1.2.3.4]", "offered 25 host=[2001:db8::1.2.3.4]"},
         {"smtp://lo%63alhost", "offered 25 host=localhost"},
         {"smtps://h", "implicit 465 host=h"},
+        {"lmtp://h", "offered 2003 host=lmtp://h"},
+        {"LMTP://[::1]:24?tls=never", "never 24 host=lmtp://[::1]"},
+        {"lmtp://ann:p@h:24", "required 24 user=ann password=p host=lmtp://h"},
+        {"lmtp://unix:/run/a%20b/lmtp", "offered 0 host=lmtp://unix:/run/a b/lmtp"},
+        {"lmtp://ann:p@unix:/s?tls=never", "never 0 user=ann password=p host=lmtp://unix:/s"},
+        {"smtp://h?chunking=no&pipelining=no", "offered 25 no-chunking no-pipelining host=h"},
+        {"smtp://b\xC3\xBC"
+         "cher.example",
+         "offered 25 host=xn--bcher-kva.example"},
+        {"smtp://b%C3%BCcher.example:26", "offered 26 host=xn--bcher-kva.example"},
         {"smtps://u:p@h:1", "implicit 1 user=u password=p host=h"},
         {"smtp://u:p@h?tls=never", "never 587 user=u password=p host=h"},
         {"smtp://u:p@h/?tls=offered", "offered 587 user=u password=p host=h"},
@@ -97,6 +109,21 @@ static const struct {
     {"smtp://h:-1", "port", SMTP_BAD_ARGUMENT},
     {"smtp://unix%3A%2Ftmp%2Fs", "host", SMTP_BAD_ARGUMENT},
     {"smtp://h%3A26", "host", SMTP_BAD_ARGUMENT},
+    {"smtp://unix:/tmp/s", "port", SMTP_BAD_ARGUMENT},
+    {"lmtp://unix:", "port", SMTP_BAD_ARGUMENT},
+    {"lmtp://unix:/", "port", SMTP_BAD_ARGUMENT},
+    {"lmtp://unix:/a%0ab", "path", SMTP_UNSAFE_ARGUMENT},
+    {"lmtp://unix:/a#b", "fragment", SMTP_BAD_ARGUMENT},
+    {"lmtp://h/x", "path", SMTP_BAD_ARGUMENT},
+    {"lmtps://h", "scheme", SMTP_BAD_ARGUMENT},
+    {"smtp://b\xFC"
+     "cher",
+     "host", SMTP_BAD_ARGUMENT},
+    {"smtp://%CC%88x.example", "host", SMTP_BAD_ARGUMENT},
+    {"smtp://ann:hunter2@\xC3\xBC/x", "path", SMTP_BAD_ARGUMENT},
+    {"smtp://h?chunking=yes", "chunking", SMTP_BAD_ARGUMENT},
+    {"smtp://h?chunking=no&chunking=no", "twice", SMTP_BAD_ARGUMENT},
+    {"smtp://h?pipelining=0", "pipelining", SMTP_BAD_ARGUMENT},
     {"smtp://h%0a", "host", SMTP_UNSAFE_ARGUMENT},
     {"smtp://[::1", "host", SMTP_BAD_ARGUMENT},
     {"smtp://[]", "host", SMTP_BAD_ARGUMENT},
