@@ -56,18 +56,10 @@ TEST(smtputf8, the_parameter_makes_addresses_in_utf8_good_rfc6531_3_2)
 TEST(smtputf8, ill_formed_utf8_is_refused_with_the_parameter_too_rfc6531_3_3)
 {
     static const char *const bad[] = {
-        "caf\xe9@x.test",
-        "a@b\xff.test",
-        "\"\xc3\"@x",
-        "a\xc0\xaf@x",
-        "a\xed\xa0\x80@x",
+        "caf\xe9@x.test", "a@b\xff.test",  "\"\xc3\"@x",  "a\xc0\xaf@x", "a\xed\xa0\x80@x",
         "\"\\" E "\"@x", /* a quoted-pair has ASCII alone */
-        "a@-" E ".test",
-        "a@" E "-.test",
-        "a@[" E ":x]",
-        "a@[x:" E "]",
-        E "@",
-        "@" E,
+        "a@-" E ".test",  "a@" E "-.test", "a@[" E ":x]", "a@[x:" E "]", E "@",
+        ("@" E),
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char input[256];
