@@ -4,10 +4,6 @@
 #include "server/message.h"
 #include "tests/support/test.h"
 
-#include <dirent.h>
-#include <ftw.h>
-#include <stdio.h>
-
 static void add_text(struct smtp_message_envelope *envelope, const char *text)
 {
     expect_int(smtp_buffer_append(&envelope->texts, text, strlen(text) + 1), SMTP_OK);
@@ -67,61 +63,4 @@ struct smtp_server_session_info made_session(void **user)
                                              .protocol = "ESMTP",
                                              .identity = "",
                                              .user = user};
-}
-
-char *read_file(const char *path, size_t *len)
-{
-    char *text = NULL;
-    size_t ignored;
-    FILE *from = fopen(path, "rb"), *to = open_memstream(&text, len != NULL ? len : &ignored);
-    if (from == NULL || to == NULL) {
-        SMTP_TEST_FAIL("%s cannot be read", path);
-    }
-    for (int c = getc(from); c != EOF; c = getc(from)) {
-        putc(c, to);
-    }
-    fclose(from);
-    fclose(to);
-    return text;
-}
-
-const char *make_directory(char path[64])
-{
-    memcpy(path, "/tmp/receiver-XXXXXX", sizeof "/tmp/receiver-XXXXXX");
-    expect_true(mkdtemp(path) != NULL);
-    return path;
-}
-
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *where)
-{
-    (void)status;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
-void remove_directory(const char *path)
-{
-    expect_int(nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
-}
-
-unsigned count_entries(const char *directory, const char *folder, char *name, size_t size)
-{
-    char path[512];
-    unsigned count = 0;
-    snprintf(path, sizeof path, "%s/%s", directory, folder);
-    DIR *entries = opendir(path);
-    if (entries == NULL) {
-        SMTP_TEST_FAIL("%s cannot be read", path);
-    }
-    for (const struct dirent *entry = readdir(entries); entry != NULL; entry = readdir(entries)) {
-        if (entry->d_name[0] != '.') {
-            count++;
-            if (name != NULL) {
-                snprintf(name, size, "%s/%s", path, entry->d_name);
-            }
-        }
-    }
-    closedir(entries);
-    return count;
 }

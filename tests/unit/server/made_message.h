@@ -21,13 +21,5 @@ struct made {
 struct smtp_message *made_message(const struct made *made);
 /** Who hooks are called for: number 7, server.example; user: yours. */
 struct smtp_server_session_info made_session(void **user);
-/** All that is in a file, NUL-terminated; owned. */
-char *read_file(const char *path, size_t *len);
-/** A fresh directory under /tmp; its path, valid until the next call in the same buffer. */
-const char *make_directory(char path[64]);
-/** Removes it with all that is in it. */
-void remove_directory(const char *path);
-/** How many entries it has, and (name not NULL) the name of one of them. */
-unsigned count_entries(const char *directory, const char *folder, char *name, size_t size);
 
 #endif

@@ -1,6 +1,7 @@
 /* maildir_test.c - server/receivers/maildir.c: the rows of its table, called as a server calls them. */
 #include "server/receivers/delivery.h"
 #include "server/smtp_receivers.h"
+#include "tests/support/files.h"
 #include "tests/support/test.h"
 #include "tests/support/wire.h"
 #include "tests/unit/server/made_message.h"
@@ -25,7 +26,7 @@ static void open_maildir(struct maildir_test *test, bool durable)
 {
     struct smtp_error error = {0};
     *test = (struct maildir_test){0};
-    make_directory(test->path);
+    smtp_make_directory(test->path);
     if (smtp_receiver_maildir(&test->table,
                               &(struct smtp_maildir){.path = test->path, .durable = durable},
                               &error) != SMTP_OK) {
@@ -40,7 +41,7 @@ static void close_maildir(struct maildir_test *test)
     struct smtp_server_session_info session = made_session(&test->user);
     test->table.close(test->table.user, &session);
     test->table.release(test->table.user);
-    remove_directory(test->path);
+    smtp_remove_directory(test->path);
 }
 
 static bool give(struct maildir_test *test, const struct smtp_message *message, const char *octets,
@@ -88,9 +89,9 @@ static int deliver(struct maildir_test *test, const struct made *made, size_t st
 static char *delivered(const struct maildir_test *test, char **head, size_t *len)
 {
     char name[700];
-    expect_int(count_entries(test->path, "new", name, sizeof name), 1);
-    expect_int(count_entries(test->path, "tmp", NULL, 0), 0);
-    *head = read_file(name, len);
+    expect_int(smtp_count_entries(test->path, "new", name, sizeof name), 1);
+    expect_int(smtp_count_entries(test->path, "tmp", NULL, 0), 0);
+    *head = smtp_read_file(name, len);
     char *date = strstr(*head, " +0000\n");
     expect_true(date != NULL);
     char *content = date + strlen(" +0000\n");
@@ -100,8 +101,8 @@ static char *delivered(const struct maildir_test *test, char **head, size_t *len
 
 static void expect_nothing(const struct maildir_test *test)
 {
-    expect_int(count_entries(test->path, "tmp", NULL, 0), 0);
-    expect_int(count_entries(test->path, "new", NULL, 0), 0);
+    expect_int(smtp_count_entries(test->path, "tmp", NULL, 0), 0);
+    expect_int(smtp_count_entries(test->path, "new", NULL, 0), 0);
 }
 
 /* Whatever the parts it comes in. */
@@ -231,7 +232,7 @@ TEST(maildir, names_and_modes_are_of_the_form)
     umask(0);
     open_maildir(&test, false);
     expect_int(deliver(&test, &(struct made){.content = "x\r\n"}, 9), 250);
-    expect_int(count_entries(test.path, "new", name, sizeof name), 1);
+    expect_int(smtp_count_entries(test.path, "new", name, sizeof name), 1);
     expect_int(stat(name, &status), 0);
     expect_int(status.st_mode & 07777, 0600);
     const char *base = strrchr(name, '/') + 1;
@@ -260,7 +261,7 @@ TEST(maildir, what_is_dropped_leaves_nothing)
     open_maildir(&test, false);
     drop(&test); /* nothing yet */
     expect_true(give(&test, message, "half a mess", 11));
-    expect_int(count_entries(test.path, "tmp", NULL, 0), 1);
+    expect_int(smtp_count_entries(test.path, "tmp", NULL, 0), 1);
     drop(&test);
     expect_nothing(&test);
     drop(&test);
@@ -335,7 +336,7 @@ TEST(maildir, no_room_for_a_message_is_452_and_nothing_is_left)
     expect_nothing(&test);
     limit_files(RLIM_INFINITY);
     expect_int(deliver(&test, &(struct made){.content = "room again\r\n"}, 100), 250);
-    expect_int(count_entries(test.path, "new", NULL, 0), 1);
+    expect_int(smtp_count_entries(test.path, "new", NULL, 0), 1);
     smtp_message_release(message);
     close_maildir(&test);
 }
@@ -361,7 +362,7 @@ TEST(maildir, a_directory_that_takes_no_file_is_451)
     expect_int(deliver(&test, &(struct made){.content = "lost?\r\n"}, 100), 451);
     expect_str(test.reply.enhanced, "4.3.0");
     expect_int(deliver(&test, &(struct made){.content = ""}, 100), 451);
-    expect_int(count_entries(test.path, "new", NULL, 0), 0);
+    expect_int(smtp_count_entries(test.path, "new", NULL, 0), 0);
     close_maildir(&test);
 }
 
@@ -373,7 +374,7 @@ TEST(maildir, a_message_that_cannot_be_moved_is_451_and_nothing_is_left)
     snprintf(new, sizeof new, "%s/new", test.path);
     expect_int(rmdir(new), 0);
     expect_int(deliver(&test, &(struct made){.content = "lost?\r\n"}, 100), 451);
-    expect_int(count_entries(test.path, "tmp", NULL, 0), 0);
+    expect_int(smtp_count_entries(test.path, "tmp", NULL, 0), 0);
     close_maildir(&test);
 }
 
@@ -391,7 +392,7 @@ TEST(maildir, what_cannot_be_one_is_named)
 {
     char path[64], file[128], folder[160];
     unsigned descriptors = smtp_count_descriptors();
-    make_directory(path);
+    smtp_make_directory(path);
     expect_no_maildir(NULL, "empty");
     expect_no_maildir("", "empty");
     expect_no_maildir("/nowhere/at/all", "No such file");
@@ -403,7 +404,7 @@ TEST(maildir, what_cannot_be_one_is_named)
     expect_int(symlink("/tmp", folder), 0);
     expect_no_maildir(path, "(new)");
     expect_int(smtp_count_descriptors(), descriptors);
-    remove_directory(path);
+    smtp_remove_directory(path);
 }
 
 /* ---- several at once ---- */
@@ -443,8 +444,8 @@ TEST(maildir, sessions_at_once_do_not_lose_a_message)
             delivered_count += own[i].delivered;
         }
         expect_int(delivered_count, THREADS * EACH);
-        expect_int(count_entries(test.path, "new", NULL, 0), THREADS * EACH);
-        expect_int(count_entries(test.path, "tmp", NULL, 0), 0);
+        expect_int(smtp_count_entries(test.path, "new", NULL, 0), THREADS * EACH);
+        expect_int(smtp_count_entries(test.path, "tmp", NULL, 0), 0);
         close_maildir(&test);
     }
 }

@@ -1,6 +1,7 @@
 /* mbox_test.c - server/receivers/mbox.c and print.c: the rows of their tables, called as a server calls
  * them. */
 #include "server/smtp_receivers.h"
+#include "tests/support/files.h"
 #include "tests/support/test.h"
 #include "tests/support/wire.h"
 #include "tests/unit/server/made_message.h"
@@ -24,7 +25,7 @@ static void open_mbox(struct mbox_test *test)
 {
     struct smtp_error error = {0};
     *test = (struct mbox_test){0};
-    snprintf(test->path, sizeof test->path, "%s/mbox", make_directory(test->directory));
+    snprintf(test->path, sizeof test->path, "%s/mbox", smtp_make_directory(test->directory));
     if (smtp_receiver_mbox(&test->table, test->path, &error) != SMTP_OK) {
         SMTP_TEST_FAIL("%s", error.message);
     }
@@ -34,7 +35,7 @@ static void open_mbox(struct mbox_test *test)
 static void close_mbox(struct mbox_test *test)
 {
     test->table.release(test->table.user);
-    remove_directory(test->directory);
+    smtp_remove_directory(test->directory);
 }
 
 static int give(const struct smtp_server_hooks *table, const struct made *made,
@@ -60,7 +61,7 @@ static void put_file(const char *path, const char *text)
 /* The file with the dates and Received fields left out, which are of now. Owned. */
 static char *without_trace(const char *path)
 {
-    char *text = read_file(path, NULL), *to = text;
+    char *text = smtp_read_file(path, NULL), *to = text;
     for (char *line = text; *line != '\0';) {
         char *end = strchr(line, '\n');
         size_t len = end != NULL ? (size_t)(end - line) + 1 : strlen(line);
@@ -105,7 +106,7 @@ TEST(mbox, a_message_begins_with_its_line_and_ends_with_an_empty_one_RFC_4155)
         give(&test.table, &(struct made){.content = "Subject: hi\r\n\r\nhello\r\n"}, &test.reply),
         250);
     expect_mbox(&test, HEAD "Subject: hi\n\nhello\n\n");
-    char *text = read_file(test.path, NULL);
+    char *text = smtp_read_file(test.path, NULL);
     expect_contains(text, "\nReceived: from client.example ([192.0.2.1]) by server.example ");
     expect_true(strchr(text, '\r') == NULL);
     free(text);
@@ -221,13 +222,13 @@ TEST(mbox, a_message_that_does_not_fit_is_452_and_the_file_is_as_it_was)
     struct mbox_test test;
     open_mbox(&test);
     expect_int(give(&test.table, &(struct made){.content = "first\r\n"}, &test.reply), 250);
-    char *before = read_file(test.path, NULL);
+    char *before = smtp_read_file(test.path, NULL);
     for (size_t i = 0; i < sizeof lens / sizeof *lens; i++) {
         limit_files(strlen(before) + lens[i]);
         expect_int(give(&test.table, &(struct made){.content = large, .len = lens[i]}, &test.reply),
                    452);
         expect_str(test.reply.enhanced, "4.3.1");
-        char *after = read_file(test.path, NULL);
+        char *after = smtp_read_file(test.path, NULL);
         expect_str(after, before);
         free(after);
     }
@@ -274,7 +275,7 @@ TEST(mbox, what_is_no_regular_file_is_none)
 {
     char directory[64], path[80];
     unsigned descriptors = smtp_count_descriptors();
-    make_directory(directory);
+    smtp_make_directory(directory);
     expect_no_mbox(NULL, "(NULL)");
     expect_no_mbox(directory, "directory");
     expect_no_mbox("/dev/null", "no regular file");
@@ -286,7 +287,7 @@ TEST(mbox, what_is_no_regular_file_is_none)
     expect_int(mkfifo(path, 0600), 0);
     expect_no_mbox(path, "no regular file");
     expect_int(smtp_count_descriptors(), descriptors);
-    remove_directory(directory);
+    smtp_remove_directory(directory);
 }
 
 /* ---- several at once ---- */
@@ -334,7 +335,7 @@ static unsigned give_from_threads(const struct smtp_server_hooks *table)
 static unsigned count_whole_lines(const char *path)
 {
     unsigned count = 0;
-    char *text = read_file(path, NULL);
+    char *text = smtp_read_file(path, NULL);
     for (const char *line = text; *line != '\0';) {
         size_t len = strcspn(line, "\n");
         if (len == 1998) {
@@ -434,14 +435,14 @@ TEST(print, messages_that_come_at_once_are_not_mixed)
 {
     struct smtp_server_hooks table;
     char path[80], directory[64];
-    snprintf(path, sizeof path, "%s/out", make_directory(directory));
+    snprintf(path, sizeof path, "%s/out", smtp_make_directory(directory));
     FILE *file = fopen(path, "wb");
     expect_int(smtp_receiver_print(&table, file, NULL), SMTP_OK);
     expect_int(give_from_threads(&table), THREADS * EACH);
     expect_int(count_whole_lines(path), THREADS * EACH);
     table.release(table.user);
     fclose(file);
-    remove_directory(directory);
+    smtp_remove_directory(directory);
 }
 
 TEST(print, what_cannot_be_printed_is_refused)
