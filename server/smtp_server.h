@@ -119,7 +119,8 @@ struct smtp_server_hooks {
     bool blocking;
     /** It takes content as it comes, by its `content` row: `message` does not look at the message's. */
     bool streaming;
-    /** A connection, before the greeting. SMTP_REFUSE greets with the reply (554 where none was
+    /** A connection, before the greeting; and again after XCLIENT, when it speaks for another peer
+     *  (`*session->user` stays what it is). SMTP_REFUSE greets with the reply (554 where none was
      *  given) and then waits for QUIT (RFC 5321 3.1). */
     enum smtp_server_verdict (*connect)(void *user, const struct smtp_server_session_info *session,
                                         struct smtp_server_reply *reply);
@@ -176,7 +177,7 @@ struct smtp_server_hooks {
                                         struct smtp_server_reply *reply);
     /** A transaction was dropped by RSET, HELO or EHLO. */
     void (*reset)(void *user, const struct smtp_server_session_info *session);
-    /** The session is over; called once for each connect. */
+    /** The session is over; called once for each session, however often connect was asked. */
     void (*close)(void *user, const struct smtp_server_session_info *session);
     /** The server is freed: the table is of no more use. Not called where smtp_server_new fails. */
     void (*release)(void *user);

@@ -21,6 +21,11 @@ static bool has_no_tls(const struct smtp_server_session *session)
     return session->tls == NULL; /* RFC 3207 4.2 */
 }
 
+static bool is_trusted(const struct smtp_server_session *session)
+{
+    return session->trusted;
+}
+
 static bool has_expn_hook(const struct smtp_server_session *session)
 {
     return (session->config->asks & (1u << SMTP_SERVER_ASK_EXPN)) != 0;
@@ -95,6 +100,13 @@ static void write_deliver_by(const struct smtp_server_session *session,
     }
 }
 
+static void write_xclient(const struct smtp_server_session *session,
+                          char line[SMTP_SERVER_OFFER_MAX])
+{
+    (void)session;
+    snprintf(line, SMTP_SERVER_OFFER_MAX, "%s", smtp_server_xclient_offer);
+}
+
 /* ---- the table ---- */
 
 #define SWITCH(name) offsetof(struct smtp_server_session_config, name)
@@ -125,6 +137,7 @@ static const struct offer {
                                    write_future_release},
     [SMTP_OFFER_DELIVER_BY] = {"DELIVERBY", SWITCH(keywords.deliver_by), NULL, write_deliver_by},
     [SMTP_OFFER_MT_PRIORITY] = {"MT-PRIORITY", SWITCH(keywords.mt_priority), NULL, NULL},
+    [SMTP_OFFER_XCLIENT] = {"XCLIENT", SWITCH(keywords.xclient), is_trusted, write_xclient},
     [SMTP_OFFER_VRFY] = {"VRFY", SWITCH(keywords.vrfy), NULL, NULL},
     [SMTP_OFFER_EXPN] = {"EXPN", SWITCH(keywords.expn), has_expn_hook, NULL},
     [SMTP_OFFER_HELP] = {"HELP", SWITCH(keywords.help), NULL, NULL},

@@ -82,7 +82,7 @@ static bool take_domain(struct smtp_span *text)
 
 /* Four numbers of 0..255 parted by dots. Snum = 1*3DIGIT, a decimal number: leading zeros are
  * allowed (RFC 5321 4.1.3). */
-static bool is_ipv4(struct smtp_span text)
+bool smtp_is_ipv4(struct smtp_span text)
 {
     for (int i = 0; i < 4; i++) {
         size_t len = 0;
@@ -108,7 +108,7 @@ static bool is_hex(unsigned char c)
 
 /* Groups of 1..4 hex digits parted by ':', at most one "::", which stands for two groups at least, maybe
  * an IPv4 address as the last two groups: IPv6-addr of RFC 5321 4.1.3. */
-static bool is_ipv6(struct smtp_span text)
+bool smtp_is_ipv6(struct smtp_span text)
 {
     int groups = 0;
     bool gap = false;
@@ -122,7 +122,7 @@ static bool is_ipv6(struct smtp_span text)
             len++;
         }
         if (len < text.len && text.bytes[len] == '.') {
-            return is_ipv4(text) && (gap ? groups + 2 <= 6 : groups + 2 == 8);
+            return smtp_is_ipv4(text) && (gap ? groups + 2 <= 6 : groups + 2 == 8);
         }
         if (len == 0 || len > 4 || ++groups > 8) {
             return false;
@@ -158,9 +158,9 @@ static bool take_literal(struct smtp_span *text)
     if (inside.len >= ipv6_tag.len &&
         smtp_span_equal_nocase((struct smtp_span){inside.bytes, ipv6_tag.len}, ipv6_tag)) {
         skip(&inside, ipv6_tag.len);
-        return is_ipv6(inside);
+        return smtp_is_ipv6(inside);
     }
-    if (is_ipv4(inside)) {
+    if (smtp_is_ipv4(inside)) {
         return true;
     }
     bool ascii;

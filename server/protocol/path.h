@@ -29,6 +29,9 @@ enum smtp_path_fault smtp_path_read(struct smtp_span *text, enum smtp_path_kind 
                                     const struct smtp_server_limits *limits,
                                     struct smtp_path *path);
 
+/** Whether it is an address as it stands in a literal, whole; of IPv6 without its tag. */
+bool smtp_is_ipv4(struct smtp_span text);
+bool smtp_is_ipv6(struct smtp_span text);
 /** Whether it is an Atom of ASCII, whole. */
 bool smtp_is_atom(struct smtp_span text);
 

@@ -1,7 +1,7 @@
 /* state.h - what a session knows, for the files of this folder only, from the ground up: state.c
  * changes it and speaks, auth.c logs the peer in, chunk.c reads BDAT, offers.c says which extensions
  * hold, decisions.c goes on once a step is decided, envelope.c acts on MAIL and RCPT, mail_data.c on DATA
- * and BDAT, inquiries.c on VRFY and EXPN, verbs.c on all other commands, intake.c takes content in,
+ * and BDAT, xclient.c on XCLIENT, inquiries.c on VRFY and EXPN, verbs.c on all other commands, intake.c takes content in,
  * lines.c cuts lines out of the octets, session.c moves octets and time. Each calls only those before
  * it. */
 #ifndef SMTP_SERVER_PROTOCOL_STATE_H
@@ -73,6 +73,7 @@ struct smtp_server_session {
     char *peer;                       /* owned */
     char *helo;                       /* owned; NULL before HELO or EHLO */
     char *identity;                   /* owned; NULL: nobody logged in */
+    bool identity_told;               /* by XCLIENT */
     const struct smtp_tls_facts *tls; /* the driver's; NULL without TLS */
     struct smtp_transaction transaction;
     struct smtp_server_event event;
@@ -183,6 +184,7 @@ enum smtp_server_offer {
     SMTP_OFFER_FUTURE_RELEASE,
     SMTP_OFFER_DELIVER_BY,
     SMTP_OFFER_MT_PRIORITY,
+    SMTP_OFFER_XCLIENT,
     SMTP_OFFER_VRFY,
     SMTP_OFFER_EXPN,
     SMTP_OFFER_HELP,
@@ -227,6 +229,13 @@ extern const char smtp_server_mail_syntax[];
 extern const char smtp_server_rcpt_syntax[];
 void smtp_server_act_mail(struct smtp_server_session *session, struct smtp_span argument);
 void smtp_server_act_rcpt(struct smtp_server_session *session, struct smtp_span argument);
+
+/* ---- xclient.c ---- */
+
+extern const char smtp_server_xclient_offer[]; /* its EHLO line */
+extern const char smtp_server_xclient_syntax[];
+bool smtp_server_knows_xclient(const struct smtp_server_session *session);
+void smtp_server_act_xclient(struct smtp_server_session *session, struct smtp_span argument);
 
 /* ---- inquiries.c ---- */
 
