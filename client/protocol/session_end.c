@@ -62,12 +62,11 @@ static void settle_all(struct smtp_client_session *session, size_t met, struct f
     for (size_t i = 0; i < session->in_flight; i++) {
         struct smtp_client_flight *flight = smtp_client_session_flight(session, i);
         struct fate own = {i == 0 ? front : SMTP_STAGE_MAIL, SMTP_CLOSED, NULL};
+        own = i == met ? fate : own;
+        own.stage = own.stage == SMTP_STAGE_RSET ? SMTP_STAGE_MAIL : own.stage;
         if (fate.reply == NULL && may_be_taken(session, flight)) {
             own = (struct fate){SMTP_STAGE_DOT, SMTP_DELIVERY_UNKNOWN, NULL};
-        } else if (i == met) {
-            own = fate;
         }
-        own.stage = flight->opening ? SMTP_STAGE_MAIL : own.stage;
         smtp_client_session_settle(flight, own.stage, own.status, own.reply);
     }
 }

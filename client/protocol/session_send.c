@@ -193,8 +193,7 @@ enum smtp_status smtp_client_session_send(struct smtp_client_session *session,
 
 const struct smtp_send_result *smtp_client_session_result(const struct smtp_client_session *session)
 {
-    const struct smtp_client_flight *first = smtp_client_session_first(session);
-    return first != NULL && first->finished ? &first->transaction.result : &session->told->result;
+    return &session->told->result;
 }
 
 bool smtp_client_session_event_waits(const struct smtp_client_session *session)

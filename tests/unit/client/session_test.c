@@ -618,6 +618,7 @@ TEST(client_session, high_octets_in_a_stream_end_the_session_where_8bitmime_is_n
     expect_int(smtp_client_session_content(session, "\xC3\xB6\r\n", 4, 0), SMTP_UNSUPPORTED);
     expect_true(smtp_client_session_ended(session));
     expect_int(smtp_client_session_pending(session, parts), 0);
+    expect_true(smtp_client_session_next_event(session, &event));
     expect_int(smtp_client_session_result(session)->status, SMTP_UNSUPPORTED);
     smtp_client_session_free(session);
 }
