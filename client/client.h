@@ -18,10 +18,20 @@ struct smtp_client_header_envelope {
     const char **forward_paths;
 };
 
+/** The result of a message that went in several transactions (parts.c). */
+struct smtp_client_joined_result {
+    struct smtp_send_result result;
+    struct smtp_recipient_result *recipients; /* in the caller's order */
+    struct smtp_client_kept_texts *texts;     /* of their replies */
+};
+
 struct smtp_client {
     struct smtp_client_options options; /* its strings are owned */
     struct smtp_client_session *session;
-    int fd; /* -1: not connected */
+    int fd;    /* -1: not connected */
+    bool lmtp; /* LMTP is spoken on this connection (RFC 2033) */
+    bool
+        answered_each; /* the last call brought a reply for each recipient, in the session's result */
     struct smtp_address address;
     uint64_t overall_deadline_ns;
     struct smtp_tls *tls;               /* NULL: in the clear */
@@ -31,8 +41,12 @@ struct smtp_client {
     struct smtp_address tls_session_address;
     struct smtp_reply reply;
     struct smtp_error error;
-    enum smtp_client_stage stage;      /* of the last command */
-    struct smtp_send_result unbegun;   /* of a message whose transaction did not come to be */
+    enum smtp_client_stage stage;    /* of the last command */
+    struct smtp_send_result unbegun; /* of a message whose transaction did not come to be */
+    struct smtp_client_joined_result joined;
+    char *
+        *domains; /* of recipients, sorted; where the server limits how many a connection brings */
+    size_t domain_count;
     char helo_name[SMTP_HOST_MAX + 1]; /* the one in use on this connection */
     char in[SMTP_CLIENT_READ_SIZE];    /* read and not yet taken by the session */
     size_t in_at;
@@ -59,6 +73,10 @@ enum smtp_status smtp_client_connection_check(struct smtp_client *client) SMTP_M
 /** Moves octets until the operation is over: *event is its last. source: for content, or NULL. */
 void smtp_client_connection_run(struct smtp_client *client, struct smtp_client_source *source,
                                 struct smtp_client_event *event);
+/** A block of content where the session takes one, and not much waits to be written. False: not now. */
+bool smtp_client_connection_give(struct smtp_client *client, struct smtp_client_source *source);
+/** Waits, and reads or writes once. */
+void smtp_client_connection_move(struct smtp_client *client);
 
 /** A line for the log. */
 void smtp_client_note(const struct smtp_client *client, enum smtp_client_log_kind kind,
@@ -91,6 +109,44 @@ void smtp_client_report_silence(struct smtp_client *client);
 /** What a transaction's result says. */
 enum smtp_status smtp_client_report_result(struct smtp_client *client,
                                            const struct smtp_envelope *envelope);
+
+/* ---- send.c ---- */
+/** Hello where nobody said it, and what the server said unasked. */
+enum smtp_status smtp_client_send_prepare(struct smtp_client *client) SMTP_MUST_CHECK;
+/** Finds out what can be known of the content of a message with this envelope. */
+enum smtp_status smtp_client_send_measure(struct smtp_client *client,
+                                          const struct smtp_envelope *envelope,
+                                          struct smtp_client_source *source) SMTP_MUST_CHECK;
+/** One transaction to its end, with nothing else in flight; *result is NULL where it was not begun. */
+enum smtp_status smtp_client_send_one(struct smtp_client *client,
+                                      const struct smtp_envelope *envelope,
+                                      struct smtp_client_source *source,
+                                      const struct smtp_send_result **result) SMTP_MUST_CHECK;
+/** Nothing was sent of this message: there is a result all the same. */
+enum smtp_status smtp_client_send_not_begun(struct smtp_client *client, enum smtp_status status,
+                                            const struct smtp_send_result **result);
+
+/* ---- limits.c: LIMITS (RFC 9422) ---- */
+/** MAIL commands that the server still takes on this connection; UINT64_MAX: any number. */
+uint64_t smtp_client_limits_mails_left(const struct smtp_client *client);
+/** How many transactions the envelope needs here; 1 mostly. */
+size_t smtp_client_limits_count(const struct smtp_client *client,
+                                const struct smtp_envelope *envelope);
+/** Before a message is sent: SMTP_LIMIT_EXCEEDED where the server takes no more of that kind on this
+ *  connection. Its domains count from now on. */
+enum smtp_status smtp_client_limits_admit(struct smtp_client *client,
+                                          const struct smtp_envelope *envelope) SMTP_MUST_CHECK;
+/** On a new connection nothing counts yet. */
+void smtp_client_limits_forget(struct smtp_client *client);
+
+/* ---- parts.c ---- */
+/** The message in several transactions, with one result. SMTP_UNSUPPORTED: its content cannot be read
+ *  again, and nothing was sent; *result is NULL where nothing was. */
+enum smtp_status smtp_client_parts_send(struct smtp_client *client,
+                                        const struct smtp_envelope *envelope,
+                                        struct smtp_client_source *source,
+                                        const struct smtp_send_result **result) SMTP_MUST_CHECK;
+void smtp_client_parts_clear(struct smtp_client_joined_result *joined); /* frees */
 
 /* ---- envelope.c ---- */
 /** Reads the header section of source, fills in the envelope, and leaves in source the message

@@ -124,7 +124,12 @@ enum smtp_status smtp_client_connection_open(struct smtp_client *client)
     if (implicit && (status = smtp_client_secure_start(client)) != SMTP_OK) {
         return status;
     }
-    smtp_client_session_open(client->session, smtp_clock_now_ns(), client->overall_deadline_ns);
+    if (client->lmtp) {
+        smtp_client_session_open_lmtp(client->session, smtp_clock_now_ns(),
+                                      client->overall_deadline_ns);
+    } else {
+        smtp_client_session_open(client->session, smtp_clock_now_ns(), client->overall_deadline_ns);
+    }
     if (implicit) {
         smtp_client_session_tls_started(client->session, true, smtp_clock_now_ns());
     }
@@ -195,8 +200,7 @@ static bool wants_to_write(const struct smtp_client *client)
            (client->tls != NULL && smtp_client_secure_wants_to_write(client));
 }
 
-/* Waits for either way to be open, or the deadline. */
-static void move_octets(struct smtp_client *client)
+void smtp_client_connection_move(struct smtp_client *client)
 {
     struct smtp_client_session *session = client->session;
     bool holds = client->in_at < client->in_len;
@@ -225,28 +229,46 @@ static void move_octets(struct smtp_client *client)
 }
 
 /* One block from the source to the session, or the end. */
-static void give_content(struct smtp_client *client, struct smtp_client_source *source, bool *done)
+static void give_content(struct smtp_client *client, struct smtp_client_source *source)
 {
     char block[SMTP_CLIENT_BLOCK_MAX];
     size_t len = 0;
     struct smtp_client_session *session = client->session;
+    enum smtp_status status = SMTP_OK;
     if (source->in_one_piece && smtp_client_session_takes_whole(session, &source->facts)) {
         struct smtp_span whole = {source->content.from.memory.bytes,
                                   source->content.from.memory.len};
         smtp_client_session_content_whole(session, whole, smtp_clock_now_ns());
-        *done = smtp_client_session_content_end(session, smtp_clock_now_ns()) == SMTP_OK;
-        return;
-    }
-    if (smtp_client_source_read(source, block, sizeof(block), &len, &client->error) != SMTP_OK) {
+    } else if (smtp_client_source_read(source, block, sizeof(block), &len, &client->error) !=
+               SMTP_OK) {
         smtp_client_session_abandon(session, SMTP_SOURCE_FAILED, client->error.message);
+        return;
     } else if (len > 0) {
-        *done = smtp_client_session_content(session, block, len, smtp_clock_now_ns()) != SMTP_OK;
-    } else {
-        *done = true;
-        if (smtp_client_session_content_end(session, smtp_clock_now_ns()) != SMTP_OK) {
-            smtp_client_session_lost(session);
-        }
+        status = smtp_client_session_content(session, block, len, smtp_clock_now_ns());
     }
+    if (status == SMTP_OK && len == 0) {
+        status = smtp_client_session_content_end(session, smtp_clock_now_ns());
+    }
+    if (status != SMTP_OK) {
+        smtp_client_session_lost(session); /* it has ended already, and says why */
+    }
+}
+
+bool smtp_client_connection_give(struct smtp_client *client, struct smtp_client_source *source)
+{
+    struct smtp_span parts[SMTP_CLIENT_PENDING_PARTS];
+    if (!smtp_client_session_takes_content(client->session)) {
+        return false;
+    }
+    size_t waiting = 0;
+    for (int i = smtp_client_session_pending(client->session, parts); i > 0; i--) {
+        waiting += parts[i - 1].len;
+    }
+    if (waiting >= SMTP_CLIENT_BLOCK_MAX) {
+        return false;
+    }
+    give_content(client, source);
+    return true;
 }
 
 enum smtp_status smtp_client_connection_check(struct smtp_client *client)
@@ -255,6 +277,7 @@ enum smtp_status smtp_client_connection_check(struct smtp_client *client)
         return smtp_error_set(&client->error, SMTP_BAD_STATE, 0,
                               "not connected; call smtp_client_connect first");
     }
+    client->answered_each = false;
     struct smtp_client_session *session = client->session;
     if (client->in_at == client->in_len &&
         (client->tls != NULL || smtp_net_wait(client->fd, false, 0) == SMTP_OK)) {
@@ -275,21 +298,16 @@ enum smtp_status smtp_client_connection_check(struct smtp_client *client)
 void smtp_client_connection_run(struct smtp_client *client, struct smtp_client_source *source,
                                 struct smtp_client_event *event)
 {
-    struct smtp_client_session *session = client->session;
-    bool giving = false, done = false;
     for (;;) {
-        bool has_event = smtp_client_session_next_event(session, event);
+        bool has_event = smtp_client_session_next_event(client->session, event);
         if (has_event && event->kind != SMTP_CLIENT_EVENT_CONTENT_WANTED) {
             break;
         }
-        giving = giving || has_event;
-        if (giving && !done && smtp_client_session_takes_content(session)) {
-            give_content(client, source, &done);
-        } else {
-            move_octets(client);
+        if (!has_event && !smtp_client_connection_give(client, source)) {
+            smtp_client_connection_move(client);
         }
     }
-    if (smtp_client_session_ended(session)) {
+    if (smtp_client_session_ended(client->session)) {
         smtp_client_connection_close(client);
     }
 }

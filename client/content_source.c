@@ -109,12 +109,47 @@ enum smtp_status smtp_client_source_read(struct smtp_client_source *source, char
     return SMTP_OK;
 }
 
+/* ---- reading it again ---- */
+
+off_t smtp_client_content_position(const struct smtp_content *content)
+{
+    struct stat about;
+    if (content->kind == SMTP_CONTENT_MEMORY || content->kind == SMTP_CONTENT_CALLBACK) {
+        return content->kind == SMTP_CONTENT_MEMORY ? 0 : -1;
+    }
+    bool is_file = content->kind == SMTP_CONTENT_FILE;
+    if (is_file && content->from.file == NULL) {
+        return -1;
+    }
+    int fd = is_file ? fileno(content->from.file) : content->from.fd;
+    if (fd < 0 || fstat(fd, &about) != 0 || !S_ISREG(about.st_mode)) {
+        return -1;
+    }
+    return is_file ? ftello(content->from.file) : lseek(fd, 0, SEEK_CUR);
+}
+
+enum smtp_status smtp_client_content_return(const struct smtp_content *content, off_t position,
+                                            struct smtp_error *error)
+{
+    bool back = content->kind == SMTP_CONTENT_MEMORY ||
+                (content->kind == SMTP_CONTENT_FILE
+                     ? fseeko(content->from.file, position, SEEK_SET) == 0
+                     : lseek(content->from.fd, position, SEEK_SET) == position);
+    return back ? SMTP_OK
+                : smtp_error_set(error, SMTP_SOURCE_FAILED, errno,
+                                 "the content's file could not be rewound: %s",
+                                 smtp_errno_text(errno));
+}
+
 /* ---- measuring ---- */
 
-static void set_facts(struct smtp_client_source *source, const struct smtp_client_encoder *encoder)
+/* given: octets that it consists of. */
+static void set_facts(struct smtp_client_source *source, const struct smtp_client_encoder *encoder,
+                      uint64_t given)
 {
+    bool binary = source->facts.body == SMTP_BODY_BINARYMIME; /* nothing is repaired */
     source->facts.size_known = true;
-    source->facts.size_bytes = encoder->size_bytes;
+    source->facts.size_bytes = binary ? given : encoder->size_bytes;
     source->facts.bits = encoder->eight_bit ? SMTP_CLIENT_EIGHT_BIT : SMTP_CLIENT_SEVEN_BIT;
     source->facts.needs_no_repair = !encoder->repaired;
     source->facts.needs_no_stuffing = !encoder->stuffed;
@@ -130,26 +165,7 @@ static void measure_memory(struct smtp_client_source *source)
     (void)smtp_client_encoder_feed(&encoder, all.bytes + at, all.len - at, NULL);
     (void)smtp_client_encoder_finish(&encoder, NULL);
     source->in_one_piece = source->prefix.len == 0 && at == 0;
-    set_facts(source, &encoder);
-}
-
-/* Where a regular file stands; -1 for what cannot be read twice. */
-static off_t position_of(const struct smtp_content *content)
-{
-    struct stat about;
-    bool is_file = content->kind == SMTP_CONTENT_FILE;
-    int fd = is_file ? fileno(content->from.file) : content->from.fd;
-    if (fd < 0 || fstat(fd, &about) != 0 || !S_ISREG(about.st_mode)) {
-        return -1;
-    }
-    return is_file ? ftello(content->from.file) : lseek(fd, 0, SEEK_CUR);
-}
-
-static bool go_back(const struct smtp_content *content, off_t position)
-{
-    return content->kind == SMTP_CONTENT_FILE
-               ? fseeko(content->from.file, position, SEEK_SET) == 0
-               : lseek(content->from.fd, position, SEEK_SET) == position;
+    set_facts(source, &encoder, source->prefix.len + all.len - at);
 }
 
 static enum smtp_status measure_file(struct smtp_client_source *source, off_t position,
@@ -158,21 +174,21 @@ static enum smtp_status measure_file(struct smtp_client_source *source, off_t po
     struct smtp_client_encoder encoder;
     char block[MEASURE_BLOCK];
     size_t len = 0, prefix_at = source->prefix_at;
+    uint64_t given = 0;
     enum smtp_status status;
     smtp_client_encoder_init(&encoder);
     do {
         status = smtp_client_source_read(source, block, sizeof(block), &len, error);
         (void)smtp_client_encoder_feed(&encoder, block, status == SMTP_OK ? len : 0, NULL);
+        given += len;
     } while (status == SMTP_OK && len > 0);
     source->prefix_at = prefix_at;
-    if (status == SMTP_OK && !go_back(&source->content, position)) {
-        status =
-            smtp_error_set(error, SMTP_SOURCE_FAILED, errno,
-                           "the content's file could not be rewound: %s", smtp_errno_text(errno));
+    if (status == SMTP_OK) {
+        status = smtp_client_content_return(&source->content, position, error);
     }
     if (status == SMTP_OK) {
         (void)smtp_client_encoder_finish(&encoder, NULL);
-        set_facts(source, &encoder);
+        set_facts(source, &encoder, given);
     }
     return status;
 }
@@ -200,6 +216,6 @@ enum smtp_status smtp_client_source_measure(struct smtp_client_source *source,
         measure_memory(source);
         return SMTP_OK;
     }
-    off_t position = content->kind == SMTP_CONTENT_CALLBACK ? -1 : position_of(content);
+    off_t position = smtp_client_content_position(content);
     return position < 0 ? SMTP_OK : measure_file(source, position, error);
 }

@@ -32,4 +32,10 @@ enum smtp_status smtp_client_source_read(struct smtp_client_source *source, char
                                          size_t capacity, size_t *len, struct smtp_error *error)
     SMTP_MUST_CHECK;
 
+/** Where content stands that can be read again: memory (0) and regular files; -1: it cannot. */
+off_t smtp_client_content_position(const struct smtp_content *content);
+/** Back to where it stood. SMTP_SOURCE_FAILED. */
+enum smtp_status smtp_client_content_return(const struct smtp_content *content, off_t position,
+                                            struct smtp_error *error) SMTP_MUST_CHECK;
+
 #endif

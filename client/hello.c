@@ -1,13 +1,14 @@
-/* hello.c - what is said before the first message: EHLO, HELO, STARTTLS, as the policy has it (RFC 5321
- * 3.2, RFC 3207 4). Does not know: handshakes (secure.c). */
+/* hello.c - what is said before the first message: EHLO or LHLO, HELO, STARTTLS, as the policy has it (RFC
+ * 5321 3.2, RFC 2033 4.1, RFC 3207 4). Does not know: handshakes (secure.c). */
 #include "client/client.h"
 #include "common/clock.h"
 #include "common/error.h"
 
 enum smtp_status smtp_client_ehlo(struct smtp_client *client)
 {
-    struct smtp_client_command ehlo = {
-        .verb = "EHLO ", .kind = SMTP_CLIENT_DOMAIN, .argument = client->helo_name};
+    struct smtp_client_command ehlo = {.verb = smtp_client_session_hello_verb(client->session),
+                                       .kind = SMTP_CLIENT_DOMAIN,
+                                       .argument = client->helo_name};
     return smtp_client_run(client, SMTP_STAGE_EHLO, &ehlo, NULL);
 }
 
@@ -79,9 +80,11 @@ static bool tls_is_due(const struct smtp_client *client)
                                                    smtp_client_has_extension(client, "STARTTLS")));
 }
 
+/* LMTP has no HELO (RFC 2033 4.1). */
 static bool may_say_helo(const struct smtp_client *client)
 {
-    return client->tls != NULL || client->options.tls.policy != SMTP_CLIENT_TLS_REQUIRED;
+    return !client->lmtp &&
+           (client->tls != NULL || client->options.tls.policy != SMTP_CLIENT_TLS_REQUIRED);
 }
 
 static enum smtp_status greet(struct smtp_client *client)

@@ -88,7 +88,25 @@ enum smtp_status smtp_client_options_check(const struct smtp_client_options *opt
 
 /* ---- a copy ---- */
 
-/* A name that is not ASCII is kept as its A-labels: so it goes out, and so certificates have it. */
+bool smtp_client_options_copy(struct smtp_client_options *options)
+{
+    const char **texts[TEXTS];
+    bool complete = true;
+    find_texts(options, texts);
+    for (size_t i = 0; i < TEXTS; i++) {
+        const char *given = *texts[i];
+        *texts[i] = given != NULL ? strdup(given) : NULL;
+        complete = complete && (given == NULL || *texts[i] != NULL);
+    }
+    if (options->tls.identity != NULL) {
+        smtp_identity_retain(options->tls.identity);
+    }
+    if (options->tls.context != NULL) {
+        smtp_tls_context_retain(options->tls.context);
+    }
+    return complete;
+}
+
 static bool keep_ascii(const char **name)
 {
     char ascii[SMTP_HOST_MAX + 1];
@@ -102,25 +120,9 @@ static bool keep_ascii(const char **name)
     return kept != NULL;
 }
 
-bool smtp_client_options_copy(struct smtp_client_options *options)
+bool smtp_client_options_make_ascii(struct smtp_client_options *options)
 {
-    const char **texts[TEXTS];
-    bool complete = true;
-    find_texts(options, texts);
-    for (size_t i = 0; i < TEXTS; i++) {
-        const char *given = *texts[i];
-        *texts[i] = given != NULL ? strdup(given) : NULL;
-        complete = complete && (given == NULL || *texts[i] != NULL);
-    }
-    complete = keep_ascii(&options->helo_name) && complete;
-    complete = keep_ascii(&options->tls.name) && complete;
-    if (options->tls.identity != NULL) {
-        smtp_identity_retain(options->tls.identity);
-    }
-    if (options->tls.context != NULL) {
-        smtp_tls_context_retain(options->tls.context);
-    }
-    return complete;
+    return keep_ascii(&options->helo_name) && keep_ascii(&options->tls.name);
 }
 
 void smtp_client_options_clear(struct smtp_client_options *options)
@@ -128,4 +130,29 @@ void smtp_client_options_clear(struct smtp_client_options *options)
     free_texts(options);
     smtp_identity_release(options->tls.identity);
     smtp_tls_context_release(options->tls.context);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+bool smtp_client_options_alike(const struct smtp_client_options *a,
+                               const struct smtp_client_options *b)
+{
+    struct smtp_client_options left = *a, right = *b;
+    const char **left_texts[TEXTS], **right_texts[TEXTS];
+    bool alike = true;
+    find_texts(&left, left_texts);
+    find_texts(&right, right_texts);
+    for (size_t i = 0; i < TEXTS; i++) {
+        alike = alike && same_text(*left_texts[i], *right_texts[i]);
+    }
+    return alike && a->pipelining == b->pipelining && a->chunking == b->chunking &&
+           a->chunk_octets == b->chunk_octets &&
+           memcmp(&a->timeouts, &b->timeouts, sizeof(a->timeouts)) == 0 &&
+           a->tls.policy == b->tls.policy && a->tls.insecure == b->tls.insecure &&
+           a->tls.find_ca_pem == b->tls.find_ca_pem && a->tls.find_ca_user == b->tls.find_ca_user &&
+           a->tls.identity == b->tls.identity && a->tls.context == b->tls.context &&
+           a->log == b->log && a->log_user == b->log_user;
 }

@@ -1,6 +1,6 @@
 /* smtp_client.c - the public calls: each one puts an operation into the session, runs the
  * connection until it is over, and says what came of it. Does not know: octets (client/protocol/),
- * sockets (connection.c), what is said before the first message (hello.c). */
+ * sockets (connection.c), what is said before the first message (hello.c), whole messages (send.c). */
 #include "client/smtp_client.h"
 
 #include "client/client.h"
@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum smtp_status smtp_client_new(struct smtp_client **out,
                                  const struct smtp_client_options *options)
@@ -31,7 +32,8 @@ enum smtp_status smtp_client_new(struct smtp_client **out,
     client->fd = -1;
     client->options = *options;
     client->reply.text = "";
-    client->session = smtp_client_options_copy(&client->options)
+    client->session = smtp_client_options_copy(&client->options) &&
+                              smtp_client_options_make_ascii(&client->options)
                           ? smtp_client_session_new(&client->options)
                           : NULL;
     if (client->session == NULL) {
@@ -51,6 +53,8 @@ void smtp_client_free(struct smtp_client *client)
     smtp_client_session_free(client->session);
     smtp_client_envelope_clear(&client->envelope);
     smtp_buffer_free(&client->header);
+    smtp_client_parts_clear(&client->joined);
+    smtp_client_limits_forget(client);
     smtp_client_secure_clear(client);
     smtp_client_options_clear(&client->options);
     free(client);
@@ -80,26 +84,36 @@ static void describe(const struct smtp_client_command *command, char *out, size_
     }
 }
 
+/* The operation that was queued, to its reply. what: it, for a message. */
+static enum smtp_status await_reply(struct smtp_client *client, struct smtp_client_source *source,
+                                    const char *what)
+{
+    struct smtp_client_event event;
+    smtp_client_connection_run(client, source, &event);
+    client->stage = event.stage;
+    client->answered_each = client->lmtp && event.stage == SMTP_STAGE_DOT;
+    bool of_content = event.stage == SMTP_STAGE_DOT || event.stage == SMTP_STAGE_CONTENT;
+    return smtp_client_report_event(client, &event, of_content ? "the message" : what);
+}
+
+static enum smtp_status not_queued(struct smtp_client *client, enum smtp_status status)
+{
+    client->error = *smtp_client_session_error(client->session);
+    return status;
+}
+
 enum smtp_status smtp_client_run(struct smtp_client *client, enum smtp_client_stage stage,
                                  const struct smtp_client_command *command,
                                  struct smtp_client_source *source)
 {
+    char what[300];
     enum smtp_status status = smtp_client_connection_check(client);
     if (status != SMTP_OK) {
         return status;
     }
     status = smtp_client_session_command(client->session, stage, command, smtp_clock_now_ns());
-    if (status != SMTP_OK) {
-        client->error = *smtp_client_session_error(client->session);
-        return status;
-    }
-    struct smtp_client_event event;
-    char what[300];
     describe(command, what, sizeof(what));
-    smtp_client_connection_run(client, source, &event);
-    client->stage = event.stage;
-    bool of_content = event.stage == SMTP_STAGE_DOT || event.stage == SMTP_STAGE_CONTENT;
-    return smtp_client_report_event(client, &event, of_content ? "the message" : what);
+    return status == SMTP_OK ? await_reply(client, source, what) : not_queued(client, status);
 }
 
 static enum smtp_status run_text(struct smtp_client *client, enum smtp_client_stage stage,
@@ -134,29 +148,36 @@ enum smtp_status smtp_client_rcpt(struct smtp_client *client, const char *forwar
     return smtp_client_run(client, SMTP_STAGE_RCPT, &rcpt, NULL);
 }
 
-/* SMTP_OK, or why this content cannot be sent here. */
-static enum smtp_status measure(struct smtp_client *client, struct smtp_client_source *source)
-{
-    enum smtp_status status = smtp_client_source_measure(source, &client->error);
-    if (status == SMTP_OK && client->fd >= 0) {
-        status = smtp_client_session_check_content(client->session, &source->facts);
-        if (status != SMTP_OK) {
-            client->error = *smtp_client_session_error(client->session);
-        }
-    }
-    return status;
-}
-
 enum smtp_status smtp_client_data(struct smtp_client *client, struct smtp_content content)
 {
     struct smtp_client_source source;
     smtp_client_source_init(&source, &content);
-    enum smtp_status status = measure(client, &source);
+    enum smtp_status status = smtp_client_source_measure(&source, &client->error);
+    if (status == SMTP_OK && client->fd >= 0) {
+        status = smtp_client_session_check_content(client->session, &source.facts);
+        status = status == SMTP_OK ? status : not_queued(client, status);
+    }
     if (status != SMTP_OK) {
         return status;
     }
     struct smtp_client_command data = {.verb = "DATA"};
     return smtp_client_run(client, SMTP_STAGE_DATA, &data, &source);
+}
+
+enum smtp_status smtp_client_bdat(struct smtp_client *client, const void *octets, size_t len,
+                                  bool last)
+{
+    struct smtp_span chunk = {octets, len};
+    if (octets == NULL && len > 0) {
+        return smtp_error_set(&client->error, SMTP_BAD_ARGUMENT, 0,
+                              "the chunk of %zu octets is NULL", len);
+    }
+    enum smtp_status status = smtp_client_connection_check(client);
+    if (status != SMTP_OK) {
+        return status;
+    }
+    status = smtp_client_session_bdat(client->session, chunk, last, smtp_clock_now_ns());
+    return status == SMTP_OK ? await_reply(client, NULL, "BDAT") : not_queued(client, status);
 }
 
 enum smtp_status smtp_client_rset(struct smtp_client *client)
@@ -239,98 +260,65 @@ static enum smtp_status await_greeting(struct smtp_client *client)
     return status;
 }
 
+/* "lmtp://" or "smtp://" before the host; the rest is where it is. */
+static enum smtp_status take_scheme(struct smtp_client *client, const char **host)
+{
+    static const char *const schemes[] = {"smtp://", "lmtp://"};
+    client->lmtp = false;
+    for (size_t i = 0; i < 2; i++) {
+        size_t len = strlen(schemes[i]);
+        if (strncasecmp(*host, schemes[i], len) == 0) {
+            client->lmtp = i == 1;
+            *host += len;
+            return SMTP_OK;
+        }
+    }
+    if (strncasecmp(*host, "smtps://", 8) == 0) {
+        return smtp_error_set(&client->error, SMTP_BAD_ARGUMENT, 0,
+                              "smtps:// is not taken here: leave it out, and set the option "
+                              "tls.policy to SMTP_CLIENT_TLS_IMPLICIT");
+    }
+    return strstr(*host, "://") == NULL || strncmp(*host, "unix:", 5) == 0
+               ? SMTP_OK
+               : smtp_error_set(&client->error, SMTP_BAD_ARGUMENT, 0,
+                                "before a host nothing but lmtp:// or smtp:// is known");
+}
+
+/* Into client->address. */
+static enum smtp_status take_address(struct smtp_client *client, const char *host, uint16_t port)
+{
+    struct smtp_address *address = &client->address;
+    enum smtp_status status = take_scheme(client, &host);
+    if (status == SMTP_OK) {
+        status = smtp_address_parse(host, client->lmtp ? SMTP_LMTP_PORT : SMTP_PORT, address,
+                                    &client->error);
+    }
+    if (status != SMTP_OK || address->kind != SMTP_ADDRESS_TCP) {
+        return status;
+    }
+    address->port = port != 0 ? port : address->port;
+    if (client->lmtp && address->port == SMTP_PORT) { /* RFC 2033 5 */
+        return smtp_error_set(&client->error, SMTP_BAD_ARGUMENT, 0,
+                              "LMTP is never spoken on port 25, which is SMTP's: name the port of "
+                              "the LMTP server, often 24 or %d",
+                              SMTP_LMTP_PORT);
+    }
+    /* DNS and certificates know A-labels */
+    return smtp_client_idn_copy(address->host, sizeof(address->host), address->host,
+                                &client->error);
+}
+
 enum smtp_status smtp_client_connect(struct smtp_client *client, const char *host, uint16_t port)
 {
     smtp_client_close(client);
+    smtp_client_limits_forget(client);
     client->reply = (struct smtp_reply){.text = ""};
     if (host == NULL) {
         return smtp_error_set(&client->error, SMTP_BAD_ARGUMENT, 0, "the host is NULL");
     }
-    enum smtp_status status = smtp_address_parse(host, SMTP_PORT, &client->address, &client->error);
-    if (status != SMTP_OK) {
-        return status;
-    }
-    client->address.port = port != 0 ? port : client->address.port;
-    if (client->address.kind == SMTP_ADDRESS_TCP) { /* DNS and certificates know A-labels */
-        char *name = client->address.host;
-        status = smtp_client_idn_copy(name, sizeof(client->address.host), name, &client->error);
-    }
+    enum smtp_status status = take_address(client, host, port);
     status = status == SMTP_OK ? smtp_client_connection_open(client) : status;
     return status == SMTP_OK ? await_greeting(client) : status;
-}
-
-/* ---- whole messages ---- */
-
-/* Nothing was sent of this message: there is a result all the same. */
-static enum smtp_status not_begun(struct smtp_client *client, enum smtp_status status,
-                                  const struct smtp_send_result **result)
-{
-    client->unbegun = (struct smtp_send_result){
-        .status = status, .stage = client->stage, .final_reply = client->reply};
-    *result = &client->unbegun;
-    return status;
-}
-
-/* What must hold before a transaction begins. */
-static enum smtp_status prepare(struct smtp_client *client, struct smtp_client_source *source)
-{
-    enum smtp_status status = smtp_client_hello(client);
-    client->stage = status == SMTP_OK ? SMTP_STAGE_NONE : client->stage;
-    if (status == SMTP_OK) {
-        status = smtp_client_connection_check(client);
-    }
-    return status == SMTP_OK ? measure(client, source) : status;
-}
-
-static enum smtp_status send_source(struct smtp_client *client,
-                                    const struct smtp_envelope *envelope,
-                                    struct smtp_client_source *source,
-                                    const struct smtp_send_result **result)
-{
-    enum smtp_status status = prepare(client, source);
-    if (status != SMTP_OK) {
-        return not_begun(client, status, result);
-    }
-    status =
-        smtp_client_session_send(client->session, envelope, &source->facts, smtp_clock_now_ns());
-    if (status != SMTP_OK) {
-        client->error = *smtp_client_session_error(client->session);
-        return not_begun(client, status, result);
-    }
-    struct smtp_client_event event;
-    smtp_client_connection_run(client, source, &event);
-    *result = smtp_client_session_result(client->session);
-    return smtp_client_report_result(client, envelope);
-}
-
-enum smtp_status smtp_client_send(struct smtp_client *client, const struct smtp_envelope *envelope,
-                                  struct smtp_content content,
-                                  const struct smtp_send_result **result)
-{
-    struct smtp_client_source source;
-    const struct smtp_send_result *unasked = NULL;
-    client->stage = SMTP_STAGE_NONE;
-    smtp_client_source_init(&source, &content);
-    return send_source(client, envelope, &source, result != NULL ? result : &unasked);
-}
-
-/* The result points to the forward-paths, so the envelope lives as long: until the next call. */
-enum smtp_status smtp_client_send_message(struct smtp_client *client, struct smtp_content message,
-                                          const struct smtp_send_result **result)
-{
-    struct smtp_client_source source;
-    const struct smtp_send_result *unasked = NULL;
-    result = result != NULL ? result : &unasked;
-    client->stage = SMTP_STAGE_NONE;
-    smtp_client_source_init(&source, &message);
-    smtp_client_envelope_clear(&client->envelope);
-    enum smtp_status status = smtp_client_source_check(&source, &client->error);
-    if (status == SMTP_OK) {
-        status =
-            smtp_client_envelope_read(&client->envelope, &source, &client->header, &client->error);
-    }
-    return status == SMTP_OK ? send_source(client, &client->envelope.envelope, &source, result)
-                             : not_begun(client, status, result);
 }
 
 /* ---- what it knows ---- */
@@ -338,6 +326,15 @@ enum smtp_status smtp_client_send_message(struct smtp_client *client, struct smt
 const struct smtp_reply *smtp_client_reply(const struct smtp_client *client)
 {
     return &client->reply;
+}
+
+const struct smtp_reply *smtp_client_recipient_reply(const struct smtp_client *client, size_t i)
+{
+    if (!client->answered_each) {
+        return NULL;
+    }
+    const struct smtp_send_result *result = smtp_client_session_result(client->session);
+    return i < result->recipient_count ? &result->recipients[i].reply : NULL;
 }
 
 const struct smtp_error *smtp_client_error(const struct smtp_client *client)

@@ -381,7 +381,7 @@ enum smtp_status smtp_client_command(struct smtp_client *client, const char *lin
 /** One message to all its recipients, in one transaction: hello where nobody said it, MAIL, RCPT
  *  each, DATA (in one write where PIPELINING is offered), the content, streamed; with BDAT where that is
  *  offered and options.chunking. Every way out leaves the session ready for the next message (RSET where
- *  needed) or closed. More recipients, or domains, than the server's LIMITS (RFC 9422) go in several
+ *  needed) or closed. More recipients than the server's LIMITS (RFC 9422) take in one go in several
  *  transactions, where the content can be read again.
  *  A domain that is not ASCII goes as it is with SMTPUTF8, else as its A-labels; a local part needs
  *  SMTPUTF8.
@@ -389,8 +389,9 @@ enum smtp_status smtp_client_command(struct smtp_client *client, const char *lin
  *  @return SMTP_OK: accepted for every recipient. SMTP_PARTLY_REFUSED: for some. SMTP_REFUSED_*:
  *          for none (_PERMANENT only if all are). SMTP_UNSUPPORTED: the server does not offer what
  *          the message needs: 8BITMIME for 8-bit content, a SIZE that it fits, SMTPUTF8 for an address,
- *          the extension of a parameter or an option. SMTP_LIMIT_EXCEEDED: it has taken as many messages
- *          as one session may bring (LIMITS): connect again. SMTP_DELIVERY_UNKNOWN: the connection ended after the final dot.
+ *          the extension of a parameter or an option; or LIMITS want several transactions, and the content
+ *          can be read only once. SMTP_LIMIT_EXCEEDED: it takes no more messages, or domains, on one
+ *          connection (LIMITS), and nothing was sent: connect again. SMTP_DELIVERY_UNKNOWN: the connection ended after the final dot.
  *          SMTP_SOURCE_FAILED: the connection is closed, so that no half message can count. */
 enum smtp_status smtp_client_send(struct smtp_client *client, const struct smtp_envelope *envelope,
                                   struct smtp_content content,
@@ -417,10 +418,11 @@ typedef void smtp_client_sent(void *user, size_t index, const struct smtp_send_r
 /** A stream of messages over one session. With PIPELINING the envelope of the next goes out behind the
  *  content of the one before (RFC 2920 3.1), with BDAT whole messages do (RFC 3030 4.2), so that the way there and
  *  back is waited for once, not once a message. A refused message does not stop the stream; the end of the
- *  connection does, and then those that were not begun have no result.
+ *  connection does, and then those that were not begun have no result; so does MAILMAX of LIMITS (RFC 9422),
+ *  with the first that it keeps off.
  *  @param sent  may be NULL.
  *  @return SMTP_OK: all accepted for all; SMTP_PARTLY_REFUSED: some for some; SMTP_REFUSED_*: none;
- *          else what ended the session, or kept a message from being sent. */
+ *          else what ended the session (SMTP_CLOSED: 421 too), or kept a message from being sent. */
 enum smtp_status smtp_client_send_many(struct smtp_client *client, smtp_client_next *next,
                                        smtp_client_sent *sent, void *user) SMTP_MUST_CHECK;
 

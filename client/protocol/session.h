@@ -103,6 +103,11 @@ enum smtp_status smtp_client_session_send(struct smtp_client_session *session,
                                           const struct smtp_envelope *envelope,
                                           const struct smtp_client_content_facts *facts,
                                           uint64_t now_ns) SMTP_MUST_CHECK;
+/** What smtp_client_session_send would find wrong with the envelope or the content; nothing is queued. */
+enum smtp_status smtp_client_session_check_send(struct smtp_client_session *session,
+                                                const struct smtp_envelope *envelope,
+                                                const struct smtp_client_content_facts *facts)
+    SMTP_MUST_CHECK;
 /** SMTP_UNSUPPORTED where the content does not fit what the server offers. */
 enum smtp_status smtp_client_session_check_content(struct smtp_client_session *session,
                                                    const struct smtp_client_content_facts *facts)

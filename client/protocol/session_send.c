@@ -148,6 +148,18 @@ static enum smtp_status check(struct smtp_client_session *session,
     return status == SMTP_OK ? smtp_client_session_check_content(session, facts) : status;
 }
 
+enum smtp_status smtp_client_session_check_send(struct smtp_client_session *session,
+                                                const struct smtp_envelope *envelope,
+                                                const struct smtp_client_content_facts *facts)
+{
+    enum smtp_status status = check(session, envelope, facts);
+    if (status == SMTP_OK) {
+        status = queue_all(session, envelope, facts);
+        smtp_client_session_unqueue(session);
+    }
+    return status;
+}
+
 enum smtp_status smtp_client_session_send(struct smtp_client_session *session,
                                           const struct smtp_envelope *envelope,
                                           const struct smtp_client_content_facts *facts,
