@@ -407,6 +407,31 @@ TEST(server_proxy, STARTTLS_keeps_who_the_peer_is)
     close_server(&proxied);
 }
 
+/* ---- whom it makes trusted ---- */
+
+TEST(server_proxy, XCLIENT_is_of_the_peer_that_is_named_not_of_the_proxy)
+{
+    static const char *const trusted[] = {"127.0.0.1", "198.51.100.7"};
+    struct proxied proxied;
+    struct smtp_wire wire;
+    prepare(&proxied, trusted, 2);
+    proxied.options.hooks.helo = NULL;
+    proxied.options.keywords.xclient = true;
+    proxied.server = started(&proxied.options);
+    connect_to(&wire, &proxied);
+    expect_true(smtp_wire_send(&wire, LINE, sizeof(LINE) - 1));
+    expect_contains(smtp_wire_reply(&wire), "220 ");
+    expect_true(strstr(smtp_wire_ask(&wire, "EHLO c.example"), "XCLIENT") == NULL);
+    smtp_wire_close(&wire);
+    connect_to(&wire, &proxied);
+    static const char named[] = "PROXY TCP4 198.51.100.7 198.51.100.1 1 25\r\n";
+    expect_true(smtp_wire_send(&wire, named, sizeof named - 1));
+    expect_contains(smtp_wire_reply(&wire), "220 ");
+    expect_contains(smtp_wire_ask(&wire, "EHLO c.example"), "XCLIENT");
+    smtp_wire_close(&wire);
+    close_server(&proxied);
+}
+
 TEST(server_proxy, a_peer_that_is_no_address_is_named_when_the_server_is_made)
 {
     static const char *const trusted[] = {"127.0.0.1", "localhost"};
