@@ -182,6 +182,8 @@ TEST(smtputf8, the_message_tells_the_protocol_rfc6531_4_3)
     } rows[] = {
         {false, false, "EHLO", "ESMTP", "UTF8SMTP"},
         {false, true, "EHLO", "ESMTPS", "UTF8SMTPS"},
+        {true, false, "LHLO", "LMTP", "UTF8LMTP"},
+        {true, true, "LHLO", "LMTPS", "UTF8LMTPS"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct core core = defaults();
