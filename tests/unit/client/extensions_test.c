@@ -80,3 +80,34 @@ TEST(client_extensions, a_flood_of_keywords_is_bounded)
     expect_int(e.count, SMTP_CLIENT_EXTENSIONS_MAX);
     smtp_client_extensions_clear(&e);
 }
+
+static void expect_limits(const char *limits, uint64_t mail_max, uint64_t rcpt_max,
+                          uint64_t rcpt_domain_max)
+{
+    struct smtp_client_extensions extensions;
+    char text[200] = "x\n";
+    smtp_client_extensions_init(&extensions);
+    strcat(text, limits);
+    expect_int(smtp_client_extensions_read(&extensions, text), SMTP_OK);
+    expect_int(extensions.mail_max, mail_max);
+    expect_int(extensions.rcpt_max, rcpt_max);
+    expect_int(extensions.rcpt_domain_max, rcpt_domain_max);
+    /* rfc9422/3.6/limits-latest-ehlo */
+    expect_int(smtp_client_extensions_read(&extensions, "x\nPIPELINING"), SMTP_OK);
+    expect_int(extensions.mail_max + extensions.rcpt_max + extensions.rcpt_domain_max, 0);
+    smtp_client_extensions_clear(&extensions);
+}
+
+/* rfc9422/3.7/limits-unknown-ignored */
+TEST(client_extensions, limits_are_read_and_bad_ones_ignored_one_by_one_rfc9422_3_7)
+{
+    expect_limits("LIMITS MAILMAX=3 RCPTMAX=20 RCPTDOMAINMAX=1", 3, 20, 1);
+    expect_limits("limits rcptmax=999999", 0, 999999, 0);
+    expect_limits("LIMITS FOO=1 RCPTMAX=0 MAILMAX=abc RCPTDOMAINMAX=1", 0, 0, 1);
+    expect_limits("LIMITS RCPTMAX RCPTMAX= RCPTMAX=-1 RCPTMAX=01 RCPTMAX=1000000 MAILMAX=7", 7, 0,
+                  0);
+    expect_limits("LIMITS RCPTMAX=5 RCPTMAX=3 RCPTMAX=4", 0, 3, 0);
+    expect_limits("LIMITS", 0, 0, 0);
+    expect_limits("LIMITS =5 RCPTMAX==5 RCPTMAXX=5", 0, 0, 0);
+    expect_limits("SIZE 5", 0, 0, 0);
+}

@@ -64,6 +64,14 @@ static void note_result(struct flow *flow)
     snprintf(flow->results + len, size - len, "\n");
 }
 
+static void note_reply(struct flow *flow, const struct smtp_client_event *event)
+{
+    size_t len = strlen(flow->results);
+    snprintf(flow->results + len, sizeof(flow->results) - len, "%s %d@%s\n",
+             smtp_status_name(event->status), event->reply.code,
+             smtp_client_stage_name(event->stage));
+}
+
 static void take_events(struct flow *flow)
 {
     struct smtp_client_event event;
@@ -77,6 +85,7 @@ static void take_events(struct flow *flow)
             break;
         case SMTP_CLIENT_EVENT_REPLY:
         case SMTP_CLIENT_EVENT_ENDED:
+            note_reply(flow, &event);
             break;
         }
     }
@@ -197,7 +206,8 @@ void flow_open(struct flow *flow, const struct flow_of *of, const char *what)
     }
     flow_hear(flow, "220 mx.test\r\n", 13, 0);
     say_hello(flow);
-    flow->begun = 0;
+    flow->begun = of->by_steps ? 1 : 0;
+    flow->results[0] = '\0';
     flow_go_on(flow);
 }
 

@@ -17,7 +17,8 @@ struct flow_of {
     bool in_one_piece; /* content is given whole where the session takes it so */
     size_t block;      /* else in blocks of so many octets; 0: one block */
     enum smtp_body body;
-    size_t count; /* messages; 0: one */
+    bool by_steps; /* nothing is begun; content is that of the first message */
+    size_t count;  /* messages; 0: one */
     struct {
         const char *recipients; /* parted by spaces; NULL: "b@x" */
         const char *content;    /* NULL: FLOW_CONTENT */
@@ -41,7 +42,9 @@ struct flow {
     size_t given; /* octets of the content of the message begun last */
     bool wanted;
     uint64_t now_ns;
-    char results[1000]; /* a line for each message that is done: "OK 250@final dot 550@RCPT" */
+    char
+        results[1000]; /* a line for each message that is done: "OK 250@final dot 550@RCPT", and for
+                         * each reply to a single command: "OK 250@NOOP" */
 };
 
 /** Opens, says hello, begins what may be begun. */
