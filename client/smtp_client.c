@@ -5,11 +5,15 @@
 
 #include "client/client.h"
 #include "client/protocol/idn.h"
+#include "client/protocol/utf8.h"
 #include "common/clock.h"
 #include "common/error.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define SMTP_CLIENT_NAME_MAX                                                                       \
+    500 /* of VRFY and EXPN: the line has 512 octets (RFC 5321 4.5.3.1.4) */
 #include <strings.h>
 
 enum smtp_status smtp_client_new(struct smtp_client **out,
@@ -202,14 +206,38 @@ enum smtp_status smtp_client_noop(struct smtp_client *client)
     return inquire(client, "NOOP", NULL);
 }
 
+/* RFC 6531 3.7.4.2: a name in UTF-8 goes with SMTPUTF8 behind it, or nowhere. */
+static enum smtp_status ask_about(struct smtp_client *client, const char *verb, const char *name)
+{
+    char argument[SMTP_CLIENT_NAME_MAX + sizeof(" SMTPUTF8")];
+    struct smtp_span text = smtp_span_of(name != NULL ? name : "");
+    if (smtp_client_is_ascii(text)) {
+        return inquire(client, verb, name);
+    }
+    if (!smtp_client_utf8_valid(text) || text.len > SMTP_CLIENT_NAME_MAX) {
+        return smtp_error_set(&client->error, SMTP_BAD_ARGUMENT, 0,
+                              "%s: the name is no UTF-8, or longer than %d octets", verb,
+                              SMTP_CLIENT_NAME_MAX);
+    }
+    if (!smtp_client_has_extension(client, "SMTPUTF8")) {
+        return smtp_error_set(
+            &client->error, SMTP_UNSUPPORTED, 0,
+            "%s: the name is not ASCII, and needs SMTPUTF8, which the server does "
+            "not offer",
+            verb);
+    }
+    snprintf(argument, sizeof(argument), "%s SMTPUTF8", name);
+    return inquire(client, verb, argument);
+}
+
 enum smtp_status smtp_client_vrfy(struct smtp_client *client, const char *name)
 {
-    return inquire(client, "VRFY", name);
+    return ask_about(client, "VRFY", name);
 }
 
 enum smtp_status smtp_client_expn(struct smtp_client *client, const char *list)
 {
-    return inquire(client, "EXPN", list);
+    return ask_about(client, "EXPN", list);
 }
 
 enum smtp_status smtp_client_help(struct smtp_client *client, const char *topic)

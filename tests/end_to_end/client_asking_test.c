@@ -354,3 +354,21 @@ TEST(client_asking, a_domain_goes_as_a_labels_where_smtputf8_is_not_offered_rfc6
     expect_str(result->recipients[0].forward_path, paths[0]); /* as given */
     quit(&pair);
 }
+
+TEST(client_asking, vrfy_and_expn_of_a_name_in_utf8_say_smtputf8_or_nothing_rfc6531_3_7_4_2)
+{
+    static struct pair pair;
+    begin(&pair,
+          CLEAR "S: 250-mx\nS: 250-8BITMIME\nS: 250 SMTPUTF8\nC: VRFY " BOEB " SMTPUTF8\n"
+                "S: 252 x\nC: EXPN " BOEB " SMTPUTF8\nS: 250 x\nC: VRFY bob\nS: 252 x\n" BYE);
+    expect_int(smtp_client_ehlo(pair.client), SMTP_OK);
+    expect_int(smtp_client_vrfy(pair.client, BOEB), SMTP_OK);
+    expect_int(smtp_client_expn(pair.client, BOEB), SMTP_OK);
+    expect_int(smtp_client_vrfy(pair.client, "bob"), SMTP_OK);
+    expect_int(smtp_client_vrfy(pair.client, "b\xF6"), SMTP_BAD_ARGUMENT);
+    expect_int(smtp_client_vrfy(pair.client, BOEB "\r\nRSET"), SMTP_UNSAFE_ARGUMENT);
+    quit(&pair);
+    begin(&pair, "S: 220 mx\n" BYE);
+    expect_int(smtp_client_expn(pair.client, BOEB), SMTP_UNSUPPORTED);
+    quit(&pair);
+}
