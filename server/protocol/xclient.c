@@ -34,7 +34,7 @@ static bool is_name(struct claims *claims, const char *value)
 static bool is_hello(struct claims *claims, const char *value)
 {
     (void)claims;
-    (void)value; /* as it came: the peer asks for no more than we do ourselves */
+    (void)value; /* whatever it is: EHLO is due again */
     return true;
 }
 
