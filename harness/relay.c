@@ -231,6 +231,38 @@ static enum smtp_status send_text(struct smtp_client *client, struct smtp_span r
     return status;
 }
 
+/** The reply that stands for all where one has to: the first refusal for now, else the first for good, else
+ *  the first. */
+static const struct smtp_reply *worst_reply(const struct smtp_client *client)
+{
+    const struct smtp_reply *worst = smtp_client_recipient_reply(client, 0), *said;
+    for (size_t i = 1; (said = smtp_client_recipient_reply(client, i)) != NULL; i++) {
+        int was = worst->code / 100, is = said->code / 100;
+        worst = (is == 4 && was != 4) || (is == 5 && was == 2) ? said : worst;
+    }
+    return worst;
+}
+
+/** The next server speaks LMTP and answered for each recipient. Under LMTP each hears its own answer. Under
+ *  SMTP there is one for all: where some refuse it is their refusal, so the message may come twice to those
+ *  that took it, and is lost for nobody. */
+static enum smtp_server_verdict answer_for_each(const struct way *way,
+                                                const struct smtp_server_session_info *session,
+                                                struct smtp_server_reply *reply)
+{
+    const struct smtp_reply *said;
+    enum smtp_server_verdict verdict = SMTP_REFUSE;
+    if (!session->lmtp) {
+        return pass_on(worst_reply(way->client), reply);
+    }
+    for (size_t i = 0; (said = smtp_client_recipient_reply(way->client, i)) != NULL; i++) {
+        if (pass_on(said, &reply[i]) == SMTP_ACCEPT) {
+            verdict = SMTP_ACCEPT;
+        }
+    }
+    return verdict;
+}
+
 static enum smtp_server_verdict say_content(struct way *way,
                                             const struct smtp_server_session_info *session,
                                             const struct smtp_message *message,
@@ -246,7 +278,9 @@ static enum smtp_server_verdict say_content(struct way *way,
     enum smtp_status status = binary ? send_chunks(way->client, received, content)
                                      : send_text(way->client, received, content);
     way->transaction = false;
-    return answer(way, status, "5.6.0", reply);
+    return smtp_client_recipient_reply(way->client, 0) != NULL
+               ? answer_for_each(way, session, reply)
+               : answer(way, status, "5.6.0", reply);
 }
 
 /** Another table refused a recipient that the next server had accepted: the envelope once more, as it is. */

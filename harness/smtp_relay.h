@@ -12,13 +12,18 @@
 extern "C" {
 #endif
 
-/** The hook table of a relay. MAIL, RCPT and the message are asked of the next server as they come; its refusals
- *  are passed on with code, enhanced code and text. Where it cannot be reached, or its session ends: 451
- *  4.4.1. Where it ends after the content, unknown whether delivered: 451 4.4.2; the message may then come
- *  twice. Of the parameters SIZE and BODY are the client's own affair; SMTPUTF8, RET, ENVID, NOTIFY, ORCPT,
- *  HOLDFOR, HOLDUNTIL, BY and MT-PRIORITY go on where the next server offers them (RFC 3461 5.2); SMTPUTF8
- *  that it does not offer is 550 5.6.7, REQUIRETLS without it, or without verified TLS, 550 5.7.30.
- *  Received is added (RFC 5321 4.4), Return-Path is not.
+/** The hook table of a relay. MAIL, RCPT and the message are asked of the next server as they come; its
+ *  answers are passed on with code, enhanced code and text. Where it cannot be reached, or its session ends:
+ *  451 4.4.1. Where that is after the content, unknown whether delivered: 451 4.4.2; the message may then
+ *  come twice. Received is added (RFC 5321 4.4), Return-Path is not.
+ *    Parameters  go on where the next server offers their extension, AUTH= as AUTH=<> where nobody had logged
+ *                in (RFC 4954 5). Otherwise SMTPUTF8 is 550 5.6.7; REQUIRETLS, without verified TLS too, 550
+ *                5.7.30; BODY=BINARYMIME, and 8-bit content at its end, 5.6.3; HOLDFOR, HOLDUNTIL and BY with
+ *                mode R 550 5.3.3; the rest is left out (RFC 3461 5.2).
+ *    LMTP        A next server's answers for each recipient go on as such where this server speaks LMTP,
+ *                too. Where it speaks SMTP a refusal of some is the answer for all: the message may come
+ *                twice to the others, and is lost for nobody.
+ *    Tables      that refuse recipients stand best before it: one behind it costs the envelope twice.
  *  @param host         the next server, as smtp_client_connect takes it ("lmtp://..." too).
  *  @param options      NULL: the defaults; copied.
  *  @param credentials  NULL: no login; copied, and wiped with the table. */

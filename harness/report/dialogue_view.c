@@ -1,12 +1,13 @@
 /* dialogue_view.c - draws a dialogue side by side in 80 columns.
  * Knows: the dialogue notation's "C: ", "C| " and "S: ", and that content stands between a 354
- * reply and a lone dot. Does not know: colours, terminals, what is right or wrong in a dialogue. */
+ * reply and a lone dot, or is as long as BDAT says. Does not know: colours, terminals, what is right or wrong in a dialogue. */
 #include "harness/report/dialogue_view.h"
 
 #include "common/bytes.h"
 #include "harness/report/text.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define CONTENT_LINES_SHOWN 6
@@ -21,6 +22,7 @@ struct view {
     struct smtp_span waiting; /* the client's last line, while it is not drawn; bytes NULL: none */
     unsigned unanswered;      /* the client's lines since the server's last one */
     bool in_content;
+    uint64_t chunk_left; /* octets of BDAT's content still to come */
     size_t content_lines;
 };
 
@@ -125,12 +127,53 @@ static void end_content(struct view *view)
         draw_row(view, (struct smtp_span){rest, (size_t)len}, SMTP_SPAN(""));
     }
     view->in_content = false;
+    view->chunk_left = 0;
     view->content_lines = 0;
     view->unanswered = 0;
 }
 
-static void draw_client(struct view *view, struct smtp_span said)
+/** The octets that an escaped line stands for. */
+static uint64_t octets_of(struct smtp_span line)
 {
+    uint64_t octets = 0;
+    for (size_t i = 0; i < line.len; octets++) {
+        bool escaped = line.bytes[i] == '\\' && i + 1 < line.len;
+        i += !escaped ? 1 : line.bytes[i + 1] == 'x' ? 4 : 2;
+    }
+    return octets;
+}
+
+static void draw_chunk(struct view *view, struct smtp_span said, bool has_crlf)
+{
+    uint64_t octets = octets_of(said) + (has_crlf ? 2 : 0);
+    view->content_lines++;
+    if (view->content_lines <= CONTENT_LINES_SHOWN) {
+        flush_waiting(view);
+        view->waiting = said;
+    }
+    view->chunk_left -= octets < view->chunk_left ? octets : view->chunk_left;
+    if (view->chunk_left == 0) {
+        end_content(view);
+    }
+}
+
+static void draw_command(struct view *view, struct smtp_span said)
+{
+    flush_waiting(view);
+    view->waiting = said;
+    view->unanswered++;
+    struct smtp_span verb = {said.bytes, said.len < 5 ? said.len : 5};
+    if (smtp_span_equal_nocase(verb, SMTP_SPAN("BDAT "))) {
+        view->chunk_left = strtoull(said.bytes + 5, NULL, 10); /* a line end follows */
+    }
+}
+
+static void draw_client(struct view *view, struct smtp_span said, bool has_crlf)
+{
+    if (view->chunk_left > 0) {
+        draw_chunk(view, said, has_crlf);
+        return;
+    }
     bool is_end = smtp_span_equal(said, SMTP_SPAN("."));
     if (view->in_content && !is_end) {
         view->content_lines++;
@@ -141,9 +184,7 @@ static void draw_client(struct view *view, struct smtp_span said)
     if (view->in_content && is_end) {
         end_content(view);
     }
-    flush_waiting(view);
-    view->waiting = said;
-    view->unanswered++;
+    draw_command(view, said);
 }
 
 /** The answer stands beside the line it answers, where that is the only one it can belong to. */
@@ -157,6 +198,7 @@ static void draw_server(struct view *view, struct smtp_span said)
         draw_row(view, SMTP_SPAN(""), said);
     }
     view->unanswered = 0;
+    view->chunk_left = 0;
     view->in_content = said.len >= 3 && memcmp(said.bytes, "354", 3) == 0;
 }
 
@@ -176,10 +218,11 @@ static void draw_line(struct view *view, struct smtp_span line)
     struct smtp_span said;
     char speaker = speaker_of(line, &said);
     if (speaker == 'C') {
-        draw_client(view, said);
+        draw_client(view, said, line.bytes[1] == ':');
         return;
     }
-    if (view->in_content && speaker == 'S') {
+    bool inside = view->in_content || (view->chunk_left > 0 && view->content_lines > 0);
+    if (inside && speaker == 'S') {
         end_content(view);
     }
     if (speaker == 'S') {

@@ -2,10 +2,11 @@
 #include "harness/selftest/scenarios.h"
 
 static const struct smtp_scenario_table *const tables[] = {
-    &smtp_scenarios_content,    &smtp_scenarios_envelope,  &smtp_scenarios_session,
-    &smtp_scenarios_peers,      &smtp_scenarios_threads,   &smtp_scenarios_safety,
-    &smtp_scenarios_tls,        &smtp_scenarios_tls_wrong, &smtp_scenarios_auth,
-    &smtp_scenarios_auth_wrong,
+    &smtp_scenarios_content,    &smtp_scenarios_envelope,   &smtp_scenarios_session,
+    &smtp_scenarios_peers,      &smtp_scenarios_threads,    &smtp_scenarios_safety,
+    &smtp_scenarios_tls,        &smtp_scenarios_tls_wrong,  &smtp_scenarios_auth,
+    &smtp_scenarios_auth_wrong, &smtp_scenarios_extensions, &smtp_scenarios_chunking,
+    &smtp_scenarios_trust,      &smtp_scenarios_streams,
 };
 static const size_t table_count = sizeof tables / sizeof *tables;
 

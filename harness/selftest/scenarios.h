@@ -21,6 +21,12 @@ extern const struct smtp_scenario_table smtp_scenarios_tls; /* STARTTLS, implici
 extern const struct smtp_scenario_table smtp_scenarios_tls_wrong;  /* certificates, attacks */
 extern const struct smtp_scenario_table smtp_scenarios_auth;       /* each mechanism */
 extern const struct smtp_scenario_table smtp_scenarios_auth_wrong; /* refusals, attacks */
+extern const struct smtp_scenario_table
+    smtp_scenarios_extensions; /* what a message can ask for, where it is offered and where not */
+extern const struct smtp_scenario_table
+    smtp_scenarios_chunking;                                  /* BDAT, and content of any octets */
+extern const struct smtp_scenario_table smtp_scenarios_trust; /* PROXY, XCLIENT, VRFY and EXPN */
+extern const struct smtp_scenario_table smtp_scenarios_streams; /* send_many and the pool */
 
 /** All of them, one after the other. */
 size_t smtp_scenario_count(void);
