@@ -243,7 +243,7 @@ static void refuse_chunk(struct smtp_server_session *session)
 static void end_chunk(struct smtp_server_session *session)
 {
     const struct smtp_server_chunk *chunk = &session->chunk;
-    if (!chunk->dropped && chunk->last && !session->transaction.binary) {
+    if (!chunk->dropped && chunk->last) {
         smtp_content_decode_end(&session->transaction.decoder);
         judge_content(session);
     }

@@ -221,7 +221,7 @@ void smtp_server_session_say(struct smtp_server_session *session, int code, cons
         smtp_server_session_enter(session, SMTP_SERVER_ENDED);
         return;
     }
-    if (!session->holds) {
+    if (!session->holds && session->config->log != NULL) {
         struct smtp_span all = smtp_buffer_span(to);
         log_replies(session, (struct smtp_span){all.bytes + before, all.len - before});
     }

@@ -290,6 +290,20 @@ TEST(session, the_data_hook_is_asked_at_the_first_bdat_before_its_octets)
     core_clear(&core);
 }
 
+TEST(session, an_empty_chunk_that_a_hook_is_asked_about_waits_for_nothing_else)
+{
+    struct core core = defaults();
+    core.config.asks = 1u << SMTP_SERVER_ASK_DATA;
+    core_open(&core);
+    core_feed_text(&core, OPENING "BDAT 0 LAST\r\n");
+    expect_str(core_codes(&core), OPENED "250/2.0.0");
+    core_feed_text(&core, ENVELOPE);
+    core.decide = later;
+    core_feed_text(&core, "BDAT 0\r\n");
+    expect_str(core_codes(&core), OPENED "250/2.0.0 250/2.1.0 250/2.1.5 451/4.3.2");
+    core_clear(&core);
+}
+
 static size_t asked;
 static enum smtp_server_verdict count(const struct smtp_server_event *event,
                                       struct smtp_server_reply *reply)
@@ -371,6 +385,13 @@ TEST(session, the_last_chunk_ends_a_failed_transaction)
                 "220 250 250/2.1.0 503/5.5.1 250/2.1.0 250/2.1.5 250/2.0.0", "y");
 }
 
+TEST(session, nothing_is_left_of_a_transaction_whose_last_chunk_failed)
+{
+    struct core core = defaults();
+    CORE_EXPECT(&core, OPENING "BDAT 2 LAST\r\n\n\nBDAT 1\r\nxDATA\r\n" ENVELOPE,
+                OPENED "554/5.6.0 503/5.5.1 503/5.5.1 250/2.1.0 250/2.1.5");
+}
+
 TEST(session, all_chunks_pipelined_behind_refused_recipients_are_refused_rfc3030_2)
 {
     struct core core = defaults();
@@ -419,6 +440,20 @@ TEST(session, a_server_that_turned_the_peer_away_drops_its_chunks_too)
     core.config.asks = 1u << SMTP_SERVER_ASK_CONNECT;
     core.decide = refuse_message;
     CORE_EXPECT(&core, "BDAT 17 LAST\r\n" EVIL "QUIT\r\n", "554 503/5.5.1 221/2.0.0");
+}
+
+TEST(session, what_was_given_of_earlier_chunks_is_dropped_as_soon_as_one_is_refused)
+{
+    struct core core = defaults();
+    core_take_content(&core, SIZE_MAX);
+    core_open(&core);
+    core_feed_text(&core, OPENING "BDAT 1\r\nxBDAT 1 LOST\r\ny");
+    expect_str(core_given(&core), "x");
+    expect_int(core.drop_count, 1);
+    core_feed_text(&core, "BDAT 1 LAST\r\nzRSET\r\n");
+    expect_str(core_given(&core), "x");
+    expect_int(core.drop_count, 1);
+    core_clear(&core);
 }
 
 /* ---- counts ---- */
@@ -493,6 +528,9 @@ TEST(session, a_count_alone_takes_no_memory)
 {
     static const char *const counts[] = {"4294967296", "18446744073709551615"};
     static char piece[65536];
+    for (size_t i = 0; i < sizeof piece; i += 2) {
+        memcpy(piece + i, "\r\n", 2);
+    }
     for (size_t i = 0; i < 2; i++) {
         struct core core = defaults();
         core_take_content(&core, SIZE_MAX);
@@ -590,6 +628,12 @@ TEST(session, a_refused_chunk_is_an_error_of_the_peer_once_it_is_in)
                 "220 503/5.5.1 503/5.5.1 421/4.7.0");
     core.config.limits.errors = 1;
     CORE_EXPECT(&core, OPENING "BDAT 2\r\n\n\nNOOP\r\n", OPENED "554/5.6.0 421/4.7.0");
+    core_open(&core);
+    core_feed_text(&core, "BDAT 2\r\nx");
+    expect_str(core_codes(&core), "220"); /* its octets are taken before it hears of both */
+    core_feed_text(&core, "y");
+    expect_str(core_codes(&core), "220 503/5.5.1 421/4.7.0");
+    core_clear(&core);
 }
 
 TEST(session, what_is_owed_for_a_refused_chunk_is_said_when_the_session_ends_in_it)
