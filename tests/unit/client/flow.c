@@ -58,10 +58,12 @@ static void note_result(struct flow *flow)
         (size_t)snprintf(flow->results + len, size - len, "%s", smtp_status_name(result->status));
     for (size_t i = 0; i < result->recipient_count; i++) {
         const struct smtp_recipient_result *one = &result->recipients[i];
+        flow->messages[flow->done].outcomes[i] = one->status;
         len += (size_t)snprintf(flow->results + len, size - len, " %d@%s", one->reply.code,
                                 smtp_client_stage_name(one->stage));
     }
     snprintf(flow->results + len, size - len, "\n");
+    flow->done++;
 }
 
 static void note_reply(struct flow *flow, const struct smtp_client_event *event)

@@ -6,6 +6,7 @@
 #include "client/protocol/session.h"
 
 #define FLOW_MESSAGES 4
+#define FLOW_RECIPIENTS 8 /* of each, at most */
 
 /** What is sent, and to a server that offers what. */
 struct flow_of {
@@ -36,9 +37,11 @@ struct flow {
     struct {
         struct smtp_envelope envelope;
         char recipients[80];
-        const char *paths[8];
+        const char *paths[FLOW_RECIPIENTS];
+        enum smtp_status outcomes[FLOW_RECIPIENTS]; /* where it is done */
     } messages[FLOW_MESSAGES];
     size_t begun;
+    size_t done;
     size_t given; /* octets of the content of the message begun last */
     bool wanted;
     uint64_t now_ns;
