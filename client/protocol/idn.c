@@ -47,8 +47,7 @@ static enum smtp_status append_label(struct smtp_buffer *out, struct smtp_span l
     char text[U_LABEL_MAX + 1] = "";
     uint8_t *ascii = NULL;
     memcpy(text, label.bytes, label.len);
-    int result =
-        idn2_lookup_u8((const uint8_t *)text, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
+    int result = idn2_lookup_u8((const uint8_t *)text, &ascii, IDN2_NONTRANSITIONAL);
     if (result == IDN2_MALLOC) {
         return smtp_error_set(error, SMTP_NO_MEMORY, 0, "out of memory for a domain");
     }

@@ -176,8 +176,7 @@ static enum smtp_status append_domain(struct smtp_buffer *out, const char *text,
         return status;
     }
     struct smtp_span all = smtp_buffer_span(out);
-    if (domain.len > SMTP_CLIENT_DOMAIN_MAX ||
-        !smtp_client_domain_valid((struct smtp_span){all.bytes + before, all.len - before})) {
+    if (!smtp_client_domain_valid((struct smtp_span){all.bytes + before, all.len - before})) {
         return bad_path(error, text, "no domain or address literal follows the @");
     }
     if (!smtputf8) {

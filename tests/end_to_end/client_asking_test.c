@@ -372,3 +372,20 @@ TEST(client_asking, vrfy_and_expn_of_a_name_in_utf8_say_smtputf8_or_nothing_rfc6
     expect_int(smtp_client_expn(pair.client, BOEB), SMTP_UNSUPPORTED);
     quit(&pair);
 }
+
+/* RFC 3030 3: BINARYMIME is an extension of its own */
+TEST(client_asking, a_raw_body_needs_the_extension_of_its_value)
+{
+    static struct pair pair;
+    begin(&pair, CLEAR "S: 250-mx\nS: 250 8BITMIME\nC: MAIL FROM:<ann@x> BODY=8BITMIME\n"
+                       "S: 250 ok\n" BYE);
+    expect_int(smtp_client_mail(pair.client, "ann@x", "BODY=binarymime"), SMTP_UNSUPPORTED);
+    expect_contains(pair_error(&pair), "needs BINARYMIME");
+    expect_int(smtp_client_mail(pair.client, "ann@x", "BODY=8BITMIME"), SMTP_OK);
+    quit(&pair);
+    begin(&pair, CLEAR "S: 250-mx\nS: 250-CHUNKING\nS: 250 BINARYMIME\n"
+                       "C: MAIL FROM:<ann@x> BODY=BINARYMIME\nS: 250 ok\n" BYE);
+    expect_int(smtp_client_mail(pair.client, "ann@x", "BODY=8BITMIME"), SMTP_UNSUPPORTED);
+    expect_int(smtp_client_mail(pair.client, "ann@x", "BODY=BINARYMIME"), SMTP_OK);
+    quit(&pair);
+}

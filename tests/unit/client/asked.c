@@ -59,6 +59,7 @@ struct asked ask_envelope(const struct asked_of *of, const struct smtp_envelope 
     smtp_client_options_init(&options);
     options.chunking = false; /* a group ends with DATA */
     options.tls.insecure = of->insecure;
+    options.tls.context = of->own_context ? (struct ssl_ctx_st *)&options : NULL;
     struct smtp_client_session *session = smtp_client_session_new(&options);
     expect_true(session != NULL);
     smtp_client_session_open(session, 0, SMTP_NEVER);

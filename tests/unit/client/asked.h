@@ -10,6 +10,7 @@ struct asked_of {
     const char *offered; /* "DSN\nSIZE 1000\n"; NULL: HELO was said in place of EHLO */
     bool tls;
     bool insecure;
+    bool own_context; /* the caller's SSL_CTX, which the session does not look at */
 };
 
 struct asked {

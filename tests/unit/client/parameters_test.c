@@ -295,6 +295,8 @@ TEST(client_parameters, requiretls_is_asked_for_under_verified_tls_alone_rfc8689
     asked = ask_mail(&unverified, &mail);
     expect_int(asked.status, SMTP_BAD_STATE);
     expect_contains(asked.message, "verified");
+    unverified.own_context = true; /* then it is the caller who verifies */
+    expect_int(ask_mail(&unverified, &mail).status, SMTP_OK);
     asked = ask_mail(&verified, &mail);
     expect_contains(asked.said, "MAIL FROM:<ann@x> REQUIRETLS\r\n");
     static const char *const bob[] = {"bob@y"};
@@ -322,6 +324,7 @@ TEST(client_parameters, a_hold_within_what_the_server_offers_rfc4865_4)
          {.hold_until = "2026-12-24T18:00:01Z"},
          SMTP_UNSUPPORTED},
         {"FUTURERELEASE\n", {.hold_for_s = 999999999}, SMTP_OK},
+        {"FUTURERELEASE 60 0\n", {.hold_until = "9999-12-31T23:59:59Z"}, SMTP_OK},
         {"FUTURERELEASE x y\n", {.hold_until = "9999-12-31T23:59:59Z"}, SMTP_OK},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
