@@ -7,7 +7,7 @@
 
 /** Answers SMTP_SERVER_ASK_AUTH. */
 void smtp_server_answer_auth(struct smtp_server_connection *connection,
-                             const struct smtp_server_event *event, uint64_t now_ns);
+                             const struct smtp_server_event *event);
 /** The exchange is over, or the connection: wiped. There may be none. */
 void smtp_server_end_auth(struct smtp_server_connection *connection);
 

@@ -80,15 +80,16 @@ static enum smtp_status check_list(const char *option, const char *list, struct 
 }
 
 static bool is_offered(const struct mechanism *mechanism, const struct smtp_server_options *options,
-                       bool tls)
+                       const struct smtp_server_tables *tables, bool tls)
 {
     const struct smtp_server_auth *auth = &options->auth;
-    bool passwords = auth->user_count > 0 || options->hooks.find_password != NULL;
+    bool passwords = auth->user_count > 0 || smtp_server_tables_passwords(tables) != NULL;
     if (auth->too_weak != NULL && holds(auth->too_weak, mechanism->name)) {
         return false;
     }
-    if ((mechanism->needs & NEEDS_PASSWORD) != 0 ? !passwords
-                                                 : !passwords && options->hooks.auth == NULL) {
+    if ((mechanism->needs & NEEDS_PASSWORD) != 0
+            ? !passwords
+            : !passwords && smtp_server_tables_auth(tables) == NULL) {
         return false;
     }
     return tls || ((mechanism->needs & NEEDS_TLS) == 0 &&
@@ -96,13 +97,14 @@ static bool is_offered(const struct mechanism *mechanism, const struct smtp_serv
 }
 
 /* The names of the list that are offered, in its order, each once, as they are written here. */
-static char *offered(const char *list, const struct smtp_server_options *options, bool tls)
+static char *offered(const char *list, const struct smtp_server_options *options,
+                     const struct smtp_server_tables *tables, bool tls)
 {
     char out[LIST_SIZE] = "";
     struct smtp_span word;
     while ((word = take_word(&list)).len > 0) {
         const struct mechanism *mechanism = find(word);
-        if (is_offered(mechanism, options, tls) && !holds(out, mechanism->name)) {
+        if (is_offered(mechanism, options, tables, tls) && !holds(out, mechanism->name)) {
             strncat(out, out[0] != '\0' ? " " : "", LIST_SIZE - strlen(out) - 1);
             strncat(out, mechanism->name, LIST_SIZE - strlen(out) - 1);
         }
@@ -112,6 +114,7 @@ static char *offered(const char *list, const struct smtp_server_options *options
 
 static enum smtp_status copy_mechanisms(struct smtp_server_auth_settings *settings,
                                         const struct smtp_server_options *options,
+                                        const struct smtp_server_tables *tables,
                                         struct smtp_error *error)
 {
     const struct smtp_server_auth *auth = &options->auth;
@@ -124,8 +127,8 @@ static enum smtp_status copy_mechanisms(struct smtp_server_auth_settings *settin
     if (status != SMTP_OK) {
         return status;
     }
-    settings->mechanisms_clear = offered(list, options, false);
-    settings->mechanisms_tls = offered(list, options, true);
+    settings->mechanisms_clear = offered(list, options, tables, false);
+    settings->mechanisms_tls = offered(list, options, tables, true);
     settings->too_weak = strdup(too_weak);
     if (settings->mechanisms_clear == NULL || settings->mechanisms_tls == NULL ||
         settings->too_weak == NULL) {
@@ -139,12 +142,13 @@ static enum smtp_status copy_mechanisms(struct smtp_server_auth_settings *settin
 
 enum smtp_status smtp_server_auth_settings_init(struct smtp_server_auth_settings *settings,
                                                 const struct smtp_server_options *options,
+                                                const struct smtp_server_tables *tables,
                                                 struct smtp_error *error)
 {
     *settings = (struct smtp_server_auth_settings){0};
     enum smtp_status status = smtp_server_users_init(&settings->users, options->auth.users,
                                                      options->auth.user_count, error);
-    return status == SMTP_OK ? copy_mechanisms(settings, options, error) : status;
+    return status == SMTP_OK ? copy_mechanisms(settings, options, tables, error) : status;
 }
 
 void smtp_server_auth_settings_clear(struct smtp_server_auth_settings *settings)

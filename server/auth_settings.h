@@ -3,6 +3,7 @@
 #ifndef SMTP_SERVER_AUTH_SETTINGS_H
 #define SMTP_SERVER_AUTH_SETTINGS_H
 
+#include "server/tables.h"
 #include "server/users.h"
 
 struct smtp_server_auth_settings {
@@ -16,6 +17,7 @@ struct smtp_server_auth_settings {
 /** SMTP_BAD_ARGUMENT names the option and what is wrong. On failure, too, to be cleared. */
 enum smtp_status smtp_server_auth_settings_init(struct smtp_server_auth_settings *settings,
                                                 const struct smtp_server_options *options,
+                                                const struct smtp_server_tables *tables,
                                                 struct smtp_error *error) SMTP_MUST_CHECK;
 /** Passwords are wiped. */
 void smtp_server_auth_settings_clear(struct smtp_server_auth_settings *settings);

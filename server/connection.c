@@ -1,14 +1,14 @@
 /* connection.c - see connection.h.
- * Knows: when to read, wait and close. The session takes octets straight from the loop's read
- * buffer; only what it does not take yet is copied. Does not know: the protocol, what the hooks
- * decide, how replies are written (outgoing.c), how TLS is spoken (secure.c). */
+ * Knows: when to read, wait and close, and that all waits while a table that blocks is asked. Does not
+ * know: the protocol, what the hooks decide, how octets come in (incoming.c) and replies go out
+ * (outgoing.c), how TLS is spoken (secure.c). */
 #include "server/connection.h"
 
 #include "common/clock.h"
 #include "common/secret.h"
 #include "common/tls.h"
-#include "server/auth.h"
 #include "server/hooks.h"
+#include "server/incoming.h"
 #include "server/naming.h"
 #include "server/outgoing.h"
 #include "server/protocol/session.h"
@@ -26,12 +26,10 @@
 #define DROP_MS 1000
 #define DROP_OCTETS_MAX 65536
 
-/* The first octet of a TLS handshake (RFC 8446 5.1), which no command begins with. */
-#define TLS_HANDSHAKE_RECORD 0x16
-
 static void settle(struct smtp_server_connection *connection);
 
-struct smtp_server_connection *smtp_server_connection_new(int fd, bool is_unix, bool implicit_tls)
+struct smtp_server_connection *
+smtp_server_connection_new(int fd, const struct smtp_server_listener *listener)
 {
     struct smtp_address address;
     char peer[SMTP_ADDRESS_TEXT_SIZE];
@@ -43,8 +41,9 @@ struct smtp_server_connection *smtp_server_connection_new(int fd, bool is_unix, 
         return NULL;
     }
     connection->fd = fd;
-    connection->is_unix = is_unix;
-    connection->implicit_tls = implicit_tls;
+    connection->is_unix = listener->address.kind == SMTP_ADDRESS_UNIX;
+    connection->implicit_tls = listener->implicit_tls;
+    connection->lmtp = listener->lmtp;
     connection->timer_due_ns = SMTP_NEVER;
     connection->write_due_ns = SMTP_NEVER;
     connection->waiting = SMTP_BUFFER(SMTP_SERVER_READ_SIZE);
@@ -60,10 +59,14 @@ void smtp_server_connection_discard(struct smtp_server_connection *connection)
 
 /* ---- closing ---- */
 
-static void on_closed(uv_handle_t *handle)
+void smtp_server_connection_hold(struct smtp_server_connection *connection)
 {
-    struct smtp_server_connection *connection = handle->data;
-    if (--connection->open_handles > 0) {
+    connection->holders++;
+}
+
+void smtp_server_connection_let_go(struct smtp_server_connection *connection)
+{
+    if (--connection->holders > 0) {
         return;
     }
     struct smtp_server_loop *loop = connection->loop;
@@ -78,25 +81,21 @@ static void on_closed(uv_handle_t *handle)
     smtp_secret_free_buffer(&connection->waiting);
     smtp_tls_free(connection->tls);
     free(connection->proxy);
+    if (loop->server->settings.tables.count > 1) {
+        free(connection->users.each);
+    }
     free(connection);
     smtp_server_loop_closed_one(loop);
 }
 
-/* The session's end, once; the connection may live on to get its last octets out. */
-static void end_session(struct smtp_server_connection *connection, const char *reason)
+static void on_closed(uv_handle_t *handle)
 {
-    if (connection->session != NULL) {
-        smtp_server_session_cut(connection->session); /* drops what came of a message first */
-        smtp_server_tell_close(connection, reason);
-        smtp_server_end_auth(connection);
-        smtp_server_session_free(connection->session);
-        connection->session = NULL;
-    }
+    smtp_server_connection_let_go(handle->data);
 }
 
 void smtp_server_connection_end(struct smtp_server_connection *connection, const char *reason)
 {
-    end_session(connection, reason);
+    smtp_server_end_session(connection, reason);
     connection->stage = SMTP_SERVER_ENDING;
     smtp_secret_free_buffer(&connection->waiting);
 }
@@ -106,9 +105,13 @@ void smtp_server_connection_cut(struct smtp_server_connection *connection, const
     if (connection->stage == SMTP_SERVER_CLOSING) {
         return;
     }
+    if (connection->busy) {
+        connection->cut_why = connection->cut_why != NULL ? connection->cut_why : reason;
+        return;
+    }
     struct smtp_server *server = connection->loop->server;
     smtp_server_secure_say_end(connection);
-    end_session(connection, reason);
+    smtp_server_end_session(connection, reason);
     connection->stage = SMTP_SERVER_CLOSING;
     uv_close(&connection->io.handle, on_closed);
     uv_close((uv_handle_t *)&connection->timer, on_closed);
@@ -121,7 +124,7 @@ void smtp_server_connection_cut(struct smtp_server_connection *connection, const
 static void start_dropping(struct smtp_server_connection *connection)
 {
     uv_os_fd_t fd;
-    end_session(connection, "the session ended");
+    smtp_server_end_session(connection, "the session ended");
     if (connection->peer_done || connection->loop->stopping ||
         uv_fileno(&connection->io.handle, &fd) != 0 || shutdown(fd, SHUT_WR) != 0) {
         smtp_server_connection_cut(connection, "");
@@ -132,102 +135,6 @@ static void start_dropping(struct smtp_server_connection *connection)
 }
 
 /* ---- reading ---- */
-
-bool smtp_server_connection_may_take(const struct smtp_server_connection *connection)
-{
-    return connection->stage == SMTP_SERVER_TALKING &&
-           smtp_server_session_wants_input(connection->session) &&
-           smtp_server_unsent(connection) <= SMTP_SERVER_UNSENT_MAX;
-}
-
-/* Feeds the session; returns how many octets it took. What it has to say is left to be written,
- * unless it takes no more before that is out. */
-static size_t take_in(struct smtp_server_connection *connection, const char *bytes, size_t len)
-{
-    uint64_t now_ns = smtp_server_loop_now_ns(connection->loop);
-    size_t taken = 0;
-    while (taken < len && smtp_server_connection_may_take(connection)) {
-        size_t used =
-            smtp_server_session_receive(connection->session, bytes + taken, len - taken, now_ns);
-        taken += used;
-        bool asked = smtp_server_answer_events(connection, now_ns);
-        if (!smtp_server_connection_may_take(connection)) {
-            smtp_server_flush(connection);
-        } else if (used == 0 && !asked) {
-            break;
-        }
-    }
-    return taken;
-}
-
-static void take_waiting(struct smtp_server_connection *connection)
-{
-    struct smtp_span span = smtp_buffer_span(&connection->waiting);
-    if (span.len > 0 && connection->stage == SMTP_SERVER_TALKING) {
-        smtp_buffer_take(&connection->waiting, take_in(connection, span.bytes, span.len));
-        if (connection->waiting.len == 0) {
-            smtp_secret_free_buffer(&connection->waiting);
-        }
-        smtp_server_flush(connection);
-    }
-    if (connection->tls != NULL && connection->stage == SMTP_SERVER_TALKING) {
-        smtp_server_secure_go_on(connection);
-        smtp_server_flush(connection);
-    }
-}
-
-void smtp_server_connection_take(struct smtp_server_connection *connection, const char *bytes,
-                                 size_t len)
-{
-    size_t taken = take_in(connection, bytes, len);
-    if (connection->stage != SMTP_SERVER_TALKING || taken == len ||
-        smtp_server_session_ended(connection->session)) {
-        return;
-    }
-    if (smtp_buffer_append(&connection->waiting, bytes + taken, len - taken) != SMTP_OK) {
-        smtp_server_connection_cut(connection, "out of memory");
-    }
-}
-
-/* In the clear. A peer that begins with TLS here waits for an answer that SMTP cannot give. */
-static void take_clear(struct smtp_server_connection *connection, struct smtp_span fresh)
-{
-    if (!connection->heard && fresh.bytes[0] == TLS_HANDSHAKE_RECORD) {
-        smtp_server_log(connection, SMTP_LOG_NOTE,
-                        SMTP_SPAN("a TLS handshake came where a command was expected: this address "
-                                  "begins in the clear, then STARTTLS"));
-        smtp_server_connection_end(connection, "TLS where a command was expected");
-        return;
-    }
-    connection->heard = true;
-    smtp_server_connection_take(connection, fresh.bytes, fresh.len);
-}
-
-void smtp_server_connection_take_wire(struct smtp_server_connection *connection,
-                                      struct smtp_span wire)
-{
-    if (connection->tls != NULL) {
-        smtp_server_secure_take(connection, wire);
-    } else if (connection->stage == SMTP_SERVER_TALKING) {
-        take_clear(connection, wire);
-    }
-}
-
-void smtp_server_connection_take_turn(struct smtp_server_connection *connection)
-{
-    struct smtp_span fresh = connection->fresh;
-    connection->fresh.len = 0;
-    if (fresh.len == 0) {
-        return;
-    }
-    if (connection->stage == SMTP_SERVER_DROPPING) {
-        connection->dropped += fresh.len;
-    } else if (connection->stage == SMTP_SERVER_NAMING) {
-        smtp_server_naming_take(connection, fresh);
-    } else {
-        smtp_server_connection_take_wire(connection, fresh);
-    }
-}
 
 static void on_room_wanted(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
 {
@@ -242,7 +149,7 @@ static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buffer)
     if (len == 0) {
         return; /* nothing there after all */
     }
-    smtp_server_connection_take_turn(connection); /* of an earlier read in the same turn */
+    smtp_server_take_turn(connection); /* of an earlier read in the same turn */
     if (len > 0) {
         connection->fresh = (struct smtp_span){buffer->base, (size_t)len};
         smtp_server_loop_read(connection->loop, connection, (size_t)len);
@@ -257,7 +164,7 @@ static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buffer)
 void smtp_server_connection_written(struct smtp_server_connection *connection)
 {
     smtp_server_flush(connection);
-    take_waiting(connection);
+    smtp_server_take_waiting(connection);
     settle(connection);
 }
 
@@ -265,6 +172,9 @@ void smtp_server_connection_end_turn(struct smtp_server_connection *connection)
 {
     connection->in_turn = false;
     smtp_server_flush(connection);
+    if (connection->waiting.len > 0) {
+        smtp_server_take_waiting(connection);
+    }
     settle(connection);
 }
 
@@ -274,7 +184,7 @@ static void read_or_not(struct smtp_server_connection *connection)
         !connection->peer_done &&
         (connection->stage == SMTP_SERVER_DROPPING || connection->stage == SMTP_SERVER_NAMING ||
          (connection->stage == SMTP_SERVER_SECURING && connection->tls != NULL) ||
-         (connection->waiting.len == 0 && smtp_server_connection_may_take(connection)));
+         (connection->waiting.len == 0 && smtp_server_may_take(connection)));
     if (wanted == connection->reading) {
         return;
     }
@@ -311,7 +221,7 @@ static void expire(struct smtp_server_connection *connection, uint64_t now_ns)
         smtp_server_connection_cut(connection, "timed out in the TLS handshake");
         return;
     }
-    (void)smtp_server_answer_events(connection, now_ns);
+    (void)smtp_server_answer_events(connection);
     smtp_server_flush(connection);
 }
 
@@ -320,6 +230,9 @@ static void on_timer(uv_timer_t *timer)
     struct smtp_server_connection *connection = timer->data;
     uint64_t now_ns = smtp_clock_now_ns();
     connection->timer_due_ns = SMTP_NEVER;
+    if (connection->busy) {
+        return; /* it is set again when the table has answered */
+    }
     if (connection->stage == SMTP_SERVER_DROPPING && connection->stage_due_ns <= now_ns) {
         smtp_server_connection_cut(connection, "");
         return;
@@ -359,6 +272,10 @@ static void arm_timer(struct smtp_server_connection *connection)
  * reading and the timer are as the stage wants them. */
 static void settle(struct smtp_server_connection *connection)
 {
+    if (connection->busy) {
+        read_or_not(connection);
+        return;
+    }
     if (connection->stage == SMTP_SERVER_TALKING &&
         smtp_server_session_ended(connection->session)) {
         connection->stage = SMTP_SERVER_ENDING;
@@ -400,7 +317,7 @@ static int attach(struct smtp_server_connection *connection, struct smtp_server_
     uv_timer_init(&loop->uv, &connection->timer);
     int status = connection->is_unix ? uv_pipe_init(&loop->uv, &connection->io.pipe, 0)
                                      : uv_tcp_init(&loop->uv, &connection->io.tcp);
-    connection->open_handles = 2;
+    connection->holders = 2; /* the handles */
     connection->timer.data = connection;
     connection->io.handle.data = connection;
     if (status == 0) {
@@ -413,6 +330,16 @@ static int attach(struct smtp_server_connection *connection, struct smtp_server_
     return status;
 }
 
+/* Several hook tables have a pointer each; one has the connection's own. */
+static bool make_slots(struct smtp_server_connection *connection)
+{
+    size_t count = connection->loop->server->settings.tables.count;
+    if (count > 1) {
+        connection->users.each = calloc(count, sizeof *connection->users.each);
+    }
+    return count <= 1 || connection->users.each != NULL;
+}
+
 bool smtp_server_connection_make_session(struct smtp_server_connection *connection,
                                          const char *peer)
 {
@@ -422,6 +349,7 @@ bool smtp_server_connection_make_session(struct smtp_server_connection *connecti
         &settings->config, &(struct smtp_server_session_start){
                                .number = connection->number,
                                .peer = peer,
+                               .lmtp = connection->lmtp,
                                .trusted = smtp_server_trusts(&settings->trusted, peer),
                                .user = connection,
                            });
@@ -442,7 +370,7 @@ void smtp_server_connection_begin(struct smtp_server_connection *connection)
     }
     connection->stage = SMTP_SERVER_TALKING;
     smtp_server_session_open(connection->session, now_ns);
-    (void)smtp_server_answer_events(connection, now_ns);
+    (void)smtp_server_answer_events(connection);
     smtp_server_flush(connection);
 }
 
@@ -453,6 +381,10 @@ void smtp_server_connection_open(struct smtp_server_connection *connection,
     int status = attach(connection, loop);
     if (status != 0) {
         smtp_server_connection_cut(connection, uv_strerror(status));
+        return;
+    }
+    if (!make_slots(connection)) {
+        smtp_server_connection_cut(connection, "out of memory");
         return;
     }
     connection->number =
@@ -470,8 +402,32 @@ void smtp_server_connection_open(struct smtp_server_connection *connection,
     }
 }
 
+/* What had to wait meanwhile: a stop, before the session goes on as if there were none. */
+void smtp_server_connection_wake(struct smtp_server_connection *connection)
+{
+    connection->busy = false;
+    if (connection->loop->stopping) {
+        smtp_server_session_shut_down(connection->session, smtp_clock_now_ns());
+    }
+}
+
+void smtp_server_connection_go_on(struct smtp_server_connection *connection)
+{
+    (void)smtp_server_answer_events(connection);
+    smtp_server_flush(connection);
+    smtp_server_take_waiting(connection);
+    if (connection->cut_why != NULL) {
+        smtp_server_connection_cut(connection, connection->cut_why);
+    } else if (connection->stage != SMTP_SERVER_CLOSING) {
+        settle(connection);
+    }
+}
+
 void smtp_server_connection_shut_down(struct smtp_server_connection *connection)
 {
+    if (connection->busy) {
+        return; /* see smtp_server_connection_wake */
+    }
     if (connection->stage == SMTP_SERVER_NAMING) {
         smtp_server_naming_give_up(connection, "the server stops");
         return;
@@ -483,7 +439,7 @@ void smtp_server_connection_shut_down(struct smtp_server_connection *connection)
     if (connection->stage == SMTP_SERVER_TALKING) {
         uint64_t now_ns = smtp_clock_now_ns();
         smtp_server_session_shut_down(connection->session, now_ns);
-        (void)smtp_server_answer_events(connection, now_ns);
+        (void)smtp_server_answer_events(connection);
         smtp_server_flush(connection);
     }
     if (connection->stage != SMTP_SERVER_CLOSING) {

@@ -1,84 +1,22 @@
 /* hooks.c - see hooks.h.
- * Knows: which hook belongs to which event, and that a message is answered 250 only when the
- * mailbox has it. Does not know: sockets, the protocol. */
+ * Knows: what follows from what the tables answer, and that a message is answered 250 only when the
+ * mailbox has it. Does not know: sockets, the protocol, how tables are asked (inquiry.c). */
 #include "server/hooks.h"
 
 #include "common/clock.h"
 #include "common/tls.h"
 #include "server/auth.h"
+#include "server/inquiry.h"
 #include "server/server.h"
 
 #include <string.h>
 
-typedef enum smtp_server_verdict ask_function(struct smtp_server_connection *connection,
-                                              const struct smtp_server_event *event,
-                                              struct smtp_server_reply *reply);
-
-struct smtp_server_session_info smtp_server_info_of(struct smtp_server_connection *connection)
+static const struct smtp_server_tables *tables_of(const struct smtp_server_connection *connection)
 {
-    const char *peer = smtp_server_session_peer(connection->session);
-    return (struct smtp_server_session_info){
-        .number = connection->number,
-        .hostname = connection->loop->server->settings.hostname,
-        .peer = peer,
-        .proxy = strcmp(peer, connection->peer) != 0 ? connection->peer : "",
-        .helo = smtp_server_session_helo(connection->session),
-        .protocol = smtp_server_session_protocol(connection->session),
-        .identity = smtp_server_session_identity(connection->session),
-        .tls = smtp_server_session_tls(connection->session),
-        .user = &connection->user,
-    };
+    return &connection->loop->server->settings.tables;
 }
 
-static const struct smtp_server_hooks *hooks_of(const struct smtp_server_connection *connection)
-{
-    return &connection->loop->server->settings.hooks;
-}
-
-static enum smtp_server_verdict ask_connect(struct smtp_server_connection *connection,
-                                            const struct smtp_server_event *event,
-                                            struct smtp_server_reply *reply)
-{
-    (void)event;
-    struct smtp_server_session_info info = smtp_server_info_of(connection);
-    return hooks_of(connection)->connect(hooks_of(connection)->user, &info, reply);
-}
-
-static enum smtp_server_verdict ask_helo(struct smtp_server_connection *connection,
-                                         const struct smtp_server_event *event,
-                                         struct smtp_server_reply *reply)
-{
-    struct smtp_server_session_info info = smtp_server_info_of(connection);
-    return hooks_of(connection)
-        ->helo(hooks_of(connection)->user, &info, event->name, event->extended, reply);
-}
-
-static enum smtp_server_verdict ask_mail(struct smtp_server_connection *connection,
-                                         const struct smtp_server_event *event,
-                                         struct smtp_server_reply *reply)
-{
-    struct smtp_server_session_info info = smtp_server_info_of(connection);
-    return hooks_of(connection)
-        ->mail(hooks_of(connection)->user, &info, event->path, event->parameters, reply);
-}
-
-static enum smtp_server_verdict ask_rcpt(struct smtp_server_connection *connection,
-                                         const struct smtp_server_event *event,
-                                         struct smtp_server_reply *reply)
-{
-    struct smtp_server_session_info info = smtp_server_info_of(connection);
-    return hooks_of(connection)
-        ->rcpt(hooks_of(connection)->user, &info, event->path, event->parameters, reply);
-}
-
-static enum smtp_server_verdict ask_data(struct smtp_server_connection *connection,
-                                         const struct smtp_server_event *event,
-                                         struct smtp_server_reply *reply)
-{
-    (void)event;
-    struct smtp_server_session_info info = smtp_server_info_of(connection);
-    return hooks_of(connection)->data(hooks_of(connection)->user, &info, reply);
-}
+/* ---- messages ---- */
 
 /* "OK: message 12", by hand: said for every message, and printf took a tenth of its time. */
 static void say_number(struct smtp_server_reply *reply, uint64_t number)
@@ -100,85 +38,58 @@ static void say_number(struct smtp_server_reply *reply, uint64_t number)
     *at = '\0';
 }
 
-/* Takes over the event's reference. */
-static enum smtp_server_verdict capture(struct smtp_server_connection *connection,
-                                        struct smtp_message *message,
-                                        struct smtp_server_reply *reply)
+static enum smtp_server_verdict put(struct smtp_server_connection *connection,
+                                    struct smtp_message *message, struct smtp_server_reply *reply)
 {
-    /* Once it is in the mailbox any thread may remove it: keep it until its number is read. */
-    struct smtp_message *kept = smtp_message_retain(message);
-    enum smtp_server_verdict verdict = SMTP_ACCEPT;
-    if (smtp_mailbox_put(connection->loop->server->mailbox, message) != SMTP_OK) {
-        smtp_message_release(message);
-        verdict = smtp_server_reply(reply, 452, "4.3.0", "Insufficient system storage");
-    } else if (reply->code == 0) {
-        say_number(reply, smtp_message_number(kept));
-    }
+    struct smtp_server *server = connection->loop->server;
     size_t size_octets = 0;
-    (void)smtp_message_content(kept, &size_octets);
+    if (server->settings.discards) {
+        smtp_mailbox_pass(server->mailbox, message);
+        return SMTP_ACCEPT;
+    }
+    /* Once it is in the mailbox any thread may remove it: the caller keeps a reference. */
+    if (smtp_mailbox_put(server->mailbox, smtp_message_retain(message)) != SMTP_OK) {
+        smtp_message_release(message);
+        return smtp_server_reply(reply, 452, "4.3.0", "Insufficient system storage");
+    }
+    (void)smtp_message_content(message, &size_octets);
     smtp_server_heap_filled(&connection->loop->heap, size_octets);
-    smtp_message_release(kept);
-    return verdict;
+    return SMTP_ACCEPT;
 }
 
-static enum smtp_server_verdict ask_message(struct smtp_server_connection *connection,
-                                            const struct smtp_server_event *event,
-                                            struct smtp_server_reply *reply)
+/* Captures it, unless each recipient is refused (LMTP). */
+static enum smtp_server_verdict capture(struct smtp_server_connection *connection,
+                                        struct smtp_server_inquiry *inquiry)
 {
-    const struct smtp_server_hooks *hooks = hooks_of(connection);
-    enum smtp_server_verdict verdict = SMTP_ACCEPT;
-    if (hooks->message != NULL) {
-        struct smtp_server_session_info info = smtp_server_info_of(connection);
-        verdict = hooks->message(hooks->user, &info, event->message, reply);
+    struct smtp_message *message = inquiry->event.message;
+    struct smtp_server_reply *replies = smtp_server_inquiry_replies(inquiry);
+    size_t count = inquiry->each != NULL ? inquiry->each_count : 1;
+    size_t refused = 0;
+    for (size_t i = 0; inquiry->each != NULL && i < count; i++) {
+        refused += replies[i].code >= 400;
     }
-    if (verdict == SMTP_ACCEPT) {
-        return capture(connection, event->message, reply);
+    if (refused == count) {
+        return SMTP_ACCEPT;
     }
-    smtp_message_release(event->message);
-    return verdict;
+    if (put(connection, message, replies) != SMTP_ACCEPT) {
+        return SMTP_REFUSE;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (replies[i].code == 0) {
+            say_number(&replies[i], smtp_message_number(message));
+        }
+    }
+    return SMTP_ACCEPT;
 }
 
-static enum smtp_server_verdict ask_vrfy(struct smtp_server_connection *connection,
-                                         const struct smtp_server_event *event,
-                                         struct smtp_server_reply *reply)
-{
-    struct smtp_server_session_info info = smtp_server_info_of(connection);
-    return hooks_of(connection)->vrfy(hooks_of(connection)->user, &info, event->argument, reply);
-}
-
-static enum smtp_server_verdict ask_expn(struct smtp_server_connection *connection,
-                                         const struct smtp_server_event *event,
-                                         struct smtp_server_reply *reply)
-{
-    struct smtp_server_session_info info = smtp_server_info_of(connection);
-    return hooks_of(connection)->expn(hooks_of(connection)->user, &info, event->argument, reply);
-}
-
-static enum smtp_server_verdict ask_unknown(struct smtp_server_connection *connection,
-                                            const struct smtp_server_event *event,
-                                            struct smtp_server_reply *reply)
-{
-    struct smtp_server_session_info info = smtp_server_info_of(connection);
-    return hooks_of(connection)
-        ->unknown(hooks_of(connection)->user, &info, event->name, event->argument, reply);
-}
+/* ---- questions ---- */
 
 /* RFC 3207 4: 454 where TLS cannot begin, before 220 has promised that it does. */
-static enum smtp_server_verdict ask_starttls(struct smtp_server_connection *connection,
-                                             const struct smtp_server_event *event,
-                                             struct smtp_server_reply *reply)
+static enum smtp_server_verdict look_for_certificate(struct smtp_server_connection *connection,
+                                                     struct smtp_server_reply *reply)
 {
     struct ssl_ctx_st *context;
     struct smtp_error error = {0};
-    (void)event;
-    if (hooks_of(connection)->starttls != NULL) {
-        struct smtp_server_session_info info = smtp_server_info_of(connection);
-        enum smtp_server_verdict verdict =
-            hooks_of(connection)->starttls(hooks_of(connection)->user, &info, reply);
-        if (verdict != SMTP_ACCEPT) {
-            return verdict;
-        }
-    }
     if (smtp_server_certificate_context(&connection->loop->server->certificate, &context, &error) !=
         SMTP_OK) {
         smtp_server_log(connection, SMTP_LOG_NOTE, smtp_span_of(error.message));
@@ -188,67 +99,143 @@ static enum smtp_server_verdict ask_starttls(struct smtp_server_connection *conn
     return SMTP_ACCEPT;
 }
 
-static ask_function *const ask[] = {
-    [SMTP_SERVER_ASK_CONNECT] = ask_connect, [SMTP_SERVER_ASK_HELO] = ask_helo,
-    [SMTP_SERVER_ASK_MAIL] = ask_mail,       [SMTP_SERVER_ASK_RCPT] = ask_rcpt,
-    [SMTP_SERVER_ASK_DATA] = ask_data,       [SMTP_SERVER_ASK_MESSAGE] = ask_message,
-    [SMTP_SERVER_ASK_VRFY] = ask_vrfy,       [SMTP_SERVER_ASK_EXPN] = ask_expn,
-    [SMTP_SERVER_ASK_UNKNOWN] = ask_unknown, [SMTP_SERVER_ASK_STARTTLS] = ask_starttls,
-};
+/* Every table was asked that was to be. */
+static void answer(struct smtp_server_connection *connection, struct smtp_server_inquiry *inquiry)
+{
+    enum smtp_server_verdict verdict = inquiry->verdict;
+    struct smtp_server_reply *replies = smtp_server_inquiry_replies(inquiry);
+    if (verdict == SMTP_ACCEPT && inquiry->event.kind == SMTP_SERVER_ASK_STARTTLS) {
+        verdict = look_for_certificate(connection, replies);
+    } else if (inquiry->event.kind == SMTP_SERVER_ASK_MESSAGE) {
+        smtp_server_drop_content(connection); /* of the tables that were not asked */
+        if (verdict == SMTP_ACCEPT) {
+            verdict = capture(connection, inquiry);
+        }
+        smtp_message_release(inquiry->event.message);
+    }
+    smtp_server_session_answer(connection->session, verdict, replies,
+                               smtp_server_loop_now_ns(connection->loop));
+}
 
-bool smtp_server_answer_events(struct smtp_server_connection *connection, uint64_t now_ns)
+static void told(struct smtp_server_connection *connection, struct smtp_server_inquiry *inquiry)
+{
+    (void)connection;
+    (void)inquiry;
+}
+
+static void handle(struct smtp_server_connection *connection, const struct smtp_server_event *event)
+{
+    switch (event->kind) {
+    case SMTP_SERVER_START_TLS:
+        connection->stage = SMTP_SERVER_SECURING;
+        break;
+    case SMTP_SERVER_ASK_AUTH:
+        smtp_server_answer_auth(connection, event);
+        break;
+    case SMTP_SERVER_AUTH_CANCELLED:
+        smtp_server_end_auth(connection);
+        break;
+    case SMTP_SERVER_RESET:
+        smtp_server_inquire(connection, event, told);
+        break;
+    default:
+        smtp_server_inquire(connection, event, answer);
+        break;
+    }
+}
+
+bool smtp_server_answer_events(struct smtp_server_connection *connection)
 {
     struct smtp_server_event event;
     bool any = false;
-    while (smtp_server_session_next_event(connection->session, &event)) {
+    while (!connection->busy && smtp_server_session_next_event(connection->session, &event)) {
         any = true;
-        if (event.kind == SMTP_SERVER_RESET) {
-            struct smtp_server_session_info info = smtp_server_info_of(connection);
-            hooks_of(connection)->reset(hooks_of(connection)->user, &info);
-            continue;
-        }
-        if (event.kind == SMTP_SERVER_START_TLS) {
-            connection->stage = SMTP_SERVER_SECURING;
-            continue;
-        }
-        if (event.kind == SMTP_SERVER_ASK_AUTH) {
-            smtp_server_answer_auth(connection, &event, now_ns);
-            continue;
-        }
-        if (event.kind == SMTP_SERVER_AUTH_CANCELLED) {
-            smtp_server_end_auth(connection);
-            continue;
-        }
-        struct smtp_server_reply reply;
-        reply.code = 0;
-        reply.enhanced[0] = '\0';
-        reply.text[0] = '\0';
-        enum smtp_server_verdict verdict = ask[event.kind](connection, &event, &reply);
-        smtp_server_session_answer(connection->session, verdict, &reply, now_ns);
+        handle(connection, &event);
     }
     return any;
+}
+
+/* ---- what tables are told of on the loop's thread ---- */
+
+bool smtp_server_give_content(void *user, const struct smtp_message *message,
+                              struct smtp_span octets)
+{
+    struct smtp_server_connection *connection = user;
+    const struct smtp_server_tables *tables = tables_of(connection);
+    struct smtp_server_session_info info = smtp_server_info_of(connection);
+    bool wanted = false;
+    for (size_t i = 0; i < tables->count; i++) {
+        const struct smtp_server_hooks *hooks = &tables->rows[i];
+        uint32_t bit = 1u << i;
+        if (hooks->content == NULL || (connection->content_sated & bit) != 0) {
+            continue;
+        }
+        info.user = smtp_server_slot(connection, i);
+        connection->content_given |= bit;
+        if (hooks->content(hooks->user, &info, message, octets.bytes, octets.len)) {
+            wanted = true;
+        } else {
+            connection->content_sated |= bit;
+        }
+    }
+    return wanted;
+}
+
+void smtp_server_drop_content(void *user)
+{
+    struct smtp_server_connection *connection = user;
+    const struct smtp_server_tables *tables = tables_of(connection);
+    uint32_t given = connection->content_given;
+    connection->content_given = 0;
+    connection->content_sated = 0;
+    if (given == 0) {
+        return;
+    }
+    struct smtp_server_session_info info = smtp_server_info_of(connection);
+    for (size_t i = 0; i < tables->count; i++) {
+        if ((given & 1u << i) != 0 && tables->rows[i].drop != NULL) {
+            info.user = smtp_server_slot(connection, i);
+            tables->rows[i].drop(tables->rows[i].user, &info);
+        }
+    }
 }
 
 void smtp_server_log(void *user, enum smtp_server_log_kind kind, struct smtp_span text)
 {
     struct smtp_server_connection *connection = user;
-    const struct smtp_server_hooks *hooks = hooks_of(connection);
+    const struct smtp_server_tables *tables = tables_of(connection);
     /* The core speaks while it is made, before the connection knows it. */
-    if (hooks->log == NULL || connection->session == NULL) {
+    if (connection->loop->server->settings.config.log == NULL || connection->session == NULL) {
         return;
     }
     struct smtp_server_session_info info = smtp_server_info_of(connection);
     const struct smtp_server_log_entry entry = {
         .kind = kind, .time_ns = smtp_clock_now_ns(), .text = text.bytes, .len = text.len};
-    hooks->log(hooks->user, &info, &entry);
+    for (size_t i = 0; i < tables->count; i++) {
+        if (tables->rows[i].log != NULL) {
+            info.user = smtp_server_slot(connection, i);
+            tables->rows[i].log(tables->rows[i].user, &info, &entry);
+        }
+    }
 }
 
-void smtp_server_tell_close(struct smtp_server_connection *connection, const char *reason)
+static void closed(struct smtp_server_connection *connection, struct smtp_server_inquiry *inquiry)
 {
-    const struct smtp_server_hooks *hooks = hooks_of(connection);
-    smtp_server_log(connection, SMTP_LOG_CLOSE, smtp_span_of(reason));
-    if (hooks->close != NULL) {
-        struct smtp_server_session_info info = smtp_server_info_of(connection);
-        hooks->close(hooks->user, &info);
+    (void)inquiry;
+    smtp_server_session_free(connection->over);
+    connection->over = NULL;
+}
+
+void smtp_server_end_session(struct smtp_server_connection *connection, const char *reason)
+{
+    if (connection->session == NULL) {
+        return;
     }
+    smtp_server_session_cut(connection->session); /* drops what came of a message first */
+    smtp_server_log(connection, SMTP_LOG_CLOSE, smtp_span_of(reason));
+    smtp_server_end_auth(connection);
+    connection->over = connection->session;
+    smtp_server_inquire(connection, &(struct smtp_server_event){.kind = SMTP_SERVER_CLOSED},
+                        closed);
+    connection->session = NULL;
 }

@@ -5,13 +5,16 @@
 #include "server/connection.h"
 #include "server/protocol/session.h"
 
-/** What hooks are told of a connection whose session lives. */
-struct smtp_server_session_info smtp_server_info_of(struct smtp_server_connection *connection);
-/** Answers every open event. Returns whether there was one. */
-bool smtp_server_answer_events(struct smtp_server_connection *connection, uint64_t now_ns);
-/** A line for the log hook; the core's `log`, with the connection as user. */
+/** Answers every open event, until one has to wait for a table that blocks: then the connection is busy.
+ *  Returns whether there was one. */
+bool smtp_server_answer_events(struct smtp_server_connection *connection);
+/** A line for the log hooks; the core's `log`, with the connection as user. */
 void smtp_server_log(void *connection, enum smtp_server_log_kind kind, struct smtp_span text);
-/** The session is over: the log and the close hook are told. */
-void smtp_server_tell_close(struct smtp_server_connection *connection, const char *reason);
+/** The core's `content` and `drop`, likewise. */
+bool smtp_server_give_content(void *connection, const struct smtp_message *message,
+                              struct smtp_span octets);
+void smtp_server_drop_content(void *connection);
+/** Ends the session, if it is not over: the log and close hooks are told, then it is freed. */
+void smtp_server_end_session(struct smtp_server_connection *connection, const char *reason);
 
 #endif

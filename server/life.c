@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/error.h"
 #include "server/server.h"
+#include "server/work.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -204,7 +205,7 @@ static bool is_own_thread(const struct smtp_server *server)
             return true;
         }
     }
-    return false;
+    return smtp_server_works_here(server);
 }
 
 void smtp_server_stop(struct smtp_server *server, uint64_t deadline_ms)

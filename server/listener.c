@@ -34,6 +34,7 @@ enum smtp_status smtp_server_acceptor_init(struct smtp_server_acceptor *acceptor
         acceptor->listeners[i].server = server;
         acceptor->listeners[i].address = settings->listen[i].address;
         acceptor->listeners[i].implicit_tls = settings->listen[i].implicit_tls;
+        acceptor->listeners[i].lmtp = settings->listen[i].lmtp;
         acceptor->listeners[i].fd = -1;
     }
     uv_timer_init(&server->loops[0].uv, &acceptor->resume);
@@ -161,9 +162,7 @@ static void admit(struct smtp_server_listener *listener, int fd)
         turn_away(listener, fd);
         return;
     }
-    bool is_unix = listener->address.kind == SMTP_ADDRESS_UNIX;
-    struct smtp_server_connection *connection =
-        smtp_server_connection_new(fd, is_unix, listener->implicit_tls);
+    struct smtp_server_connection *connection = smtp_server_connection_new(fd, listener);
     if (connection == NULL) {
         turn_away(listener, fd);
         return;

@@ -18,6 +18,7 @@ struct smtp_server_listener {
     char text[SMTP_ADDRESS_TEXT_SIZE]; /* of address, likewise; "" before the first start */
     int fd;                            /* -1: not listening */
     bool implicit_tls;
+    bool lmtp;
     uv_poll_t poll;
 };
 

@@ -6,6 +6,7 @@
 #include "common/clock.h"
 #include "common/error.h"
 #include "server/connection.h"
+#include "server/incoming.h"
 #include "server/server.h"
 
 #include <stdlib.h>
@@ -41,7 +42,7 @@ static void end_turn(struct smtp_server_loop *loop)
 {
     struct smtp_server_connection *turn = loop->turn;
     for (struct smtp_server_connection *at = turn; at != NULL; at = at->next_in_turn) {
-        smtp_server_connection_take_turn(at);
+        smtp_server_take_turn(at);
     }
     for (struct smtp_server_connection *at = turn; at != NULL; at = at->next_in_turn) {
         smtp_server_connection_end_turn(at);

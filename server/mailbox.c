@@ -112,6 +112,14 @@ enum smtp_status smtp_mailbox_put(struct smtp_mailbox *mailbox, struct smtp_mess
     return room ? SMTP_OK : SMTP_NO_MEMORY;
 }
 
+void smtp_mailbox_pass(struct smtp_mailbox *mailbox, struct smtp_message *message)
+{
+    int64_t now_unix_ns = smtp_clock_unix_ns();
+    lock(mailbox);
+    smtp_message_stamp(message, mailbox->first++, now_unix_ns);
+    unlock(mailbox);
+}
+
 struct smtp_mailbox_cursor smtp_mailbox_now(const struct smtp_mailbox *mailbox)
 {
     return (struct smtp_mailbox_cursor){smtp_mailbox_captured(mailbox)};
@@ -181,6 +189,13 @@ enum smtp_status smtp_mailbox_wait(struct smtp_mailbox *mailbox, size_t count, u
     return held ? SMTP_OK : SMTP_TIMED_OUT;
 }
 
+/* Under lock. The number of the first message after the cursor that has not been removed. */
+static uint64_t next_number(const struct smtp_mailbox *mailbox,
+                            const struct smtp_mailbox_cursor *cursor)
+{
+    return cursor->number + 1 < mailbox->first ? mailbox->first : cursor->number + 1;
+}
+
 /* The message after the cursor, waiting for it until the deadline; the cursor moves past it, and
  * past what has been removed. NULL: none came. */
 static struct smtp_message *take_next(struct smtp_mailbox *mailbox,
@@ -189,10 +204,10 @@ static struct smtp_message *take_next(struct smtp_mailbox *mailbox,
 {
     struct smtp_message *message = NULL;
     lock(mailbox);
-    while (cursor->number + 1 >= mailbox->first + mailbox->count && may_wait) {
+    while (next_number(mailbox, cursor) >= mailbox->first + mailbox->count && may_wait) {
         may_wait = await_change(mailbox, deadline_ns);
     }
-    uint64_t next = cursor->number + 1 < mailbox->first ? mailbox->first : cursor->number + 1;
+    uint64_t next = next_number(mailbox, cursor);
     if (next < mailbox->first + mailbox->count) {
         message = smtp_message_retain(mailbox->messages[next - mailbox->first]);
         cursor->number = next;

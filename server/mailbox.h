@@ -12,5 +12,8 @@ void smtp_mailbox_free(struct smtp_mailbox *mailbox);
  *  reference stays the caller's. */
 enum smtp_status smtp_mailbox_put(struct smtp_mailbox *mailbox, struct smtp_message *message)
     SMTP_MUST_CHECK;
+/** The same of a message that is numbered and counted, and not kept: the reference stays the caller's. Of
+ *  one mailbox either all messages are kept or none. */
+void smtp_mailbox_pass(struct smtp_mailbox *mailbox, struct smtp_message *message);
 
 #endif

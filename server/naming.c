@@ -5,6 +5,7 @@
 
 #include "common/clock.h"
 #include "server/hooks.h"
+#include "server/incoming.h"
 #include "server/outgoing.h"
 #include "server/protocol/session.h"
 #include "server/proxy.h"
@@ -78,8 +79,8 @@ void smtp_server_naming_take(struct smtp_server_connection *connection, struct s
     if (progress == SMTP_SERVER_PROXY_DONE) {
         begin(connection);
         if (used < wire.len) {
-            smtp_server_connection_take_wire(
-                connection, (struct smtp_span){wire.bytes + used, wire.len - used});
+            smtp_server_take_wire(connection,
+                                  (struct smtp_span){wire.bytes + used, wire.len - used});
         }
     }
 }

@@ -100,7 +100,7 @@ static void forget(struct smtp_server_connection *connection, size_t len)
 
 void smtp_server_flush(struct smtp_server_connection *connection)
 {
-    if (connection->writing || connection->stage == SMTP_SERVER_CLOSING) {
+    if (connection->writing || connection->busy || connection->stage == SMTP_SERVER_CLOSING) {
         return;
     }
     struct smtp_span span = owed(connection);

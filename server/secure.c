@@ -7,6 +7,7 @@
 #include "common/secret.h"
 #include "common/tls.h"
 #include "server/hooks.h"
+#include "server/incoming.h"
 #include "server/outgoing.h"
 #include "server/protocol/session.h"
 #include "server/server.h"
@@ -54,7 +55,7 @@ static void shake_hands(struct smtp_server_connection *connection)
     connection->stage = SMTP_SERVER_TALKING;
     smtp_server_session_tls_started(connection->session, smtp_tls_facts(connection->tls),
                                     connection->implicit_tls, now_ns);
-    (void)smtp_server_answer_events(connection, now_ns);
+    (void)smtp_server_answer_events(connection);
 }
 
 void smtp_server_secure_take(struct smtp_server_connection *connection, struct smtp_span wire)
@@ -80,12 +81,12 @@ void smtp_server_secure_go_on(struct smtp_server_connection *connection)
     size_t longest = 0;
     enum smtp_tls_progress progress = SMTP_TLS_DONE;
     while (progress == SMTP_TLS_DONE && connection->waiting.len == 0 &&
-           smtp_server_connection_may_take(connection)) {
+           smtp_server_may_take(connection)) {
         size_t len = 0;
         progress = smtp_tls_read(connection->tls, plain, sizeof plain, &len);
         if (progress == SMTP_TLS_DONE) {
             longest = len > longest ? len : longest;
-            smtp_server_connection_take(connection, plain, len);
+            smtp_server_take(connection, plain, len);
         }
     }
     smtp_secret_wipe(plain, longest); /* of a password, maybe */

@@ -77,7 +77,13 @@ static enum smtp_status init_settings(struct smtp_server *server,
     if (status != SMTP_OK) {
         return status;
     }
-    server->settings.config.log = options->hooks.log != NULL ? smtp_server_log : NULL;
+    const struct smtp_server_tables *tables = &server->settings.tables;
+    struct smtp_server_session_config *config = &server->settings.config;
+    config->log = smtp_server_tables_take_log(tables) ? smtp_server_log : NULL;
+    if (smtp_server_tables_take_content(tables)) {
+        config->content = smtp_server_give_content;
+        config->drop = smtp_server_drop_content;
+    }
     status =
         smtp_server_certificate_init(&server->certificate, &server->settings, &options->tls, error);
     if (status != SMTP_OK) {
@@ -117,6 +123,7 @@ void smtp_server_free(struct smtp_server *server)
 {
     if (server != NULL) {
         smtp_server_stop(server, 0);
+        smtp_server_tables_release(&server->settings.tables);
         free_parts(server);
     }
 }
@@ -159,6 +166,11 @@ uint16_t smtp_server_port(const struct smtp_server *server, size_t i)
 bool smtp_server_is_implicit_tls(const struct smtp_server *server, size_t i)
 {
     return i < server->settings.listen_count && server->settings.listen[i].implicit_tls;
+}
+
+bool smtp_server_is_lmtp(const struct smtp_server *server, size_t i)
+{
+    return i < server->settings.listen_count && server->settings.listen[i].lmtp;
 }
 
 const char *smtp_server_ca_pem(struct smtp_server *server)

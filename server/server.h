@@ -19,6 +19,8 @@ enum smtp_server_life {
     SMTP_SERVER_JOINING, /* somebody waits for the threads */
 };
 
+struct smtp_server_work;
+
 struct smtp_server {
     struct smtp_server_settings settings;       /* constant from new to free */
     struct smtp_server_certificate certificate; /* has its own lock */
@@ -27,9 +29,10 @@ struct smtp_server {
     struct smtp_server_acceptor acceptor; /* of whoever starts or joins, of loops[0] in between */
 
     pthread_mutex_t lock;
-    pthread_cond_t changed;      /* the state changed, under lock */
-    enum smtp_server_life state; /* under lock */
-    bool runs_here;              /* under lock: smtp_server_run is loops[0], and joins the others */
+    pthread_cond_t changed;         /* the state changed, under lock */
+    enum smtp_server_life state;    /* under lock */
+    struct smtp_server_work *works; /* under lock: what runs on the threads of the pool */
+    bool runs_here; /* under lock: smtp_server_run is loops[0], and joins the others */
 
     /* When open sessions are cut; SMTP_NEVER: nobody asked to stop. Sequentially consistent: read
      * by the loops after uv_async_send has woken them. Lock-free, so that a signal handler may set

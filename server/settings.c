@@ -17,7 +17,8 @@
 #define ADDRESS_OCTETS_MAX 65535
 #define COMMAND_LINE_MIN 64      /* "MAIL FROM:<...>" of a short address fits */
 #define COMMAND_LINE_MAX 1048576 /* a session keeps one line in memory */
-#define TEXT_LINE_MIN 3          /* one octet and its CRLF */
+#define SMTP_PORT 25
+#define TEXT_LINE_MIN 3 /* one octet and its CRLF */
 
 static const char *const default_listen[] = {"127.0.0.1:0"};
 static const char default_hostname[] = "harness.test";
@@ -45,6 +46,7 @@ static enum smtp_status check_numbers(const struct smtp_server_options *options,
         {"workers", options->workers, 1, WORKERS_MAX},
         {"bare_line_end", (uint64_t)options->bare_line_end, SMTP_BARE_REFUSE, SMTP_BARE_ACCEPT},
         {"tls.mode", (uint64_t)options->tls.mode, SMTP_SERVER_TLS_OFFERED, SMTP_SERVER_TLS_OFF},
+        {"mailbox", (uint64_t)options->mailbox, SMTP_MAILBOX_KEEP, SMTP_MAILBOX_DISCARD},
         {"limits.local_part_octets", limits->local_part_octets, 1, ADDRESS_OCTETS_MAX},
         {"limits.domain_octets", limits->domain_octets, 1, ADDRESS_OCTETS_MAX},
         {"limits.path_octets", limits->path_octets, 2, ADDRESS_OCTETS_MAX},
@@ -128,12 +130,18 @@ static enum smtp_status parse_listen(struct smtp_server_listen *out, const char 
     socklen_t unused_len;
     struct smtp_error reason = {0};
     out->implicit_tls = take_scheme(&text, "smtps://");
-    if (!out->implicit_tls) {
+    out->lmtp = !out->implicit_tls && take_scheme(&text, "lmtp://");
+    if (!out->implicit_tls && !out->lmtp) {
         (void)take_scheme(&text, "smtp://");
     }
     enum smtp_status status = smtp_address_parse(text, 0, &out->address, &reason);
     if (status == SMTP_OK) {
         status = smtp_address_to_sockaddr(&out->address, &unused, &unused_len, &reason);
+    }
+    if (status == SMTP_OK && out->lmtp && out->address.kind == SMTP_ADDRESS_TCP &&
+        out->address.port == SMTP_PORT) {
+        status = smtp_error_set(&reason, SMTP_BAD_ARGUMENT, 0,
+                                "LMTP must not be spoken on port 25 (RFC 2033 5); take another");
     }
     return status == SMTP_OK
                ? SMTP_OK
@@ -187,32 +195,6 @@ static enum smtp_status copy_tls(struct smtp_server_settings *settings,
                : SMTP_OK;
 }
 
-/* Only for the stages that somebody listens to is the session to stop and ask. */
-static unsigned asks_of(const struct smtp_server_hooks *hooks)
-{
-    const struct {
-        enum smtp_server_event_kind kind;
-        bool asked;
-    } rows[] = {
-        {SMTP_SERVER_ASK_CONNECT, hooks->connect != NULL},
-        {SMTP_SERVER_ASK_HELO, hooks->helo != NULL},
-        {SMTP_SERVER_ASK_MAIL, hooks->mail != NULL},
-        {SMTP_SERVER_ASK_RCPT, hooks->rcpt != NULL},
-        {SMTP_SERVER_ASK_DATA, hooks->data != NULL},
-        {SMTP_SERVER_ASK_MESSAGE, true}, /* the mailbox */
-        {SMTP_SERVER_ASK_VRFY, hooks->vrfy != NULL},
-        {SMTP_SERVER_ASK_EXPN, hooks->expn != NULL},
-        {SMTP_SERVER_ASK_UNKNOWN, hooks->unknown != NULL},
-        {SMTP_SERVER_ASK_STARTTLS, true}, /* the certificate is made now, or 454 */
-        {SMTP_SERVER_RESET, hooks->reset != NULL},
-    };
-    unsigned asks = 0;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        asks |= rows[i].asked ? 1u << rows[i].kind : 0;
-    }
-    return asks;
-}
-
 /* What cannot be without another is not offered without it (RFC 6531 3.1, RFC 3030 3). */
 static struct smtp_server_keywords offered_of(const struct smtp_server_options *options)
 {
@@ -243,7 +225,8 @@ static void set_config(struct smtp_server_settings *settings,
         .mechanisms_clear = settings->auth.mechanisms_clear,
         .mechanisms_tls = settings->auth.mechanisms_tls,
         .mechanisms_too_weak = settings->auth.too_weak,
-        .asks = asks_of(&options->hooks),
+        .asks = smtp_server_tables_asks(&settings->tables),
+        .discard_content = settings->discards && smtp_server_tables_stream(&settings->tables),
     };
 }
 
@@ -253,8 +236,11 @@ enum smtp_status smtp_server_settings_init(struct smtp_server_settings *settings
 {
     *settings = (struct smtp_server_settings){.workers = options->workers,
                                               .proxy_protocol = options->proxy_protocol,
-                                              .hooks = options->hooks};
+                                              .discards = options->mailbox == SMTP_MAILBOX_DISCARD};
     enum smtp_status status = check_numbers(options, error);
+    if (status == SMTP_OK) {
+        status = smtp_server_tables_init(&settings->tables, options, error);
+    }
     if (status == SMTP_OK) {
         status = copy_names(settings, options, error);
     }
@@ -265,7 +251,7 @@ enum smtp_status smtp_server_settings_init(struct smtp_server_settings *settings
         status = copy_tls(settings, options, error);
     }
     if (status == SMTP_OK) {
-        status = smtp_server_auth_settings_init(&settings->auth, options, error);
+        status = smtp_server_auth_settings_init(&settings->auth, options, &settings->tables, error);
     }
     if (status == SMTP_OK) {
         status = smtp_server_trusted_init(&settings->trusted, options->trusted_peers,
@@ -287,5 +273,6 @@ void smtp_server_settings_clear(struct smtp_server_settings *settings)
     free(settings->client_ca_pem);
     smtp_server_auth_settings_clear(&settings->auth);
     smtp_server_trusted_clear(&settings->trusted);
+    smtp_server_tables_clear(&settings->tables);
     *settings = (struct smtp_server_settings){0};
 }

@@ -5,12 +5,14 @@
 #include "common/address.h"
 #include "server/auth_settings.h"
 #include "server/protocol/session.h"
+#include "server/tables.h"
 #include "server/trusted.h"
 
 /** One row of options.listen. */
 struct smtp_server_listen {
     struct smtp_address address; /* as the options say, port 0 included */
     bool implicit_tls;           /* "smtps://" */
+    bool lmtp;                   /* "lmtp://" */
 };
 
 struct smtp_server_settings {
@@ -25,7 +27,8 @@ struct smtp_server_settings {
     struct smtp_server_auth_settings auth;
     struct smtp_server_trusted trusted;
     bool proxy_protocol;
-    struct smtp_server_hooks hooks;
+    struct smtp_server_tables tables;
+    bool discards;                            /* the mailbox counts messages, and keeps none */
     struct smtp_server_session_config config; /* points into this */
 };
 

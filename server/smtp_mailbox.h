@@ -85,7 +85,9 @@ struct smtp_mailbox_cursor {
 /** The place after the newest message. */
 struct smtp_mailbox_cursor smtp_mailbox_now(const struct smtp_mailbox *mailbox);
 
-/** How many messages have been captured since the start, removed ones counted too. */
+/** How many messages have been captured since the start, removed ones counted too, and those that
+ *  options.mailbox = SMTP_MAILBOX_DISCARD does not keep: of these nothing else here sees any, and who waits
+ *  for one waits until the deadline. */
 uint64_t smtp_mailbox_captured(const struct smtp_mailbox *mailbox);
 /** How many it holds. */
 size_t smtp_mailbox_count(const struct smtp_mailbox *mailbox);

@@ -110,12 +110,17 @@ struct smtp_server_credentials {
  *  hook accepts, an empty *reply means the library's own text.
  *
  *  A server may have several tables (options.hooks, then options.receivers in their order): each stage asks
- *  all of them, until one does not accept. Each table has a `*session->user` of its own. */
+ *  all of them, until one does not accept, and of those that accept the first that fills its reply in has the
+ *  word. For auth, find_password, vrfy, expn and unknown the first table with the row decides. Each table
+ *  has a `*session->user` of its own. */
 struct smtp_server_hooks {
     void *user;
     /** Its rows may take long (they wait for a disk or another server): they are called on threads of a
-     *  pool, never two at once for one session, and the session waits while the loop serves others. But for
-     *  log, content and drop, which must be quick and are always called on the loop's thread. */
+     *  pool (libuv's, of the whole process: 4, or UV_THREADPOOL_SIZE), never two at once for one session,
+     *  and the session waits while the loop serves others. Nothing is read of it or said to it meanwhile; a
+     *  deadline, a cut or a stop has its effect when the row has returned, and smtp_server_stop waits for
+     *  that. But for log, content and drop, which must be quick and are always called on the loop's thread,
+     *  and release. Where the table of either blocks, auth and find_password are both called on the pool. */
     bool blocking;
     /** It takes content as it comes, by its `content` row: `message` does not look at the message's. */
     bool streaming;
@@ -162,7 +167,8 @@ struct smtp_server_hooks {
     /** A whole message, before it is captured and answered. The message has no number yet. Retain
      *  it to keep it. SMTP_REFUSE: it is not captured. With LMTP `reply` is the first of an array, one for
      *  each recipient in order (RFC 2033 4.2): on SMTP_ACCEPT one that is filled in with a refusal refuses
-     *  for that recipient alone; otherwise the first stands for all. */
+     *  for that recipient alone; otherwise the first stands for all. Those whom a table before this one has
+     *  refused are filled in already. */
     enum smtp_server_verdict (*message)(void *user, const struct smtp_server_session_info *session,
                                         struct smtp_message *message,
                                         struct smtp_server_reply *reply);
@@ -313,7 +319,7 @@ struct smtp_server_options {
      *  closed at once: whether one comes is never guessed. */
     bool proxy_protocol;
     struct smtp_server_hooks hooks;
-    /** Further tables, asked after `hooks`: what smtp_receivers.h makes, and the like. */
+    /** Further tables, 31 at most, asked after `hooks`: what smtp_receivers.h makes, and the like. */
     const struct smtp_server_hooks *receivers;
     size_t receiver_count;
     enum smtp_server_mailbox_mode mailbox;

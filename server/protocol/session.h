@@ -81,8 +81,9 @@ enum smtp_server_event_kind {
     /** The reply to STARTTLS is pending: write it, then hand octets to TLS and no more to the session
      *  until smtp_server_session_tls_started. No answer. */
     SMTP_SERVER_START_TLS,
-    SMTP_SERVER_RESET, /* a transaction was dropped; only when (1u << SMTP_SERVER_RESET) is in asks
+    SMTP_SERVER_RESET,  /* a transaction was dropped; only when (1u << SMTP_SERVER_RESET) is in asks
                         */
+    SMTP_SERVER_CLOSED, /* no session says it: the driver's own, when one is over */
 };
 
 /** Its texts are NUL-terminated and live until the answer, or for RESET until the next call. */
