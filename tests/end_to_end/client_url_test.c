@@ -223,3 +223,49 @@ TEST(send_url, a_stronger_policy_of_the_options_counts_unless_the_url_has_its_ow
         peer_stop(&peer);
     }
 }
+
+/* RFC 2033 */
+TEST(send_url, speaks_lmtp_over_tcp_and_at_a_unix_socket)
+{
+    static struct peer peer;
+    struct smtp_error error;
+    static const char script[] =
+        "S: 220 mx\nC: LHLO [127.0.0.1]\nS: 250 mx\nC: MAIL FROM:<ann@x>\nS: 250 ok\n"
+        "C: RCPT TO:<bob@x>\nS: 250 ok\nC: DATA\nS: 354 go\n[content]\nS: 250 for bob\n" BYE;
+    expect_int(send_to_sound("lmtp://127.0.0.1:PORT", script, &error), SMTP_OK);
+    char where[80], url[120];
+    snprintf(where, sizeof(where), "unix:/tmp/send url-%d", (int)getpid());
+    snprintf(url, sizeof(url), "lmtp://unix:/tmp/send%%20url-%d?chunking=no", (int)getpid());
+    peer_start_at(&peer, where, script);
+    expect_int(smtp_send_url(url, NULL, &to_bob, smtp_content_text("A: b\n\n"), &error), SMTP_OK);
+    peer_stop(&peer);
+    unlink(where + strlen("unix:"));
+}
+
+TEST(send_url, says_that_neither_bdat_nor_groups_are_wanted)
+{
+    struct smtp_error error;
+    expect_int(send_to_sound("smtp://127.0.0.1:PORT?tls=never&chunking=no&pipelining=no",
+                             "S: 220 mx\nC: EHLO [127.0.0.1]\nS: 250-mx\nS: 250-PIPELINING\n"
+                             "S: 250 CHUNKING\n" MESSAGE BYE,
+                             &error),
+               SMTP_OK);
+    expect_int(send_to_sound("smtp://127.0.0.1:PORT?tls=never&chunking=no",
+                             "S: 220 mx\nC: EHLO [127.0.0.1]\nS: 250-mx\nS: 250-PIPELINING\n"
+                             "S: 250 CHUNKING\nC: MAIL FROM:<ann@x>\nC: RCPT TO:<bob@x>\nC: DATA\n"
+                             "S: 250 ok\nS: 250 ok\nS: 354 go\n[content]\nS: 250 ok\n" BYE,
+                             &error),
+               SMTP_OK);
+}
+
+TEST(send_url, says_what_is_wrong_with_an_option_before_it_connects)
+{
+    struct smtp_client_options options;
+    struct smtp_error error;
+    smtp_client_options_init(&options);
+    options.proxy_header = "v1 nowhere";
+    expect_int(
+        smtp_send_url("smtp://127.0.0.1:1", &options, &to_bob, smtp_content_text("x"), &error),
+        SMTP_BAD_ARGUMENT);
+    expect_contains(error.message, "proxy_header");
+}
