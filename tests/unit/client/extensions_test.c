@@ -2,6 +2,8 @@
 #include "client/protocol/extensions.h"
 #include "tests/support/test.h"
 
+#include <stdio.h>
+
 static struct smtp_client_extensions offered(const char *text)
 {
     struct smtp_client_extensions extensions;
@@ -85,9 +87,9 @@ static void expect_limits(const char *limits, uint64_t mail_max, uint64_t rcpt_m
                           uint64_t rcpt_domain_max)
 {
     struct smtp_client_extensions extensions;
-    char text[200] = "x\n";
+    char text[200];
     smtp_client_extensions_init(&extensions);
-    strcat(text, limits);
+    snprintf(text, sizeof(text), "x\n%s", limits);
     expect_int(smtp_client_extensions_read(&extensions, text), SMTP_OK);
     expect_int(extensions.mail_max, mail_max);
     expect_int(extensions.rcpt_max, rcpt_max);

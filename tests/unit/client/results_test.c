@@ -209,3 +209,16 @@ TEST(client_results, each_parameter_needs_its_extension_rfc5321_4_1_1_3)
     expect_int(send_with("250-x\r\n250 AUTH PLAIN\r\n", 1, "AUTH=<>"), SMTP_OK);
     expect_int(send_with("250 x\r\n", 1, "X-OWN=1"), SMTP_OK);
 }
+
+TEST(client_results, a_new_connection_remembers_nothing)
+{
+    struct play play;
+    open_play(&play, true, "250-x\r\n250-PIPELINING\r\n250 LIMITS RCPTMAX=1\r\n");
+    expect_true(smtp_client_session_extensions(play.session)->pipelining);
+    expect_int(smtp_client_session_extensions(play.session)->rcpt_max, 1);
+    smtp_client_session_open(play.session, 0, SMTP_NEVER);
+    expect_true(!smtp_client_session_extensions(play.session)->pipelining);
+    expect_int(smtp_client_session_extensions(play.session)->rcpt_max, 0);
+    expect_true(!smtp_client_session_greeted(play.session));
+    close_play(&play);
+}

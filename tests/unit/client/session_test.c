@@ -698,15 +698,3 @@ TEST(client_session, the_overall_deadline_comes_before_all_others)
     expect_contains(smtp_client_session_error(session)->message, "overall");
     smtp_client_session_free(session);
 }
-
-TEST(client_session, a_new_connection_remembers_nothing)
-{
-    struct smtp_client_options options;
-    smtp_client_options_init(&options);
-    struct smtp_client_session *session = session_after(&options, "250-x\r\n250 PIPELINING\r\n");
-    expect_true(smtp_client_session_extensions(session)->pipelining);
-    smtp_client_session_open(session, 0, SMTP_NEVER);
-    expect_true(!smtp_client_session_extensions(session)->pipelining);
-    expect_true(!smtp_client_session_greeted(session));
-    smtp_client_session_free(session);
-}

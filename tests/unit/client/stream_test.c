@@ -215,14 +215,16 @@ TEST(client_stream, a_connection_lost_anywhere_is_unknown_for_those_that_were_wh
     find_ends(&flow, ends);
     flow_close(&flow);
     for (size_t sent = 0; sent <= ends[2]; sent++) {
-        char expected[200] = "";
+        char expected[200];
+        size_t len = 0;
         flow_open(&flow, &of, "lost");
         expect_int(flow_write(&flow, sent), sent);
         smtp_client_session_lost(flow.session);
         flow_go_on(&flow);
         for (size_t i = 0; i < 3; i++) {
-            strcat(expected,
-                   sent >= ends[i] ? "DELIVERY_UNKNOWN 0@final dot\n" : "CLOSED 0@MAIL\n");
+            len += (size_t)snprintf(expected + len, sizeof(expected) - len, "%s",
+                                    sent >= ends[i] ? "DELIVERY_UNKNOWN 0@final dot\n"
+                                                    : "CLOSED 0@MAIL\n");
         }
         expect_str(flow.results, expected);
         flow_close(&flow);
