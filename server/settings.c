@@ -17,8 +17,9 @@
 #define ADDRESS_OCTETS_MAX 65535
 #define COMMAND_LINE_MIN 64      /* "MAIL FROM:<...>" of a short address fits */
 #define COMMAND_LINE_MAX 1048576 /* a session keeps one line in memory */
+#define TEXT_LINE_MIN 3          /* one octet and its CRLF */
+#define SECONDS_MAX 999999999    /* nine digits, RFC 4865 4.1, RFC 2852 3 */
 #define SMTP_PORT 25
-#define TEXT_LINE_MIN 3 /* one octet and its CRLF */
 
 static const char *const default_listen[] = {"127.0.0.1:0"};
 static const char default_hostname[] = "harness.test";
@@ -52,6 +53,8 @@ static enum smtp_status check_numbers(const struct smtp_server_options *options,
         {"limits.path_octets", limits->path_octets, 2, ADDRESS_OCTETS_MAX},
         {"limits.command_line_octets", limits->command_line_octets, COMMAND_LINE_MIN,
          COMMAND_LINE_MAX},
+        {"limits.hold_s", limits->hold_s, 0, SECONDS_MAX},
+        {"limits.deliver_by_s", limits->deliver_by_s, 0, SECONDS_MAX},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         enum smtp_status status =

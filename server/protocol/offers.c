@@ -75,7 +75,7 @@ static void write_limits(const struct smtp_server_session *session,
 uint64_t smtp_server_hold_limit_s(const struct smtp_server_session_config *config)
 {
     uint64_t limit = config->limits.hold_s;
-    return limit == 0 || limit > SMTP_SERVER_SECONDS_MAX ? SMTP_SERVER_SECONDS_MAX : limit;
+    return limit == 0 ? SMTP_SERVER_SECONDS_MAX : limit;
 }
 
 /* RFC 4865 4.1: the longest interval, and the time it ends when it begins now. */

@@ -365,7 +365,7 @@ bool smtp_server_take_parameters(struct smtp_server_session *session, struct smt
                                 "Syntax: parameters are KEYWORD or KEYWORD=value");
         return false;
     }
-    if (smtp_has_eight_bit(all) && !session->transaction.smtputf8) {
+    if (seen != 0 && !session->transaction.smtputf8 && smtp_has_eight_bit(all)) {
         smtp_server_session_say(session, 501, "5.5.4",
                                 "Octets above 127 in a parameter need SMTPUTF8");
         return false;

@@ -44,14 +44,17 @@ static size_t run_len(struct smtp_span text, bool (*is_of_set)(unsigned char c),
     size_t len = 0;
     *ascii = true;
     while (len < text.len) {
-        size_t more = is_of_set((unsigned char)text.bytes[len]) ? 1 : 0;
-        if (more == 0) {
-            more = smtp_utf8_sequence((struct smtp_span){text.bytes + len, text.len - len});
-            *ascii = *ascii && more == 0;
+        unsigned char c = (unsigned char)text.bytes[len];
+        if (is_of_set(c)) {
+            len++;
+            continue;
         }
+        struct smtp_span rest = {text.bytes + len, text.len - len};
+        size_t more = c > 127 ? smtp_utf8_sequence(rest) : 0;
         if (more == 0) {
             break;
         }
+        *ascii = false;
         len += more;
     }
     return len;

@@ -48,6 +48,24 @@ TEST(settings, keywords_that_need_a_clock_or_trust_are_off_by_default)
                 by_default.require_tls && by_default.limits);
 }
 
+TEST(settings, seconds_of_futurerelease_and_deliverby_have_nine_digits_at_most_rfc4865_4_1)
+{
+    struct smtp_server_options options;
+    struct smtp_server_settings settings;
+    struct smtp_error error = {0};
+    smtp_server_options_init(&options);
+    options.limits.hold_s = 1000000000;
+    expect_int(smtp_server_settings_init(&settings, &options, &error), SMTP_BAD_ARGUMENT);
+    expect_contains(error.message, "limits.hold_s must be from 0 to 999999999");
+    options.limits.hold_s = 999999999;
+    options.limits.deliver_by_s = 1000000000;
+    expect_int(smtp_server_settings_init(&settings, &options, &error), SMTP_BAD_ARGUMENT);
+    expect_contains(error.message, "limits.deliver_by_s must be from 0 to 999999999");
+    options.limits.deliver_by_s = 999999999;
+    expect_int(smtp_server_settings_init(&settings, &options, &error), SMTP_OK);
+    smtp_server_settings_clear(&settings);
+}
+
 TEST(settings, the_time_of_day_is_in_seconds)
 {
     struct smtp_server_options options;
