@@ -96,8 +96,8 @@ TEST(client_smtputf8, an_address_that_is_no_utf8_is_refused_everywhere)
         "b\xC0\xAE@y",
         "b\xED\xA0\x80@y",
         "b\xF4\x90\x80\x80@y",
-        "bob@b\xFC"
-        "cher",
+        ("bob@b\xFC"
+         "cher"),
         "bob@\xC3.x",
         "\"\xFF\"@y",
     };
