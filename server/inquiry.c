@@ -126,8 +126,10 @@ static void finish(struct smtp_server_connection *connection, struct smtp_server
                    smtp_server_inquiry_done *done)
 {
     done(connection, inquiry);
-    free(inquiry->each);
-    free(inquiry->each_asked);
+    if (inquiry->each_count > 0) {
+        free(inquiry->each);
+        free(inquiry->each_asked);
+    }
 }
 
 /* Asks tables that do not block. The one that does, and is to be asked next; NULL: all are asked. */
@@ -241,6 +243,7 @@ void smtp_server_inquire(struct smtp_server_connection *connection,
     inquiry.verdict = SMTP_ACCEPT;
     inquiry.each = NULL;
     inquiry.each_asked = NULL;
+    inquiry.each_count = 0;
     empty(&inquiry.reply);
     if (connection->lmtp && event->kind == SMTP_SERVER_ASK_MESSAGE) {
         room = make_room_for_each(&inquiry);

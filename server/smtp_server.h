@@ -6,7 +6,8 @@
  *              pointers stay the caller's. What a hook is given is borrowed until it returns.
  *   Threads    smtp_server_new, _start, _run, _stop, _free and the readers may be called from any
  *              thread; _start, _run and _free by one at a time. Hooks run on the loop's thread that
- *              the session belongs to; with workers > 1, hooks of different sessions run at once.
+ *              the session belongs to, or where their table blocks on one of libuv's pool; with
+ *              workers > 1, or with such a table, hooks of different sessions run at once.
  *              Nothing global is touched: no signal handler, no atexit; SIGPIPE is never raised.
  *   Errors     See smtp_status.h. No function prints or exits.
  *

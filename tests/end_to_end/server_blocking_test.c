@@ -218,12 +218,12 @@ TEST(server_blocking, the_asking_goes_on_on_the_loops_thread_with_the_next_table
     greeted(&wire, server);
     expect_contains(smtp_wire_ask(&wire, "EHLO c.example"), "250-");
     expect_str(smtp_wire_ask(&wire, "MAIL FROM:<x@a.example>"), "550 5.7.1 refused on the loop");
-    expect_true(!pthread_equal(gates[0].thread, gates[1].thread));
     smtp_wire_close(&wire);
     await_closed(&gates[1], 1);
     smtp_server_free(server);
     expect_str(gates[0].record, "x@a.example close");
     expect_str(gates[1].record, "plain close");
+    expect_true(!pthread_equal(gates[0].thread, gates[1].thread));
 }
 
 /* ---- what happens meanwhile ---- */

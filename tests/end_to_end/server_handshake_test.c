@@ -325,6 +325,22 @@ TEST(server_handshake, at_a_plain_address_is_told_in_the_log_and_closed)
     finish(&trial);
 }
 
+TEST(server_handshake, is_looked_for_in_the_first_octet_of_a_connection_alone)
+{
+    struct trial trial;
+    struct smtp_wire wire;
+    set_up(&trial);
+    begin(&trial);
+    greeted(&wire, trial.server);
+    expect_contains(smtp_wire_ask(&wire, "NOOP"), "250 ");
+    expect_contains(smtp_wire_ask(&wire, "\x16\x03\x01"), "500 ");
+    expect_contains(smtp_wire_ask(&wire, "QUIT"), "221 ");
+    expect_true(smtp_wire_closed(&wire));
+    smtp_wire_close(&wire);
+    diary_await_close(&trial.diary);
+    finish(&trial);
+}
+
 /* ---- under TLS ---- */
 
 /* An attacker can end a connection; only close_notify is the peer's own word (RFC 8446 6.1). */
