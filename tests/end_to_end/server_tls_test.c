@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <openssl/ssl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -547,6 +548,83 @@ TEST(server_tls, a_peer_that_reads_late_gets_every_reply)
     expect_contains(smtp_wire_reply(&wire), "221 ");
     expect_true(smtp_wire_closed(&wire) && wire.end_came);
     smtp_wire_close(&wire);
+    smtp_server_free(server);
+    smtp_tls_context_release(context);
+}
+
+struct long_answers {
+    atomic_size_t count;
+};
+
+static enum smtp_server_verdict answer_at_length(void *user,
+                                                 const struct smtp_server_session_info *session,
+                                                 const char *argument,
+                                                 struct smtp_server_reply *reply)
+{
+    struct long_answers *answers = user;
+    (void)session, (void)argument;
+    atomic_fetch_add(&answers->count, 1);
+    return smtp_server_reply(reply, 252, "2.0.0", "%0350d", 0);
+}
+
+/* So many VRFYs and then the ending, all sent before anything but the reply to EHLO is read, by a
+ * socket with little room. Whatever the server can do before somebody reads, it has done. */
+static void send_without_reading(struct smtp_wire *wire, const struct smtp_server *server,
+                                 size_t count, const char *ending)
+{
+    const struct sockaddr_in where = {.sin_family = AF_INET,
+                                      .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                      .sin_port = htons(smtp_server_port(server, 0))};
+    int room = 32768;
+    *wire = (struct smtp_wire){.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    expect_int(setsockopt(wire->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room), 0);
+    expect_int(connect(wire->fd, (const struct sockaddr *)&where, sizeof where), 0);
+    expect_int(fcntl(wire->fd, F_SETFL, O_NONBLOCK), 0);
+    expect_contains(smtp_wire_reply(wire), "220 ");
+    expect_contains(smtp_wire_ask(wire, "EHLO c.example"), "STARTTLS");
+    char *octets = malloc(8 * count + strlen(ending));
+    expect_true(octets != NULL);
+    for (size_t i = 0; i < count; i++) {
+        memcpy(octets + 8 * i, "VRFY x\r\n", 8);
+    }
+    memcpy(octets + 8 * count, ending, strlen(ending));
+    expect_true(smtp_wire_send(wire, octets, 8 * count + strlen(ending)));
+    free(octets);
+    for (int i = 0; i < 2; i++) { /* the loop has gone round */
+        struct smtp_wire other;
+        greeted(&other, server);
+        expect_contains(smtp_wire_ask(&other, "QUIT"), "221 ");
+        smtp_wire_close(&other);
+    }
+}
+
+/* RFC 3207 4: TLS begins behind the 220. It must not while that waits for a peer that does not read. */
+TEST(server_tls, starttls_behind_replies_that_wait_begins_when_its_220_is_out)
+{
+    struct smtp_server_options options;
+    struct long_answers answers = {0};
+    struct smtp_wire wire;
+    char name[] = "127.0.0.1";
+    listen_on_both(&options);
+    options.hooks.user = &answers;
+    options.hooks.vrfy = answer_at_length;
+    struct smtp_server *server = started(&options);
+    struct ssl_ctx_st *context = trusting(smtp_server_ca_pem(server), 0);
+    send_without_reading(&wire, server, 20000, "");
+    size_t stalled_at = atomic_load(&answers.count); /* 64 KiB beyond what the system takes */
+    smtp_wire_close(&wire);
+    expect_true(stalled_at < 20000);
+    for (size_t back = 20; back < 180; back += 20) {
+        size_t count = stalled_at - back;
+        send_without_reading(&wire, server, count, "STARTTLS\r\n");
+        for (size_t i = 0; i < count; i++) {
+            expect_contains(smtp_wire_reply(&wire), "252 ");
+        }
+        expect_contains(smtp_wire_reply(&wire), "220 ");
+        expect_true(smtp_wire_secure(&wire, context, name, NULL));
+        expect_contains(smtp_wire_ask(&wire, "EHLO c.example"), "250-");
+        smtp_wire_close(&wire);
+    }
     smtp_server_free(server);
     smtp_tls_context_release(context);
 }
