@@ -147,6 +147,20 @@ TEST(mailbox, waiting_ends_at_its_deadline_and_not_before)
     smtp_mailbox_free(mailbox);
 }
 
+TEST(mailbox, a_cursor_before_what_was_removed_is_waited_with_too)
+{
+    struct smtp_mailbox *mailbox = smtp_mailbox_new();
+    struct smtp_mailbox_cursor cursor = {0};
+    put(mailbox, "x");
+    smtp_mailbox_clear(mailbox);
+    uint64_t start_ns = smtp_clock_now_ns();
+    expect_int(smtp_mailbox_none(mailbox, &cursor, NULL, NULL, 20), SMTP_OK);
+    expect_true(smtp_clock_now_ns() - start_ns >= 20 * SMTP_NS_PER_MS);
+    put(mailbox, "y");
+    expect_next(mailbox, &cursor, NULL, NULL, 2);
+    smtp_mailbox_free(mailbox);
+}
+
 TEST(mailbox, none_fails_as_soon_as_one_came)
 {
     struct smtp_mailbox *mailbox = smtp_mailbox_new();
