@@ -182,16 +182,6 @@ bool smtp_server_tables_stream(const struct smtp_server_tables *tables)
     return true;
 }
 
-bool smtp_server_tables_block(const struct smtp_server_tables *tables)
-{
-    for (size_t i = 0; i < tables->count; i++) {
-        if (tables->rows[i].blocking) {
-            return true;
-        }
-    }
-    return false;
-}
-
 const struct smtp_server_hooks *smtp_server_tables_auth(const struct smtp_server_tables *tables)
 {
     for (size_t i = 0; i < tables->count; i++) {

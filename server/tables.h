@@ -40,8 +40,6 @@ bool smtp_server_tables_take_content(const struct smtp_server_tables *tables);
 bool smtp_server_tables_take_log(const struct smtp_server_tables *tables);
 /** Whether each table with a row for messages has seen the content by then. */
 bool smtp_server_tables_stream(const struct smtp_server_tables *tables);
-/** Whether a table has rows that may be called on the pool's threads. */
-bool smtp_server_tables_block(const struct smtp_server_tables *tables);
 /** The table that decides on a login, or that knows passwords: the first with the row, NULL for none. */
 const struct smtp_server_hooks *smtp_server_tables_auth(const struct smtp_server_tables *tables);
 const struct smtp_server_hooks *

@@ -2,6 +2,7 @@
  * loop serves others; and what comes meanwhile waits. What is waited for is waited for by its event. */
 #include "server/smtp_server.h"
 #include "tests/end_to_end/running_server.h"
+#include "tests/end_to_end/tls_server.h"
 #include "tests/support/test.h"
 
 #include <pthread.h>
@@ -224,6 +225,39 @@ TEST(server_blocking, the_asking_goes_on_on_the_loops_thread_with_the_next_table
     expect_str(gates[0].record, "x@a.example close");
     expect_str(gates[1].record, "plain close");
     expect_true(!pthread_equal(gates[0].thread, gates[1].thread));
+}
+
+/* What is decrypted waits, and so does what is not. */
+TEST(server_blocking, what_is_pipelined_behind_waits_under_tls_too)
+{
+    enum { COUNT = 5000, COMMAND = 6 };
+    static const char *const listen[] = {"smtps://127.0.0.1:0"};
+    static char commands[COUNT * COMMAND];
+    struct gate gate = GATE;
+    struct smtp_server_options options;
+    struct smtp_wire wire;
+    smtp_server_options_init(&options);
+    options.listen = listen;
+    options.listen_count = 1;
+    options.hooks = blocking(&gate);
+    struct smtp_server *server = started(&options);
+    struct ssl_ctx_st *context = trusting(smtp_server_ca_pem(server), 0);
+    secured(&wire, server, 0, context, NULL);
+    expect_true(smtp_wire_send(&wire, SLOW_MAIL, sizeof SLOW_MAIL - 1));
+    await_inside(&gate, 1);
+    for (size_t i = 0; i < COUNT; i++) {
+        memcpy(commands + i * COMMAND, "NOOP\r\n", COMMAND);
+    }
+    expect_true(smtp_wire_send(&wire, commands, sizeof commands));
+    open_gate(&gate);
+    expect_contains(smtp_wire_reply(&wire), "250 2.1.0");
+    for (size_t i = 0; i < COUNT; i++) {
+        expect_contains(smtp_wire_reply(&wire), "250 2.0.0");
+    }
+    expect_contains(smtp_wire_ask(&wire, "QUIT"), "221 ");
+    smtp_wire_close(&wire);
+    smtp_server_free(server);
+    smtp_tls_context_release(context);
 }
 
 /* ---- what happens meanwhile ---- */
