@@ -1,10 +1,12 @@
 /* server_blocking_test.c - hook tables that block (smtp_server.h): they run elsewhere, in order, while the
  * loop serves others; and what comes meanwhile waits. What is waited for is waited for by its event. */
 #include "server/smtp_server.h"
+#include "tests/end_to_end/login.h"
 #include "tests/end_to_end/running_server.h"
 #include "tests/end_to_end/tls_server.h"
 #include "tests/support/test.h"
 
+#include <openssl/ssl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -445,6 +447,34 @@ TEST(server_blocking, a_password_is_looked_up_elsewhere)
     smtp_wire_close(&wire);
     smtp_server_free(server);
     expect_str(gate.record, "tim");
+}
+
+TEST(server_blocking, each_step_of_a_login_runs_elsewhere_bound_to_the_channel_too)
+{
+    static const char *const mechanisms[] = {"SCRAM-SHA-256-PLUS", "SCRAM-SHA-1", "CRAM-MD5"};
+    static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+    static const char *const listen[] = {"smtps://127.0.0.1:0"};
+    struct gate gate = GATE;
+    struct smtp_server_options options;
+    smtp_server_options_init(&options);
+    options.listen = listen;
+    options.listen_count = 1;
+    options.hooks =
+        (struct smtp_server_hooks){.user = &gate, .blocking = true, .find_password = find_password};
+    open_gate(&gate);
+    struct smtp_server *server = started(&options);
+    for (size_t i = 0; i < 2; i++) {
+        struct ssl_ctx_st *context = trusting(smtp_server_ca_pem(server), versions[i]);
+        for (size_t j = 0; j < sizeof mechanisms / sizeof *mechanisms; j++) {
+            struct smtp_wire wire;
+            secured(&wire, server, 0, context, NULL);
+            expect_contains(log_in(&wire, mechanisms[j], "tim", "wrong"), "535 ");
+            expect_contains(log_in(&wire, mechanisms[j], "tim", "tanstaaftanstaaf"), "235 ");
+            smtp_wire_close(&wire);
+        }
+        smtp_tls_context_release(context);
+    }
+    smtp_server_free(server);
 }
 
 /* ---- many ---- */
