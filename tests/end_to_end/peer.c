@@ -320,6 +320,9 @@ static void peer_step(struct peer *peer, const char *step)
         }
     } else if (strncmp(step, "[drip]", 6) == 0) {
         peer->drip = true;
+    } else if (strncmp(step, "[close]", 7) == 0) {
+        close(peer->fd);
+        peer->fd = -1;
     } else if (strncmp(step, "[accept]", 8) == 0) {
         peer_accept(peer);
     } else if (strncmp(step, "[reset]", 7) == 0) {
