@@ -1,8 +1,9 @@
 /* client_lmtp_test.c - LMTP (RFC 2033) from the client's side: its addresses, LHLO, and a reply for each
  * recipient; against a scripted peer, and against this project's own server. */
 #include "client/smtp_client.h"
-#include "harness/smtp_harness.h"
+#include "server/smtp_server.h"
 #include "tests/end_to_end/peer.h"
+#include "tests/end_to_end/running_server.h"
 #include "tests/support/test.h"
 
 #include <stdio.h>
@@ -185,4 +186,97 @@ TEST(client_lmtp, a_unix_socket_is_an_address_like_another)
     finish(client, &peer);
     unlink(where + 5);
     rmdir(folder);
+}
+
+/* ---- with this project's server ---- */
+
+static enum smtp_server_verdict refuse_the_second(void *user,
+                                                  const struct smtp_server_session_info *info,
+                                                  struct smtp_message *message,
+                                                  struct smtp_server_reply *reply)
+{
+    (void)user;
+    (void)info;
+    if (smtp_message_recipient_count(message) > 1) {
+        (void)smtp_server_reply(&reply[1], 452, "4.2.2", "the second is full");
+    }
+    return SMTP_ACCEPT;
+}
+
+static struct smtp_server *started_lmtp(bool chunking)
+{
+    static const char *const listen[] = {"lmtp://127.0.0.1:0"};
+    static const struct smtp_server_hooks hooks[] = {{.message = refuse_the_second}};
+    struct smtp_server_options options;
+    smtp_server_options_init(&options);
+    options.listen = listen;
+    options.listen_count = 1;
+    options.keywords.chunking = chunking;
+    options.receivers = hooks;
+    options.receiver_count = 1;
+    return started(&options);
+}
+
+static void deliver_to_three(bool chunking)
+{
+    char host[64];
+    const struct smtp_send_result *result;
+    struct smtp_server *server = started_lmtp(chunking);
+    struct smtp_client *client = new_client();
+    snprintf(host, sizeof host, "lmtp://%s", smtp_server_address(server, 0));
+    expect_int(smtp_client_connect(client, host, 0), SMTP_OK);
+    for (size_t i = 0; i < 2; i++) {
+        expect_int(smtp_client_send(client, &to_three, smtp_content_text(".x\n"), &result),
+                   SMTP_PARTLY_REFUSED);
+        expect_int(result->recipients[0].status, SMTP_OK);
+        expect_str(result->recipients[1].reply.text, "the second is full");
+        expect_int(result->recipients[2].status, SMTP_OK);
+    }
+    expect_int(smtp_client_quit(client), SMTP_OK);
+    smtp_client_free(client);
+    smtp_server_stop(server, 5000);
+    smtp_server_free(server);
+}
+
+TEST(client_lmtp, the_server_answers_for_each_with_data)
+{
+    deliver_to_three(false);
+}
+
+TEST(client_lmtp, the_server_answers_for_each_with_bdat)
+{
+    deliver_to_three(true);
+}
+
+static bool give_ten(void *user, size_t index, struct smtp_outgoing *message)
+{
+    (void)user;
+    message->envelope = to_three;
+    message->envelope.forward_path_count = 1 + index % 3;
+    message->content = smtp_content_text("x\n");
+    return index < 10;
+}
+
+static void check_each(void *user, size_t index, const struct smtp_send_result *result)
+{
+    size_t *told = user;
+    expect_int(index, (*told)++);
+    expect_int(result->recipient_count, 1 + index % 3);
+    expect_int(result->status, index % 3 == 0 ? SMTP_OK : SMTP_PARTLY_REFUSED);
+}
+
+TEST(client_lmtp, a_stream_of_messages_keeps_step_with_the_replies)
+{
+    char host[64];
+    size_t told = 0;
+    struct smtp_server *server = started_lmtp(true);
+    struct smtp_client *client = new_client();
+    snprintf(host, sizeof host, "lmtp://%s", smtp_server_address(server, 0));
+    expect_int(smtp_client_connect(client, host, 0), SMTP_OK);
+    expect_int(smtp_client_send_many(client, give_ten, check_each, &told), SMTP_PARTLY_REFUSED);
+    expect_int(told, 10);
+    expect_int(smtp_client_quit(client), SMTP_OK);
+    smtp_client_free(client);
+    smtp_server_stop(server, 5000);
+    smtp_server_free(server);
 }
