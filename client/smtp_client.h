@@ -391,7 +391,8 @@ enum smtp_status smtp_client_command(struct smtp_client *client, const char *lin
  *          the message needs: 8BITMIME for 8-bit content, a SIZE that it fits, SMTPUTF8 for an address,
  *          the extension of a parameter or an option; or LIMITS want several transactions, and the content
  *          can be read only once. SMTP_LIMIT_EXCEEDED: it takes no more messages, or domains, on one
- *          connection (LIMITS), and nothing was sent: connect again. SMTP_DELIVERY_UNKNOWN: the connection ended after the final dot.
+ *          connection (LIMITS), and nothing was sent: connect again. SMTP_DELIVERY_UNKNOWN: the connection ended
+ *          after the final dot.
  *          SMTP_SOURCE_FAILED: the connection is closed, so that no half message can count. */
 enum smtp_status smtp_client_send(struct smtp_client *client, const struct smtp_envelope *envelope,
                                   struct smtp_content content,

@@ -30,12 +30,13 @@ struct smtp_client_pool_options {
     size_t
         messages; /* 100: a session brings, then QUIT; 0: any number. LIMITS' MAILMAX where it is less */
     uint64_t age_ms;  /* 300000: a session gets, then QUIT; 0: any */
-    uint64_t idle_ms; /* 30000: it may lie unused, then QUIT; 0: for ever */
+    uint64_t idle_ms; /* 30000: it may lie unused, then QUIT; 0: for ever. The pool has no thread of
+                       * its own: what is overdue is found at its next call */
 };
 void smtp_client_pool_options_init(struct smtp_client_pool_options *options);
 
 /** Where a session goes. Sessions are shared by all targets that are alike in host, port, TLS policy and trust,
- *  name, and credentials. */
+ *  name, and credentials, and in every other option. */
 struct smtp_client_target {
     const char *host; /* as smtp_client_connect takes it */
     uint16_t port;
@@ -53,7 +54,8 @@ void smtp_client_pool_free(struct smtp_client_pool *pool);
 /** One message, over a session that lies there or a new one. Where a session that lay there turns out to be
  *  dead before the final dot (or the last chunk) went out, the message goes once more over a new one, if its
  *  content can be read again: nothing can have been delivered. Otherwise as smtp_client_send, and what
- *  keeps a session from being: as smtp_client_connect, _hello, _auth.
+ *  keeps a session from being: as smtp_client_connect, _hello, _auth; then there is no result. Nor is a
+ *  session used for a message that its LIMITS keep off, where a new one takes it.
  *  @param sent   NULL, or called with the result (index 0) before the session is given back.
  *  @param error  NULL, or filled in. */
 enum smtp_status smtp_client_pool_send(struct smtp_client_pool *pool,

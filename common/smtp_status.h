@@ -36,7 +36,7 @@ extern "C" {
     /* after the final dot: the message may or may not have been taken */                          \
     X(DELIVERY_UNKNOWN, "the connection was lost after the content: unknown whether delivered")    \
     /* this side */                                                                                \
-    X(LIMIT_EXCEEDED, "a limit of this side was reached")                                          \
+    X(LIMIT_EXCEEDED, "a limit of this side was reached, or one that the peer announced")          \
     X(SOURCE_FAILED, "the content's source could not be read")                                     \
     X(SYSTEM_FAILED, "the operating system refused a resource")                                    \
     X(NO_MEMORY, "out of memory")                                                                  \
