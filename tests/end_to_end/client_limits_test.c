@@ -232,13 +232,17 @@ TEST(client_limits, the_domains_of_a_connection_are_counted_once_each_in_any_cas
 {
     static struct peer peer;
     peer_start(&peer, EHLO("RCPTDOMAINMAX=2") MAIL RCPT("a@one") RCPT("b@ONE") DATA("250 ok")
-                          MAIL RCPT("a@Two") RCPT("a@one") DATA("250 ok") BYE);
+                          MAIL RCPT("a@Two") RCPT("a@one")
+                              DATA("250 ok") "[accept]\n" EHLO("RCPTDOMAINMAX=2")
+                                  MAIL RCPT("a@three") RCPT("a@four") DATA("250 ok") BYE);
     struct smtp_client *client = connected(&peer);
     expect_int(send_between(client, "a@one", "b@ONE"), SMTP_OK);
     expect_int(send_between(client, "a@two", "a@three"), SMTP_LIMIT_EXCEEDED);
     expect_contains(smtp_client_error(client)->message, "RCPTDOMAINMAX");
     expect_int(send_between(client, "a@Two", "a@one"), SMTP_OK);
     expect_int(send_between(client, "a@three", "a@one"), SMTP_LIMIT_EXCEEDED);
+    expect_int(smtp_client_connect(client, "127.0.0.1", peer.address.port), SMTP_OK);
+    expect_int(send_between(client, "a@three", "a@four"), SMTP_OK);
     finish(client, &peer);
 }
 

@@ -102,10 +102,11 @@ TEST(client_lmtp, an_end_among_the_replies_leaves_those_that_came)
 TEST(client_lmtp, by_single_commands_the_replies_can_be_asked_for_until_the_next_call)
 {
     static struct peer peer;
-    peer_start(&peer,
-               LHLO MAIL "S: 250 ok\nC: RCPT TO:<bob@x>\nS: 250 ok\nC: RCPT TO:<cat@x>\n"
-                         "S: 550 no\nC: RCPT TO:<dan@x>\nS: 250 ok\nC: DATA\nS: 354 go\n"
-                         "[content]\nS: 250 for bob\nS: 451 for dan\nC: NOOP\nS: 250 ok\n" BYE);
+    peer_start(&peer, LHLO MAIL
+               "S: 250 ok\nC: RCPT TO:<bob@x>\nS: 250 ok\nC: RCPT TO:<cat@x>\n"
+               "S: 550 no\nC: RCPT TO:<dan@x>\nS: 250 ok\nC: DATA\nS: 354 go\n"
+               "[content]\nS: 250 for bob\nS: 451 for dan\n" MAIL THREE "C: DATA\n"
+               "S: 550 no\nS: 503 no\nS: 503 no\nS: 503 no\nS: 503 no\nC: RSET\nS: 250 ok\n" BYE);
     struct smtp_client *client = connected(&peer);
     expect_int(smtp_client_mail(client, "ann@x", NULL), SMTP_OK);
     expect_int(smtp_client_rcpt(client, "bob@x", NULL), SMTP_OK);
@@ -116,7 +117,8 @@ TEST(client_lmtp, by_single_commands_the_replies_can_be_asked_for_until_the_next
     expect_str(smtp_client_recipient_reply(client, 0)->text, "for bob");
     expect_int(smtp_client_recipient_reply(client, 1)->code, 451);
     expect_true(smtp_client_recipient_reply(client, 2) == NULL);
-    expect_int(smtp_client_noop(client), SMTP_OK);
+    expect_int(smtp_client_send(client, &to_three, smtp_content_text("x\n"), NULL),
+               SMTP_REFUSED_PERMANENT);
     expect_true(smtp_client_recipient_reply(client, 0) == NULL);
     finish(client, &peer);
 }
@@ -138,8 +140,11 @@ TEST(client_lmtp, helo_does_not_follow_a_refused_lhlo)
 TEST(client_lmtp, the_next_connection_is_smtp_again)
 {
     static struct peer peer;
-    peer_start(&peer, LHLO "[accept]\nS: 220 mx\nC: EHLO [127.0.0.1]\nS: 250 mx\n" BYE);
+#define THEN_SMTP "[accept]\nS: 220 mx\nC: EHLO [127.0.0.1]\nS: 250 mx\n"
+    peer_start(&peer, LHLO THEN_SMTP THEN_SMTP BYE);
     struct smtp_client *client = connected(&peer);
+    expect_int(smtp_client_hello(client), SMTP_OK);
+    expect_int(smtp_client_connect(client, "127.0.0.1", peer.address.port), SMTP_OK);
     expect_int(smtp_client_hello(client), SMTP_OK);
     expect_int(smtp_client_connect(client, "SMTP://127.0.0.1", peer.address.port), SMTP_OK);
     expect_int(smtp_client_hello(client), SMTP_OK);
