@@ -28,8 +28,9 @@ struct smtp_client_joined_result {
 struct smtp_client {
     struct smtp_client_options options; /* its strings are owned */
     struct smtp_client_session *session;
-    int fd;    /* -1: not connected */
-    bool lmtp; /* LMTP is spoken on this connection (RFC 2033) */
+    int fd;          /* -1: not connected */
+    bool lmtp;       /* LMTP is spoken on this connection (RFC 2033) */
+    bool as_another; /* XCLIENT was taken on it */
     bool
         answered_each; /* the last call brought a reply for each recipient, in the session's result */
     struct smtp_address address;

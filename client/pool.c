@@ -338,11 +338,20 @@ static bool may_be_open(const struct pooled *session)
            stage != SMTP_STAGE_RSET;
 }
 
+/* Whether it is to the server who its target says: a caller may have logged in, or said XCLIENT. */
+static bool is_itself(const struct pooled *session)
+{
+    bool logged_in = session->kept.target.credentials != NULL;
+    return !session->client->as_another &&
+           smtp_client_is_authenticated(session->client) == logged_in;
+}
+
 static void give(struct smtp_client_pool *pool, struct pooled *session)
 {
     struct smtp_client *client = session->client;
     uint64_t now_ns = smtp_clock_now_ns();
-    bool usable = smtp_client_is_connected(client) && !is_used_up(pool, session, now_ns);
+    bool usable = smtp_client_is_connected(client) && is_itself(session) &&
+                  !is_used_up(pool, session, now_ns);
     if (!usable || (may_be_open(session) && smtp_client_rset(client) != SMTP_OK)) {
         drop_one(pool, session);
         return;

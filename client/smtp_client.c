@@ -340,6 +340,7 @@ enum smtp_status smtp_client_connect(struct smtp_client *client, const char *hos
 {
     smtp_client_close(client);
     smtp_client_limits_forget(client);
+    client->as_another = false;
     client->reply = (struct smtp_reply){.text = ""};
     if (host == NULL) {
         return smtp_error_set(&client->error, SMTP_BAD_ARGUMENT, 0, "the host is NULL");

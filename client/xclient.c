@@ -120,6 +120,7 @@ enum smtp_status smtp_client_xclient(struct smtp_client *client, const char *att
         struct smtp_client_command xclient = {
             .verb = "XCLIENT", .kind = SMTP_CLIENT_TEXT, .argument = smtp_buffer_span(&line).bytes};
         status = smtp_client_run(client, SMTP_STAGE_XCLIENT, &xclient, NULL);
+        client->as_another = client->as_another || status == SMTP_OK;
     }
     smtp_buffer_free(&line);
     return status;

@@ -1,6 +1,7 @@
 /* client_asking_server_test.c - what the client asks for, and what this project's server makes of it: two
  * halves that share no protocol code. */
 #include "client/smtp_client.h"
+#include "client/smtp_pool.h"
 #include "server/smtp_mailbox.h"
 #include "tests/end_to_end/running_server.h"
 #include "tests/support/test.h"
@@ -166,4 +167,32 @@ TEST(client_asking_server, xclient_names_the_peer_and_the_session_begins_again)
     expect_str(smtp_message_peer(message), "192.0.2.1:7");
     smtp_message_release(message);
     finish(client, server);
+}
+
+/* What the next one does over a shared session would be done as whom the last one was. */
+TEST(client_asking_server, a_pooled_session_that_became_somebody_else_is_not_used_again)
+{
+    struct smtp_server *server = start_all(false);
+    struct smtp_client_pool *pool;
+    struct smtp_client *client;
+    struct smtp_client_options options;
+    smtp_client_options_init(&options);
+    struct smtp_client_target target = {.host = smtp_server_address(server, 0),
+                                        .options = &options};
+    expect_int(smtp_client_pool_new(&pool, NULL), SMTP_OK);
+    expect_int(smtp_client_pool_take(pool, &target, &client, NULL), SMTP_OK);
+    smtp_client_pool_give(pool, client);
+    expect_int(smtp_client_pool_count(pool), 1);
+    expect_int(smtp_client_pool_take(pool, &target, &client, NULL), SMTP_OK);
+    expect_int(smtp_client_xclient(client, "ADDR=192.0.2.1"), SMTP_OK);
+    smtp_client_pool_give(pool, client);
+    expect_int(smtp_client_pool_count(pool), 0);
+    expect_int(smtp_client_pool_take(pool, &target, &client, NULL), SMTP_OK);
+    expect_int(smtp_client_auth(client, &(struct smtp_client_credentials){.identity = "ann",
+                                                                          .password = "secret"}),
+               SMTP_OK);
+    smtp_client_pool_give(pool, client);
+    expect_int(smtp_client_pool_count(pool), 0);
+    smtp_client_pool_free(pool);
+    smtp_server_free(server);
 }
