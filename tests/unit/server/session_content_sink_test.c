@@ -162,6 +162,22 @@ TEST(session, content_is_dropped_when_the_session_ends_before_it)
     }
 }
 
+TEST(session, chunks_that_came_in_the_clear_are_dropped_when_tls_is_up_rfc3207_4_2)
+{
+    static const struct smtp_tls_facts facts = {.version = "TLSv1.3", .cipher = "x"};
+    struct core core = sink();
+    core.config.starttls = true;
+    core_open(&core);
+    core_feed_text(&core, OPENING "BDAT 1\r\nxSTARTTLS\r\n");
+    expect_int(core.start_tls_count, 1);
+    smtp_server_session_tls_started(core.session, &facts, false, core.now_ns);
+    expect_int(core.drop_count, 1);
+    core_feed_text(&core, "EHLO c.test\r\nBDAT 1 LAST\r\ny");
+    expect_str(core_codes(&core), OPENED "250/2.0.0 220/2.0.0 250 503/5.5.1");
+    expect_str(core_given(&core), "x");
+    core_clear(&core);
+}
+
 /* Whoever takes the event says what becomes of the message, and nobody else does. */
 TEST(session, a_message_that_nobody_came_to_be_asked_about_is_dropped)
 {
