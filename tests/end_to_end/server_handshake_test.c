@@ -231,7 +231,7 @@ static void expect_timed_out(size_t listener, bool drip)
     diary_await_close(&trial.diary);
     expect_contains(diary_text(&trial.diary), "note: timed out in the TLS handshake\n");
     expect_contains(diary_text(&trial.diary), "close: timed out in the TLS handshake\n");
-    expect_true(strstr(diary_text(&trial.diary), "421") == NULL);
+    expect_true(strstr(diary_text(&trial.diary), "reply: 421") == NULL);
     finish(&trial);
 }
 
