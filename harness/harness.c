@@ -75,7 +75,6 @@ static struct smtp_harness *make(const struct smtp_harness_options *options)
     harness->texts = SMTP_BUFFER(SIZE_MAX);
     harness->failure = "";
     harness->transcripts = smtp_harness_transcripts_new();
-    harness->hooks.transcripts = harness->transcripts;
     if (harness->transcripts == NULL || !copy_client_options(harness, &options->client)) {
         smtp_harness_stop(harness);
         return NULL;
@@ -83,8 +82,8 @@ static struct smtp_harness *make(const struct smtp_harness_options *options)
     return harness;
 }
 
-/* "127.0.0.1" and "smtp://127.0.0.1:41233"; for a Unix socket "unix:PATH" twice. The clients connect
- * there: with TLS from the first octet where it is spoken so. */
+/* "127.0.0.1" and "smtp://127.0.0.1:41233"; for a Unix socket "unix:PATH" twice, and with LMTP
+ * "lmtp://unix:PATH". The clients connect there: with TLS from the first octet where it is spoken so. */
 static enum smtp_status note_address(struct smtp_harness *harness, struct smtp_error *error)
 {
     const char *text = smtp_server_address(harness->server, 0);
@@ -99,7 +98,8 @@ static enum smtp_status note_address(struct smtp_harness *harness, struct smtp_e
     if (implicit) {
         harness->client_options.tls.policy = SMTP_CLIENT_TLS_IMPLICIT;
     }
-    const char *scheme = !tcp ? "" : implicit ? "smtps://" : "smtp://";
+    bool lmtp = smtp_server_is_lmtp(harness->server, 0);
+    const char *scheme = lmtp ? "lmtp://" : !tcp ? "" : implicit ? "smtps://" : "smtp://";
     if (asprintf(&harness->url, "%s%s", scheme, text) < 0) {
         harness->url = NULL;
     }
@@ -108,13 +108,55 @@ static enum smtp_status note_address(struct smtp_harness *harness, struct smtp_e
                : smtp_error_set(error, SMTP_NO_MEMORY, 0, "out of memory");
 }
 
-static enum smtp_status start_server(struct smtp_harness *harness,
-                                     struct smtp_server_options options, struct smtp_error *error)
+/* On the server's threads. */
+static void log_entry(void *transcripts, const struct smtp_server_session_info *session,
+                      const struct smtp_server_log_entry *entry)
 {
-    smtp_harness_hooks_wrap(&harness->hooks, &options.hooks);
+    smtp_harness_transcripts_log(transcripts, session->number, entry);
+}
+
+/* The caller's tables, where no server took them over. */
+static void release_tables(const struct smtp_server_options *options)
+{
+    if (options->hooks.release != NULL) {
+        options->hooks.release(options->hooks.user);
+    }
+    for (size_t i = 0; i < options->receiver_count; i++) {
+        if (options->receivers[i].release != NULL) {
+            options->receivers[i].release(options->receivers[i].user);
+        }
+    }
+}
+
+/* The caller's tables, and behind them the harness's own, for the transcripts. */
+static enum smtp_status make_server(struct smtp_harness *harness,
+                                    const struct smtp_server_options *given,
+                                    struct smtp_error *error)
+{
+    struct smtp_server_options options = *given;
+    struct smtp_server_hooks *tables = calloc(given->receiver_count + 1, sizeof *tables);
+    if (tables == NULL) {
+        return smtp_error_set(error, SMTP_NO_MEMORY, 0, "out of memory");
+    }
+    for (size_t i = 0; i < given->receiver_count; i++) {
+        tables[i] = given->receivers[i];
+    }
+    tables[options.receiver_count++] =
+        (struct smtp_server_hooks){.user = harness->transcripts, .log = log_entry};
+    options.receivers = tables;
     enum smtp_status status = smtp_server_new(&harness->server, &options, error);
+    free(tables);
+    return status;
+}
+
+static enum smtp_status start_server(struct smtp_harness *harness,
+                                     const struct smtp_server_options *options,
+                                     struct smtp_error *error)
+{
+    enum smtp_status status = make_server(harness, options, error);
     if (status != SMTP_OK) {
         harness->server = NULL;
+        release_tables(options);
         return status;
     }
     status = smtp_server_start(harness->server, error);
@@ -131,10 +173,11 @@ struct smtp_harness *smtp_harness_start(const struct smtp_harness_options *optio
     }
     struct smtp_harness *harness = make(options);
     if (harness == NULL) {
+        release_tables(&options->server);
         smtp_error_set(error, SMTP_NO_MEMORY, 0, "out of memory");
         return NULL;
     }
-    if (start_server(harness, options->server, error) != SMTP_OK) {
+    if (start_server(harness, &options->server, error) != SMTP_OK) {
         smtp_harness_stop(harness);
         return NULL;
     }
@@ -242,7 +285,8 @@ static struct smtp_client *connected(struct smtp_harness *harness, struct smtp_c
     if (client == NULL || smtp_client_is_connected(client)) {
         return client;
     }
-    const char *address = smtp_server_address(harness->server, 0);
+    bool lmtp = smtp_server_is_lmtp(harness->server, 0);
+    const char *address = lmtp ? harness->url : smtp_server_address(harness->server, 0);
     if (smtp_client_connect(client, address, 0) != SMTP_OK) {
         smtp_harness_fail(harness, "a client cannot connect", smtp_client_error(client)->message);
         return NULL;

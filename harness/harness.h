@@ -3,7 +3,6 @@
 #ifndef SMTP_HARNESS_HARNESS_H
 #define SMTP_HARNESS_HARNESS_H
 
-#include "harness/hooks.h"
 #include "harness/lines.h"
 #include "harness/smtp_harness.h"
 #include "harness/transcript.h"
@@ -12,7 +11,6 @@
 struct smtp_harness {
     struct smtp_server *server;
     struct smtp_harness_transcripts *transcripts;
-    struct smtp_harness_hooks hooks;
     uint64_t wait_ms;
     uint64_t stop_ms;
     char *host;

@@ -243,6 +243,18 @@ static const struct smtp_reply *worst_reply(const struct smtp_client *client)
     return worst;
 }
 
+/** The next server answered once: under LMTP that is the answer for each recipient. */
+static enum smtp_server_verdict answer_once(struct way *way, enum smtp_status status,
+                                            const struct smtp_server_session_info *session,
+                                            struct smtp_server_reply *reply)
+{
+    enum smtp_server_verdict verdict = answer(way, status, "5.6.0", reply);
+    for (size_t i = 1; i < way->recipients && session->lmtp; i++) {
+        reply[i] = reply[0];
+    }
+    return verdict;
+}
+
 /** The next server speaks LMTP and answered for each recipient. Under LMTP each hears its own answer. Under
  *  SMTP there is one for all: where some refuse it is their refusal, so the message may come twice to those
  *  that took it, and is lost for nobody. */
@@ -280,7 +292,7 @@ static enum smtp_server_verdict say_content(struct way *way,
     way->transaction = false;
     return smtp_client_recipient_reply(way->client, 0) != NULL
                ? answer_for_each(way, session, reply)
-               : answer(way, status, "5.6.0", reply);
+               : answer_once(way, status, session, reply);
 }
 
 /** Another table refused a recipient that the next server had accepted: the envelope once more, as it is. */

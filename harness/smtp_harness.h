@@ -38,7 +38,9 @@ struct smtp_harness;
 struct smtp_harness_message;
 
 struct smtp_harness_options {
-    struct smtp_server_options server; /* the log hook stays usable: the harness calls it too */
+    struct smtp_server_options
+        server; /* the log hook stays usable: the harness calls it too; where its
+                                        * first listener speaks LMTP, the harness's clients do */
     struct smtp_client_options client; /* for smtp_harness_client and smtp_harness_connect */
     uint64_t wait_ms;                  /* 5000: how long the waiting calls wait */
     uint64_t stop_ms;                  /* 1000: how long open transactions may take at stop */
@@ -57,7 +59,7 @@ void smtp_harness_stop(struct smtp_harness *harness);
 const char *smtp_harness_host(const struct smtp_harness *harness); /* "127.0.0.1" */
 uint16_t smtp_harness_port(const struct smtp_harness *harness);
 const char *
-smtp_harness_url(const struct smtp_harness *harness); /* "smtp://127.0.0.1:41233", or smtps */
+smtp_harness_url(const struct smtp_harness *harness); /* "smtp://127.0.0.1:41233", smtps, lmtp */
 /** The authority that signed the server's certificate, as PEM: what another client needs to trust it.
  *  The harness's own clients trust it unless the options name another. "" where there is none. */
 const char *smtp_harness_ca_pem(struct smtp_harness *harness);
@@ -72,7 +74,7 @@ struct smtp_client *smtp_harness_connect(struct smtp_harness *harness);
 
 /* ---- waiting and asserting; the notation is 'FIELD OP VALUE ...', all must hold of one message:
  *   FIELD  from to         the envelope's paths; `to` holds when any forward-path does
- *          helo protocol session
+ *          helo protocol session     protocol: like ESMTPSA, UTF8SMTP, LMTP
  *          subject header.NAME     decoded; header.NAME holds when any field of that name does
  *          text html       decoded; a line end at the very end does not matter to = and !=
  *          tls             the TLS version it came over, "" for none

@@ -25,6 +25,11 @@ int smtp_cli_wrong(const char *program, const char *format, ...)
 
 /* ---- the rows ---- */
 
+struct smtp_cli_option smtp_cli_heading(const char *text)
+{
+    return (struct smtp_cli_option){.kind = SMTP_CLI_HEADING, .name = "", .help = text};
+}
+
 struct smtp_cli_option smtp_cli_flag(char letter, const char *name, bool *target, const char *help)
 {
     return (struct smtp_cli_option){
@@ -78,6 +83,10 @@ struct smtp_cli_option smtp_cli_choice(const char *name, const char *value_name,
 
 static void print_option(const struct smtp_cli_option *option)
 {
+    if (option->kind == SMTP_CLI_HEADING) {
+        printf("\n%s\n", option->help);
+        return;
+    }
     char left[64];
     char letter[] = {option->letter == 0 ? ' ' : '-', option->letter == 0 ? ' ' : option->letter,
                      option->letter == 0 ? ' ' : ',', '\0'};
@@ -99,10 +108,11 @@ static void print_option(const struct smtp_cli_option *option)
 static void print_help(const struct smtp_cli_usage *usage)
 {
     printf("%s\n\nUsage: %s [OPTION]...\n\n", usage->about, usage->program);
+    printf("%-*s  this text\n", HELP_COLUMN, "  -h, --help");
     for (size_t i = 0; i < usage->option_count; i++) {
         print_option(&usage->options[i]);
     }
-    printf("%-*s  this text\n\nExamples:\n", HELP_COLUMN, "  -h, --help");
+    printf("\nExamples:\n");
     for (size_t i = 0; i < sizeof usage->examples / sizeof *usage->examples; i++) {
         printf("  %s\n", usage->examples[i]);
     }
@@ -139,7 +149,9 @@ static void complain_of_unknown(const struct smtp_cli_usage *usage, const char *
     snprintf(typed, sizeof typed, "%.*s", (int)(len > 2 ? len - 2 : 0), len > 2 ? word + 2 : "");
     struct smtp_nearest nearest = {.typed = typed};
     for (size_t i = 0; i < usage->option_count; i++) {
-        smtp_nearest_offer(&nearest, usage->options[i].name);
+        if (usage->options[i].kind != SMTP_CLI_HEADING) {
+            smtp_nearest_offer(&nearest, usage->options[i].name);
+        }
     }
     if (nearest.word != NULL) {
         smtp_cli_wrong(usage->program, "there is no option '%.*s'; did you mean '--%s'?", (int)len,
@@ -209,6 +221,7 @@ static bool set_value(const struct smtp_cli_usage *usage, const struct smtp_cli_
     case SMTP_CLI_CHOICE:
         return set_choice(usage, option, value);
     case SMTP_CLI_FLAG:
+    case SMTP_CLI_HEADING:
         break;
     }
     smtp_cli_wrong(usage->program, "--%s takes no value", option->name);

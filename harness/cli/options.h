@@ -13,6 +13,7 @@ enum smtp_cli_kind {
     SMTP_CLI_TEXTS,
     SMTP_CLI_NUMBER,
     SMTP_CLI_CHOICE,
+    SMTP_CLI_HEADING, /* nothing that can be given: it parts the help */
 };
 
 /* As many as a person gives; a bound, so that nothing is allocated. */
@@ -36,6 +37,8 @@ struct smtp_cli_option {
     const char *const *choices; /* of a choice; NULL ends them */
 };
 
+/** A line of the help, above the options that belong together. */
+struct smtp_cli_option smtp_cli_heading(const char *text);
 /** "-v" or "--verbose"; letter 0: none. */
 struct smtp_cli_option smtp_cli_flag(char letter, const char *name, bool *target, const char *help);
 /** The text is borrowed from argv. */

@@ -1,5 +1,5 @@
 /* serve.c - the server in the foreground, for clients in other processes, until SIGINT or SIGTERM.
- * Knows how the addresses are told (standard output, ready file) and how messages are printed. */
+ * Knows how the addresses are told (standard output, ready file). */
 #include "common/error.h"
 #include "harness/cli/serve_options.h"
 #include "harness/cli/verbs.h"
@@ -21,53 +21,16 @@ struct serve {
     struct smtp_server *server;
 };
 
-/* ---- messages ---- */
-
-static void print_message(const struct smtp_message *message)
-{
-    size_t len = 0;
-    const char *content = smtp_message_content(message, &len);
-    flockfile(stdout); /* with several workers, one message at a time */
-    printf("MAIL FROM:<%s>%s%s\n", smtp_message_reverse_path(message),
-           smtp_message_mail_parameters(message)[0] != '\0' ? " " : "",
-           smtp_message_mail_parameters(message));
-    for (size_t i = 0; i < smtp_message_recipient_count(message); i++) {
-        const char *parameters = smtp_message_rcpt_parameters(message, i);
-        printf("RCPT TO:<%s>%s%s\n", smtp_message_forward_path(message, i),
-               parameters[0] != '\0' ? " " : "", parameters);
-    }
-    printf("DATA %zu\n", len);
-    fwrite(content, 1, len, stdout);
-    printf("\n");
-    fflush(stdout);
-    funlockfile(stdout);
-}
-
-/** Prints, and lets go of the messages before this one: nobody looks into the mailbox here, so it
- *  need not grow. */
-static enum smtp_server_verdict take_message(void *user,
-                                             const struct smtp_server_session_info *session,
-                                             struct smtp_message *message,
-                                             struct smtp_server_reply *reply)
-{
-    (void)session;
-    (void)reply;
-    struct serve *serve = user;
-    if (serve->options.print) {
-        print_message(message);
-    }
-    smtp_mailbox_clear(smtp_server_mailbox(serve->server));
-    return SMTP_ACCEPT;
-}
-
 /* ---- where it listens ---- */
 
 static void write_url(const struct serve *serve, size_t i, const char *before, FILE *out)
 {
     const char *address = smtp_server_address(serve->server, i);
-    const char *scheme = smtp_server_is_implicit_tls(serve->server, i) ? "smtps://" : "smtp://";
-    bool is_unix = strncmp(address, "unix:", 5) == 0;
-    fprintf(out, "%s%s%s\n", before, is_unix ? "" : scheme, address);
+    const char *scheme = smtp_server_is_lmtp(serve->server, i)           ? "lmtp://"
+                         : strncmp(address, "unix:", 5) == 0             ? ""
+                         : smtp_server_is_implicit_tls(serve->server, i) ? "smtps://"
+                                                                         : "smtp://";
+    fprintf(out, "%s%s%s\n", before, scheme, address);
 }
 
 static void write_urls(const struct serve *serve, const char *before, FILE *out)
@@ -154,23 +117,31 @@ static int serve_until_signal(struct serve *serve)
     return SMTP_EXIT_HELD;
 }
 
+/** The server, which has the receivers then; NULL: what is wrong is said. */
+static struct smtp_server *make_server(struct smtp_serve_options *options)
+{
+    struct smtp_server *server = NULL;
+    struct smtp_error error = {.message = ""};
+    if (!smtp_serve_options_apply(options)) {
+        return NULL;
+    }
+    if (smtp_server_new(&server, &options->server, &error) != SMTP_OK) {
+        smtp_serve_receivers_release(options->tables, options->server.receiver_count);
+        smtp_cli_wrong(PROGRAM, "%s", error.message);
+        return NULL;
+    }
+    return server;
+}
+
 static int run(struct serve *serve)
 {
-    struct smtp_error error = {.status = SMTP_OK};
-    struct smtp_server_options *options = &serve->options.server;
-    options->hooks.user = serve;
-    options->hooks.message = take_message;
-    int status = SMTP_EXIT_USAGE;
-    if (smtp_serve_options_apply(&serve->options) &&
-        smtp_server_new(&serve->server, options, &error) != SMTP_OK) {
-        serve->server = NULL;
-        smtp_cli_wrong(PROGRAM, "%s", error.message);
-    }
+    serve->server = make_server(&serve->options);
     smtp_serve_options_clear(&serve->options);
-    if (serve->server != NULL) {
-        status = serve_until_signal(serve);
-        smtp_server_free(serve->server);
+    if (serve->server == NULL) {
+        return SMTP_EXIT_USAGE;
     }
+    int status = serve_until_signal(serve);
+    smtp_server_free(serve->server);
     return status;
 }
 

@@ -3,6 +3,7 @@
 #include "harness/cli/serve_options.h"
 
 #include "common/secret.h"
+#include "harness/cli/serve_names.h"
 #include "harness/cli/whole_file.h"
 
 #include <stdlib.h>
@@ -21,85 +22,125 @@ static const char *const flaw_choices[] = {
 
 /* ---- the command line ---- */
 
-#define LISTEN_ROWS 9
-#define TLS_ROWS 8
-#define AUTH_ROWS 4
+#define LISTEN_ROWS 7
+#define MESSAGE_ROWS 6
+#define PROTOCOL_ROWS 8
+#define TLS_ROWS 9
+#define AUTH_ROWS 5
 
 static void add_listen_rows(struct smtp_serve_options *options,
                             struct smtp_cli_option rows[LISTEN_ROWS])
 {
-    rows[0] = smtp_cli_texts("listen", "ADDR", &options->listen,
-                             "[::1]:25, smtps://127.0.0.1:465, unix:PATH; more\n"
-                             "than once (127.0.0.1:0)");
-    rows[1] = smtp_cli_text("ready-file", "FILE", &options->ready_file,
+    rows[0] = smtp_cli_heading("Where it listens:");
+    rows[1] = smtp_cli_texts("listen", "ADDR", &options->listen,
+                             "[::1]:25, smtps://127.0.0.1:465, unix:PATH,\n"
+                             "lmtp://unix:PATH; more than once (127.0.0.1:0)");
+    rows[2] = smtp_cli_text("ready-file", "FILE", &options->ready_file,
                             "the URLs, a line each, for as long as it listens");
-    rows[2] =
-        smtp_cli_flag(0, "print", &options->print, "prints every message: envelope, then content");
     rows[3] = smtp_cli_text("hostname", "NAME", &options->server.hostname,
                             "the name in the greeting (harness.test)");
+    rows[4] = smtp_cli_number("workers", &options->workers, 1, 64,
+                              "loops, each on a thread of its own (1)");
+    rows[5] = smtp_cli_texts("trust", "PEER", &options->trust,
+                             "127.0.0.1, 10.0.0.0/8, unix:; it is believed what\n"
+                             "it says with XCLIENT and PROXY; more than once");
+    rows[6] = smtp_cli_flag(0, "proxy-protocol", &options->server.proxy_protocol,
+                            "every connection begins with a PROXY header");
+}
+
+static void add_message_rows(struct smtp_serve_options *options,
+                             struct smtp_cli_option rows[MESSAGE_ROWS])
+{
+    rows[0] = smtp_cli_heading("What becomes of messages (several: each of them; none: counted):");
+    rows[1] =
+        smtp_cli_flag(0, "print", &options->receivers.print, "prints each: envelope, then content");
+    rows[2] = smtp_cli_text("maildir", "DIR", &options->receivers.maildir,
+                            "delivers into a Maildir, which is made if need be");
+    rows[3] = smtp_cli_flag(0, "durable", &options->receivers.durable,
+                            "of the Maildir: 250 only when it is on the disk");
+    rows[4] = smtp_cli_text("mbox", "FILE", &options->receivers.mbox, "appends to an mbox file");
+    rows[5] = smtp_cli_text("relay", "URL", &options->receivers.relay_url,
+                            "to smtp://user:password@host:587?tls=required,\n"
+                            "lmtp://host; its refusals are passed on");
+}
+
+static void add_protocol_rows(struct smtp_serve_options *options,
+                              struct smtp_cli_option rows[PROTOCOL_ROWS])
+{
+    rows[0] = smtp_cli_heading("What it offers and takes:");
+    rows[1] = smtp_cli_texts("offer", "KEYWORD", &options->offer,
+                             "FUTURERELEASE, DELIVERBY, MT-PRIORITY, XCLIENT,\n"
+                             "which are off, or another; more than once");
+    rows[2] = smtp_cli_texts("hide", "KEYWORD", &options->hide,
+                             "CHUNKING, DSN, VRFY or another; more than once");
+    rows[3] = smtp_cli_texts("limit", "NAME=N", &options->limit,
+                             "like messages=1 or errors=0, which means none;\n"
+                             "a wrong NAME lists them all; more than once");
     rows[4] = smtp_cli_number("size-limit", &options->size_limit, 0, INT64_MAX,
                               "octets of a message (33554432); 0: none");
     rows[5] = smtp_cli_number("recipient-limit", &options->recipient_limit, 0, UINT32_MAX,
                               "recipients of a message (100); 0: none");
     rows[6] = smtp_cli_number("line-limit", &options->line_limit, 0, UINT32_MAX,
                               "octets of a line with CRLF (1000); 0: none");
-    rows[7] = smtp_cli_number("workers", &options->workers, 1, 64,
-                              "loops, each on a thread of its own (1)");
-    rows[8] = smtp_cli_choice("bare-lf", "HOW", &options->bare_lf, bare_lf_choices,
+    rows[7] = smtp_cli_choice("bare-lf", "HOW", &options->bare_lf, bare_lf_choices,
                               "a CR or LF alone: refuse, close, accept (refuse)");
 }
 
 static void add_tls_rows(struct smtp_serve_options *options, struct smtp_cli_option rows[TLS_ROWS])
 {
-    rows[0] = smtp_cli_flag(0, "no-tls", &options->no_tls, "STARTTLS is not offered");
-    rows[1] =
+    rows[0] = smtp_cli_heading("TLS:");
+    rows[1] = smtp_cli_flag(0, "no-tls", &options->no_tls, "STARTTLS is not offered");
+    rows[2] =
         smtp_cli_flag(0, "tls-required", &options->tls_required, "no mail before STARTTLS: 530");
-    rows[2] = smtp_cli_text("ca-file-out", "FILE", &options->ca_file_out,
+    rows[3] = smtp_cli_text("ca-file-out", "FILE", &options->ca_file_out,
                             "whom to trust, as PEM: name it in SMTP_CA_FILE");
-    rows[3] = smtp_cli_texts("certificate-name", "NAME", &options->certificate_names,
+    rows[4] = smtp_cli_texts("certificate-name", "NAME", &options->certificate_names,
                              "a name or address it is for; more than once");
-    rows[4] = smtp_cli_choice("flaw", "WHICH", &options->flaw, flaw_choices,
+    rows[5] = smtp_cli_choice("flaw", "WHICH", &options->flaw, flaw_choices,
                               "a wrong one: expired, not-yet-valid, wrong-name,\n"
                               "self-signed, unknown-ca, no-intermediate");
-    rows[5] = smtp_cli_text("certificate", "FILE", &options->certificate_file,
+    rows[6] = smtp_cli_text("certificate", "FILE", &options->certificate_file,
                             "your own, with its chain behind it (one is made)");
-    rows[6] = smtp_cli_text("key", "FILE", &options->key_file, "its key (in the same file)");
-    rows[7] = smtp_cli_text("client-ca", "FILE", &options->client_ca_file,
+    rows[7] = smtp_cli_text("key", "FILE", &options->key_file, "its key (in the same file)");
+    rows[8] = smtp_cli_text("client-ca", "FILE", &options->client_ca_file,
                             "whose client certificates are asked for and taken");
 }
 
 static void add_auth_rows(struct smtp_serve_options *options,
                           struct smtp_cli_option rows[AUTH_ROWS])
 {
-    rows[0] =
-        smtp_cli_texts("auth", "USER:PASSWORD", &options->auth, "who can log in; more than once");
+    rows[0] = smtp_cli_heading("Login:");
     rows[1] =
+        smtp_cli_texts("auth", "USER:PASSWORD", &options->auth, "who can log in; more than once");
+    rows[2] =
         smtp_cli_flag(0, "auth-required", &options->auth_required, "no mail before a login: 530");
-    rows[2] = smtp_cli_text("auth-mechanisms", "LIST", &options->auth_mechanisms,
+    rows[3] = smtp_cli_text("auth-mechanisms", "LIST", &options->auth_mechanisms,
                             "like PLAIN,SCRAM-SHA-256 (all)");
-    rows[3] = smtp_cli_flag(0, "plain-without-tls", &options->plain_without_tls,
+    rows[4] = smtp_cli_flag(0, "plain-without-tls", &options->plain_without_tls,
                             "takes passwords in the clear too");
 }
 
 enum smtp_cli_parsed smtp_serve_options_parse(struct smtp_serve_options *options, int argc,
                                               char **argv)
 {
-    struct smtp_cli_option rows[LISTEN_ROWS + TLS_ROWS + AUTH_ROWS];
-    *options = (struct smtp_serve_options){.print = false};
+    struct smtp_cli_option rows[LISTEN_ROWS + MESSAGE_ROWS + PROTOCOL_ROWS + TLS_ROWS + AUTH_ROWS];
+    struct smtp_cli_option *end = rows;
+    *options = (struct smtp_serve_options){.ready_file = NULL};
     smtp_server_options_init(&options->server);
     options->size_limit = options->server.limits.message_octets;
     options->recipient_limit = options->server.limits.recipients;
     options->line_limit = options->server.limits.text_line_octets;
     options->workers = options->server.workers;
-    add_listen_rows(options, rows);
-    add_tls_rows(options, rows + LISTEN_ROWS);
-    add_auth_rows(options, rows + LISTEN_ROWS + TLS_ROWS);
+    add_listen_rows(options, end);
+    add_message_rows(options, end += LISTEN_ROWS);
+    add_protocol_rows(options, end += MESSAGE_ROWS);
+    add_tls_rows(options, end += PROTOCOL_ROWS);
+    add_auth_rows(options, end += TLS_ROWS);
     const struct smtp_cli_usage usage = {
         .program = PROGRAM,
-        .about =
-            "An SMTP server in the foreground: captures all mail and delivers none. Ends with\n"
-            "exit status 0 at SIGINT or SIGTERM.",
-        .examples = {"smtp-harness serve --listen 127.0.0.1:2525 --print",
+        .about = "An SMTP server in the foreground, which takes all mail for everybody. Ends with\n"
+                 "exit status 0 at SIGINT or SIGTERM.",
+        .examples = {"smtp-harness serve --listen 127.0.0.1:2525 --print --maildir /tmp/mail",
                      "smtp-harness serve --ready-file /tmp/url --ca-file-out /tmp/ca.pem &",
                      "smtp-harness serve --auth ann:secret --auth-required --tls-required"},
         .options = rows,
@@ -153,6 +194,10 @@ static bool is_consistent(const struct smtp_serve_options *options)
     }
     if (options->key_file != NULL && options->certificate_file == NULL) {
         smtp_cli_wrong(PROGRAM, "--key needs --certificate FILE: the certificate it belongs to");
+        return false;
+    }
+    if (options->receivers.durable && options->receivers.maildir == NULL) {
+        smtp_cli_wrong(PROGRAM, "--durable needs --maildir DIR: what is to be durable");
         return false;
     }
     if (options->auth.count == 0 && (options->auth_required || options->plain_without_tls ||
@@ -244,6 +289,28 @@ static bool apply_auth(struct smtp_serve_options *options)
     return read_users(options);
 }
 
+static bool apply_protocol(struct smtp_serve_options *options)
+{
+    struct smtp_server_options *server = &options->server;
+    server->limits.message_octets = options->size_limit;
+    server->limits.recipients = (size_t)options->recipient_limit;
+    server->limits.text_line_octets = (size_t)options->line_limit;
+    server->bare_line_end = bare_lf_meanings[options->bare_lf];
+    return smtp_serve_set_keywords(PROGRAM, "offer", &options->offer, true, &server->keywords) &&
+           smtp_serve_set_keywords(PROGRAM, "hide", &options->hide, false, &server->keywords) &&
+           smtp_serve_set_limits(PROGRAM, &options->limit, &server->limits);
+}
+
+/** Nobody looks into the mailbox here. */
+static bool apply_receivers(struct smtp_serve_options *options)
+{
+    struct smtp_server_options *server = &options->server;
+    server->mailbox = SMTP_MAILBOX_DISCARD;
+    server->receivers = options->tables;
+    return smtp_serve_receivers_make(PROGRAM, &options->receivers, options->tables,
+                                     &server->receiver_count);
+}
+
 bool smtp_serve_options_apply(struct smtp_serve_options *options)
 {
     struct smtp_server_options *server = &options->server;
@@ -251,22 +318,26 @@ bool smtp_serve_options_apply(struct smtp_serve_options *options)
         server->listen = options->listen.items;
         server->listen_count = options->listen.count;
     }
-    server->limits.message_octets = options->size_limit;
-    server->limits.recipients = (size_t)options->recipient_limit;
-    server->limits.text_line_octets = (size_t)options->line_limit;
     server->workers = (unsigned)options->workers;
-    server->bare_line_end = bare_lf_meanings[options->bare_lf];
-    return is_consistent(options) && apply_auth(options) && apply_tls(options);
+    server->trusted_peers = options->trust.items;
+    server->trusted_peer_count = options->trust.count;
+    return is_consistent(options) && apply_protocol(options) && apply_auth(options) &&
+           apply_tls(options) && apply_receivers(options);
+}
+
+static void wipe(const char *word)
+{
+    if (word != NULL) {
+        smtp_secret_wipe(writable(word), strlen(word));
+    }
 }
 
 void smtp_serve_options_clear(struct smtp_serve_options *options)
 {
     for (size_t i = 0; i < options->auth.count; i++) {
-        const char *password = options->users[i].password;
-        if (password != NULL) {
-            smtp_secret_wipe(writable(password), strlen(password));
-        }
+        wipe(options->users[i].password);
     }
+    wipe(options->receivers.relay_url);
     smtp_identity_release(options->server.tls.identity);
     free(options->client_ca_pem);
 }

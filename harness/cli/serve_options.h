@@ -4,6 +4,7 @@
 #define SMTP_HARNESS_CLI_SERVE_OPTIONS_H
 
 #include "harness/cli/options.h"
+#include "harness/cli/serve_receivers.h"
 #include "server/smtp_server.h"
 
 #define SMTP_SERVE_PROGRAM "smtp-harness serve"
@@ -12,7 +13,8 @@ struct smtp_serve_options {
     /* as given */
     struct smtp_cli_texts listen;
     const char *ready_file;
-    bool print;
+    struct smtp_cli_texts trust, offer, hide, limit;
+    struct smtp_serve_receivers receivers;
     uint64_t size_limit, recipient_limit, line_limit, workers;
     unsigned bare_lf;
     bool no_tls, tls_required;
@@ -26,16 +28,17 @@ struct smtp_serve_options {
     /* what that comes to */
     struct smtp_server_options server;
     struct smtp_server_user users[SMTP_CLI_TEXTS_MAX];
+    struct smtp_server_hooks tables[SMTP_SERVE_RECEIVERS_MAX];
     char *client_ca_pem;
 };
 
-/** Reads the command line; argv is written to: the passwords in it are wiped by the clear. On RUN
+/** Reads the command line; argv is written to: the secrets in it are wiped by the clear. On RUN
  *  all but `server` is set. */
 enum smtp_cli_parsed smtp_serve_options_parse(struct smtp_serve_options *options, int argc,
                                               char **argv);
 /** Fills `server` in, reading the files it names. False: what is wrong is said. */
 bool smtp_serve_options_apply(struct smtp_serve_options *options);
-/** Once the server has its copy: frees, and wipes the passwords, in argv too, where others can see
+/** Once the server has its copy: frees, and wipes the secrets, in argv too, where others can see
  *  them. */
 void smtp_serve_options_clear(struct smtp_serve_options *options);
 

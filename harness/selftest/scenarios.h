@@ -26,7 +26,9 @@ extern const struct smtp_scenario_table
 extern const struct smtp_scenario_table
     smtp_scenarios_chunking;                                  /* BDAT, and content of any octets */
 extern const struct smtp_scenario_table smtp_scenarios_trust; /* PROXY, XCLIENT, VRFY and EXPN */
-extern const struct smtp_scenario_table smtp_scenarios_streams; /* send_many and the pool */
+extern const struct smtp_scenario_table smtp_scenarios_streams;   /* send_many and the pool */
+extern const struct smtp_scenario_table smtp_scenarios_lmtp;      /* an answer for each recipient */
+extern const struct smtp_scenario_table smtp_scenarios_receivers; /* Maildir, mbox, relay, tee */
 
 /** All of them, one after the other. */
 size_t smtp_scenario_count(void);

@@ -154,14 +154,14 @@ TEST(program, verbose_draws_where_tls_begins_and_long_replies_below_themselves)
     ended_clear(&ended);
 }
 
-TEST(program, help_and_version_end_with_0_and_fit_a_screen)
+TEST(program, help_and_version_end_with_0_and_fit_80_columns)
 {
     const struct {
         const char *const *call;
         unsigned lines;
     } helps[] = {{ARGV("--help"), 24},
                  {ARGV("selftest", "--help"), 24},
-                 {ARGV("serve", "--help"), 40}}; /* a tall screen: it has the most to say */
+                 {ARGV("serve", "--help"), 60}}; /* it has the most to say */
     for (size_t i = 0; i < sizeof helps / sizeof *helps; i++) {
         struct ended ended = run_to_end(helps[i].call);
         expect_int(ended.exit_status, 0);
@@ -278,13 +278,15 @@ TEST(program, serve_prints_envelope_and_content)
         start_process(ARGV("serve", "--print", "--listen", "127.0.0.1:0", "--hostname", "mx.test"));
     hear_url(&serve, url, sizeof url);
     expect_int(send_one(url + strlen("smtp://"), "Subject: Hi\n\n.\n"), SMTP_OK);
-    expect_contains(next_line(&serve, line, sizeof line), "MAIL FROM:<ann@example.com>");
-    expect_str(next_line(&serve, line, sizeof line), "RCPT TO:<bob@example.com>");
-    expect_str(next_line(&serve, line, sizeof line), "RCPT TO:<carol@example.com>");
-    expect_str(next_line(&serve, line, sizeof line), "DATA 18");
-    expect_str(next_line(&serve, line, sizeof line), "Subject: Hi\r");
-    expect_str(next_line(&serve, line, sizeof line), "\r");
-    expect_str(next_line(&serve, line, sizeof line), ".\r");
+    while (strncmp(next_line(&serve, line, sizeof line), "X-MailFrom: ", 12) != 0) {
+    }
+    expect_contains(line, "X-MailFrom: <ann@example.com> SIZE=18");
+    expect_str(next_line(&serve, line, sizeof line), "X-RcptTo: <bob@example.com>");
+    expect_str(next_line(&serve, line, sizeof line), "X-RcptTo: <carol@example.com>");
+    while (strcmp(next_line(&serve, line, sizeof line), "Subject: Hi") != 0) {
+    }
+    expect_str(next_line(&serve, line, sizeof line), "");
+    expect_str(next_line(&serve, line, sizeof line), ".");
     expect_int(end_process(&serve, SIGINT), 0);
 }
 
