@@ -38,9 +38,7 @@ struct smtp_harness;
 struct smtp_harness_message;
 
 struct smtp_harness_options {
-    struct smtp_server_options
-        server; /* the log hook stays usable: the harness calls it too; where its
-                                        * first listener speaks LMTP, the harness's clients do */
+    struct smtp_server_options server; /* its first listener speaks LMTP: so do the clients */
     struct smtp_client_options client; /* for smtp_harness_client and smtp_harness_connect */
     uint64_t wait_ms;                  /* 5000: how long the waiting calls wait */
     uint64_t stop_ms;                  /* 1000: how long open transactions may take at stop */
@@ -49,7 +47,8 @@ struct smtp_harness_options {
 void smtp_harness_options_init(struct smtp_harness_options *options);
 
 /** Starts a server on a free port of 127.0.0.1 (or as the options say) and returns when it accepts.
- *  options NULL: the defaults. NULL on failure, with *error (may be NULL) filled in. */
+ *  options NULL: the defaults. Hook tables are taken over, and released whatever comes of it. NULL on failure,
+ *  with *error (may be NULL) filled in. */
 struct smtp_harness *smtp_harness_start(const struct smtp_harness_options *options,
                                         struct smtp_error *error);
 /** Closes the clients, stops the server, frees everything. NULL: nothing. */

@@ -542,3 +542,63 @@ TEST(harness, the_example_program_prints_what_was_captured)
     expect_str(output, "From: Ann <ann@example.com>\nTo: Bob <bob@example.com>\n"
                        "Subject: Gr\303\274\303\237e\n\nHello Bob,\nboth ends are one program.\n");
 }
+
+static void count_release(void *user)
+{
+    ++*(unsigned *)user;
+}
+
+static void count_commands(void *user, const struct smtp_server_session_info *session,
+                           const struct smtp_server_log_entry *entry)
+{
+    (void)session;
+    *(unsigned *)user += entry->kind == SMTP_LOG_COMMAND ? 100 : 0;
+}
+
+TEST(harness,
+     hook_tables_are_released_once_whatever_comes_of_the_start_and_log_beside_the_transcript)
+{
+    unsigned hooks = 0, receiver = 0;
+    struct smtp_server_hooks table = {.user = &receiver, .release = count_release};
+    struct smtp_harness_options options;
+    smtp_harness_options_init(&options);
+    options.server.hooks =
+        (struct smtp_server_hooks){.user = &hooks, .log = count_commands, .release = count_release};
+    options.server.receivers = &table;
+    options.server.receiver_count = 1;
+    struct smtp_harness *harness = smtp_harness_start(&options, NULL);
+    expect_true(harness != NULL);
+    expect_int(smtp_client_noop(smtp_harness_client(harness)), SMTP_OK);
+    expect_contains(smtp_harness_transcript(harness, 1), "C: NOOP\n");
+    smtp_harness_stop(harness);
+    expect_int(hooks, 101);
+    expect_int(receiver, 1);
+
+    options.server.workers = 0; /* no server is made of it */
+    expect_true(smtp_harness_start(&options, NULL) == NULL);
+    expect_int(hooks, 102);
+    expect_int(receiver, 2);
+
+    const char *taken = "unix:/dev/null/x"; /* one is made, and does not start */
+    options.server.workers = 1;
+    options.server.listen = &taken;
+    options.server.listen_count = 1;
+    expect_true(smtp_harness_start(&options, NULL) == NULL);
+    expect_int(hooks, 103);
+    expect_int(receiver, 3);
+}
+
+TEST(harness, an_lmtp_listener_is_told_and_its_client_speaks_it)
+{
+    const char *listen = "lmtp://127.0.0.1:0";
+    struct smtp_harness_options options;
+    smtp_harness_options_init(&options);
+    options.server.listen = &listen;
+    options.server.listen_count = 1;
+    struct smtp_harness *harness = smtp_harness_start(&options, NULL);
+    expect_true(harness != NULL);
+    expect_true(strncmp(smtp_harness_url(harness), "lmtp://127.0.0.1:", 17) == 0);
+    expect_int(smtp_client_mail(smtp_harness_client(harness), "", NULL), SMTP_OK);
+    expect_contains(smtp_harness_transcript(harness, 1), "C: LHLO [127.0.0.1]\n");
+    smtp_harness_stop(harness);
+}
