@@ -28,9 +28,10 @@ struct smtp_client_joined_result {
 struct smtp_client {
     struct smtp_client_options options; /* its strings are owned */
     struct smtp_client_session *session;
-    int fd;          /* -1: not connected */
-    bool lmtp;       /* LMTP is spoken on this connection (RFC 2033) */
-    bool as_another; /* XCLIENT was taken on it */
+    int fd;               /* -1: not connected */
+    uint64_t connections; /* that were made, or tried */
+    bool lmtp;            /* LMTP is spoken on this connection (RFC 2033) */
+    bool as_another;      /* XCLIENT was taken on it */
     bool
         answered_each; /* the last call brought a reply for each recipient, in the session's result */
     struct smtp_address address;
@@ -74,7 +75,7 @@ enum smtp_status smtp_client_connection_check(struct smtp_client *client) SMTP_M
 /** Moves octets until the operation is over: *event is its last. source: for content, or NULL. */
 void smtp_client_connection_run(struct smtp_client *client, struct smtp_client_source *source,
                                 struct smtp_client_event *event);
-/** A block of content where the session takes one, and not much waits to be written. False: not now. */
+/** A block of content where the session takes one. False: not now. */
 bool smtp_client_connection_give(struct smtp_client *client, struct smtp_client_source *source);
 /** Waits, and reads or writes once. */
 void smtp_client_connection_move(struct smtp_client *client);
@@ -134,9 +135,11 @@ uint64_t smtp_client_limits_mails_left(const struct smtp_client *client);
 size_t smtp_client_limits_count(const struct smtp_client *client,
                                 const struct smtp_envelope *envelope);
 /** Before a message is sent: SMTP_LIMIT_EXCEEDED where the server takes no more of that kind on this
- *  connection. Its domains count from now on. */
+ *  connection. Its domains count from now on, unless something else keeps it from being sent. */
 enum smtp_status smtp_client_limits_admit(struct smtp_client *client,
-                                          const struct smtp_envelope *envelope) SMTP_MUST_CHECK;
+                                          const struct smtp_envelope *envelope,
+                                          const struct smtp_client_content_facts *facts)
+    SMTP_MUST_CHECK;
 /** On a new connection nothing counts yet. */
 void smtp_client_limits_forget(struct smtp_client *client);
 

@@ -20,7 +20,7 @@ struct pooled {
     bool taken; /* under lock: by a caller, or while it is opened or closed */
     uint64_t opened_ns;
     uint64_t freed_ns;
-    uint64_t mails; /* MAIL commands on it when it was taken */
+    uint64_t connection; /* of its client's, the one that the pool made */
 };
 
 struct smtp_client_pool {
@@ -111,6 +111,7 @@ static enum smtp_status pooled_open(struct pooled *session, struct smtp_error *e
     const struct smtp_client_target *target = &session->kept.target;
     session->opened_ns = smtp_clock_now_ns();
     enum smtp_status status = smtp_client_connect(client, target->host, target->port);
+    session->connection = client->connections;
     if (status == SMTP_OK) {
         status = target->credentials != NULL ? smtp_client_auth(client, target->credentials)
                                              : smtp_client_hello(client);
@@ -277,7 +278,6 @@ static enum smtp_status take(struct smtp_client_pool *pool, const struct smtp_cl
             status = smtp_client_connection_check(session->client);
         }
         if (status == SMTP_OK) {
-            session->mails = smtp_client_session_mail_count(session->client->session);
             *lay_there = !is_new;
             *out = session;
             return SMTP_OK;
@@ -328,21 +328,12 @@ enum smtp_status smtp_client_pool_take(struct smtp_client_pool *pool,
     return status;
 }
 
-/* Whether single commands may have left a transaction open. */
-static bool may_be_open(const struct pooled *session)
-{
-    const struct smtp_client *client = session->client;
-    enum smtp_client_stage stage = client->stage;
-    bool said_mail = smtp_client_session_mail_count(client->session) != session->mails;
-    return said_mail && stage != SMTP_STAGE_NONE && stage != SMTP_STAGE_DOT &&
-           stage != SMTP_STAGE_RSET;
-}
-
-/* Whether it is to the server who its target says: a caller may have logged in, or said XCLIENT. */
+/* Whether it is with the server that its target names, and to that one who the target says: a caller may
+ * have connected elsewhere, logged in, or said XCLIENT. */
 static bool is_itself(const struct pooled *session)
 {
     bool logged_in = session->kept.target.credentials != NULL;
-    return !session->client->as_another &&
+    return session->client->connections == session->connection && !session->client->as_another &&
            smtp_client_is_authenticated(session->client) == logged_in;
 }
 
@@ -352,7 +343,8 @@ static void give(struct smtp_client_pool *pool, struct pooled *session)
     uint64_t now_ns = smtp_clock_now_ns();
     bool usable = smtp_client_is_connected(client) && is_itself(session) &&
                   !is_used_up(pool, session, now_ns);
-    if (!usable || (may_be_open(session) && smtp_client_rset(client) != SMTP_OK)) {
+    bool open = smtp_client_session_may_be_open(client->session);
+    if (!usable || (open && smtp_client_rset(client) != SMTP_OK)) {
         drop_one(pool, session);
         return;
     }

@@ -11,10 +11,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-#define SMTP_CLIENT_NAME_MAX                                                                       \
-    500 /* of VRFY and EXPN: the line has 512 octets (RFC 5321 4.5.3.1.4) */
 #include <strings.h>
+
+/* Of VRFY and EXPN: the line has 512 octets (RFC 5321 4.5.3.1.4). */
+#define SMTP_CLIENT_NAME_MAX 500
 
 enum smtp_status smtp_client_new(struct smtp_client **out,
                                  const struct smtp_client_options *options)
@@ -340,6 +340,7 @@ enum smtp_status smtp_client_connect(struct smtp_client *client, const char *hos
 {
     smtp_client_close(client);
     smtp_client_limits_forget(client);
+    client->connections++;
     client->as_another = false;
     client->reply = (struct smtp_reply){.text = ""};
     if (host == NULL) {

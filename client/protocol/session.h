@@ -121,10 +121,10 @@ bool smtp_client_session_may_begin(const struct smtp_client_session *session);
  *  smtp_client_session_open. */
 const struct smtp_send_result *
 smtp_client_session_result(const struct smtp_client_session *session);
-/** MAIL commands on this connection; RCPT commands since the last of them, where they were single
- *  commands: for LIMITS (RFC 9422 4), which counts the refused too. */
+/** MAIL commands on this connection, the refused too: for LIMITS (RFC 9422 4). */
 uint64_t smtp_client_session_mail_count(const struct smtp_client_session *session);
-uint64_t smtp_client_session_rcpt_count(const struct smtp_client_session *session);
+/** Whether single commands may have left a transaction open, so that RSET is due before the next. */
+bool smtp_client_session_may_be_open(const struct smtp_client_session *session);
 
 /** The handshake is over: all that was known of the server is forgotten (RFC 3207 4.2), and EHLO is due.
  *  awaits_greeting: the connection began with TLS. */
@@ -134,7 +134,8 @@ void smtp_client_session_tls_started(struct smtp_client_session *session, bool a
  *  QUIT is SMTP_BAD_STATE, and nothing is sent. */
 bool smtp_client_session_has_tls(const struct smtp_client_session *session);
 
-/** Whether content, or its end, may be given now. False for good when the transaction is refused. */
+/** Whether content, or its end, may be given now: not while much waits to be written; never again when the
+ *  transaction is refused. */
 bool smtp_client_session_takes_content(const struct smtp_client_session *session);
 /** Content, encoded on the way: at most SMTP_CLIENT_BLOCK_MAX octets, copied. On failure the
  *  session has ended. */

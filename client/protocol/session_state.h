@@ -51,8 +51,8 @@ struct smtp_client_chunks {
 
 /** The transaction that goes on by single commands. */
 struct smtp_client_steps {
-    uint64_t rcpts;  /* RCPT commands */
-    size_t accepted; /* of them by 2yz */
+    bool open;       /* MAIL was accepted, or a line that may have been MAIL */
+    size_t accepted; /* RCPT commands, by 2yz */
     bool data;       /* DATA was said: no BDAT */
     bool chunks;     /* BDAT was said: no DATA */
     bool refused;    /* a chunk was refused: nothing but RSET and QUIT */

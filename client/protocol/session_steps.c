@@ -1,30 +1,23 @@
 /* session_steps.c - a transaction that its caller goes through by single commands. Knows: what RFC 3030 2
- * forbids in it, how many recipients were accepted (RFC 2033 4.2: each has a reply to the content), what
- * LIMITS counts (RFC 9422 4). Does not know: whole transactions (session_send.c). */
+ * forbids in it, how many recipients were accepted (RFC 2033 4.2: each has a reply to the content),
+ * whether it is over. Does not know: whole transactions (session_send.c). */
 #include "client/protocol/session_state.h"
 #include "common/error.h"
 
 void smtp_client_session_step(struct smtp_client_session *session, enum smtp_client_stage stage)
 {
-    if (stage == SMTP_STAGE_MAIL) {
-        session->steps.rcpts = 0;
-    } else if (stage == SMTP_STAGE_RCPT) {
-        session->steps.rcpts++;
-    } else if (stage == SMTP_STAGE_DATA) {
-        session->steps.data = true;
-    }
-}
-
-static void forget(struct smtp_client_steps *steps)
-{
-    *steps = (struct smtp_client_steps){.rcpts = steps->rcpts};
+    session->steps.data = session->steps.data || stage == SMTP_STAGE_DATA;
 }
 
 void smtp_client_session_step_reply(struct smtp_client_session *session,
                                     enum smtp_client_stage stage, enum smtp_status judged)
 {
+    static const struct smtp_client_steps none;
     struct smtp_client_steps *steps = &session->steps;
     switch (stage) {
+    case SMTP_STAGE_COMMAND: /* any line at all */
+        steps->open = true;
+        break;
     case SMTP_STAGE_RCPT:
         steps->accepted += judged == SMTP_OK;
         break;
@@ -35,7 +28,7 @@ void smtp_client_session_step_reply(struct smtp_client_session *session,
         if (steps->chunks && judged != SMTP_OK && judged != SMTP_PARTLY_REFUSED) {
             steps->refused = true;
         } else {
-            forget(steps);
+            *steps = none;
         }
         break;
     case SMTP_STAGE_EHLO:
@@ -45,7 +38,8 @@ void smtp_client_session_step_reply(struct smtp_client_session *session,
     case SMTP_STAGE_MAIL:
     case SMTP_STAGE_RSET:
         if (judged == SMTP_OK) {
-            forget(steps);
+            *steps = none;
+            steps->open = stage == SMTP_STAGE_MAIL;
         }
         break;
     default:
@@ -105,7 +99,7 @@ enum smtp_status smtp_client_session_bdat(struct smtp_client_session *session,
     if (status != SMTP_OK) {
         return status;
     }
-    if (!session->extended || !session->extensions.chunking) {
+    if (!session->extensions.chunking) {
         return smtp_error_set(&session->error, SMTP_UNSUPPORTED, 0,
                               "BDAT needs CHUNKING, which the server does not offer");
     }
@@ -127,7 +121,7 @@ uint64_t smtp_client_session_mail_count(const struct smtp_client_session *sessio
     return session->mail_count;
 }
 
-uint64_t smtp_client_session_rcpt_count(const struct smtp_client_session *session)
+bool smtp_client_session_may_be_open(const struct smtp_client_session *session)
 {
-    return session->steps.rcpts;
+    return session->steps.open;
 }

@@ -398,6 +398,70 @@ TEST(client_pool, an_open_transaction_is_dropped_when_the_session_is_given_back)
     peer_stop(&peer);
 }
 
+/* RFC 3030 2: after it nothing but RSET may come. */
+TEST(client_pool, a_refused_last_chunk_is_dropped_when_the_session_is_given_back)
+{
+    static struct peer peer;
+    struct smtp_client *client = NULL;
+    struct smtp_error error;
+    peer_start(&peer, "S: 220 mx\nC: EHLO [127.0.0.1]\nS: 250-mx\nS: 250 CHUNKING\n"
+                      "C: MAIL FROM:<ann@x>\nS: 250 ok\nC: RCPT TO:<bob@x>\nS: 250 ok\n"
+                      "C: BDAT 0 LAST\nS: 452 full\nC: RSET\nS: 250 ok\n"
+                      "C: MAIL FROM:<ann@x>\nS: 550 no\nC: RSET\nS: 250 ok\n" BYE);
+    struct smtp_client_pool *pool = new_pool(NULL);
+    struct smtp_client_target target = at(&peer);
+    expect_int(smtp_client_pool_take(pool, &target, &client, &error), SMTP_OK);
+    expect_int(smtp_client_mail(client, "ann@x", NULL), SMTP_OK);
+    expect_int(smtp_client_rcpt(client, "bob@x", NULL), SMTP_OK);
+    expect_int(smtp_client_bdat(client, NULL, 0, true), SMTP_REFUSED_TRANSIENT);
+    smtp_client_pool_give(pool, client);
+    expect_int(send_one(pool, &target), SMTP_REFUSED_PERMANENT);
+    smtp_client_pool_free(pool);
+    peer_stop(&peer);
+}
+
+TEST(client_pool, a_transaction_that_a_raw_line_or_a_wrong_message_left_open_is_dropped)
+{
+    static struct peer peer;
+    struct smtp_client *client = NULL;
+    struct smtp_error error;
+    struct smtp_envelope nobody = {.reverse_path = "ann@x"};
+    peer_start(&peer, EHLO "C: MAIL FROM:<ann@x>\nS: 250 ok\nC: RSET\nS: 250 ok\n"
+                           "C: MAIL FROM:<ann@x>\nS: 250 ok\nC: RSET\nS: 250 ok\n" ONE BYE);
+    struct smtp_client_pool *pool = new_pool(NULL);
+    struct smtp_client_target target = at(&peer);
+    expect_int(smtp_client_pool_take(pool, &target, &client, &error), SMTP_OK);
+    expect_int(smtp_client_command(client, "MAIL FROM:<ann@x>"), SMTP_OK);
+    smtp_client_pool_give(pool, client);
+    expect_int(smtp_client_pool_take(pool, &target, &client, &error), SMTP_OK);
+    expect_int(smtp_client_mail(client, "ann@x", NULL), SMTP_OK);
+    expect_int(smtp_client_send(client, &nobody, smtp_content_text("x\r\n"), NULL),
+               SMTP_BAD_ARGUMENT);
+    smtp_client_pool_give(pool, client);
+    expect_int(send_one(pool, &target), SMTP_OK);
+    smtp_client_pool_free(pool);
+    peer_stop(&peer);
+}
+
+TEST(client_pool, a_session_that_was_connected_elsewhere_is_not_kept)
+{
+    static struct peer peer, elsewhere;
+    struct smtp_client *client = NULL;
+    struct smtp_error error;
+    peer_start(&peer, EHLO "[eof]\n");
+    peer_start(&elsewhere, EHLO BYE);
+    struct smtp_client_pool *pool = new_pool(NULL);
+    struct smtp_client_target target = at(&peer);
+    expect_int(smtp_client_pool_take(pool, &target, &client, &error), SMTP_OK);
+    expect_int(smtp_client_connect(client, "127.0.0.1", elsewhere.address.port), SMTP_OK);
+    expect_int(smtp_client_hello(client), SMTP_OK);
+    smtp_client_pool_give(pool, client);
+    expect_int(smtp_client_pool_count(pool), 0);
+    smtp_client_pool_free(pool);
+    peer_stop(&elsewhere);
+    peer_stop(&peer);
+}
+
 TEST(client_pool, a_session_that_was_quit_is_not_kept)
 {
     static struct peer peer;

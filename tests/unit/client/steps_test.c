@@ -236,22 +236,35 @@ TEST(client_steps, lmtp_replies_that_came_before_the_end_count_rfc2033_5)
     flow_close(&flow);
 }
 
+TEST(client_steps, lmtp_421_among_the_replies_is_of_those_that_had_none)
+{
+    struct flow flow;
+    open_steps(&flow, CHUNKED, true);
+    begin(&flow, 3);
+    send_data(&flow, "250 one\r\n421 bye\r\n", "REFUSED_TRANSIENT 421@final dot\n");
+    expect_recipients(&flow, (const char *const[]){"one", "bye", "bye"}, 3);
+    const struct smtp_send_result *result = smtp_client_session_result(flow.session);
+    expect_int(result->accepted_count, 1);
+    expect_int(result->recipients[2].status, SMTP_REFUSED_TRANSIENT);
+    flow_close(&flow);
+}
+
 /* ---- counts, XCLIENT ---- */
 
 /* rfc9422/4.2/limits-respected: the refused count too */
-TEST(client_steps, each_mail_and_rcpt_is_counted_rfc9422_4)
+TEST(client_steps, each_mail_is_counted_and_whether_its_transaction_is_open_rfc9422_4)
 {
     struct flow flow;
     open_steps(&flow, CHUNKED, false);
+    expect_true(!smtp_client_session_may_be_open(flow.session));
     begin(&flow, 1);
-    expect_command(&flow, SMTP_STAGE_RCPT, "RCPT TO:", "550 x\r\n", "REFUSED_PERMANENT 550@RCPT\n");
     expect_int(smtp_client_session_mail_count(flow.session), 1);
-    expect_int(smtp_client_session_rcpt_count(flow.session), 2);
+    expect_true(smtp_client_session_may_be_open(flow.session));
     expect_command(&flow, SMTP_STAGE_RSET, "RSET", "250 x\r\n", "OK 250@RSET\n");
     expect_command(&flow, SMTP_STAGE_MAIL, "MAIL FROM:", "550 x\r\n",
                    "REFUSED_PERMANENT 550@MAIL\n");
     expect_int(smtp_client_session_mail_count(flow.session), 2);
-    expect_int(smtp_client_session_rcpt_count(flow.session), 0);
+    expect_true(!smtp_client_session_may_be_open(flow.session));
     flow_close(&flow);
 }
 
