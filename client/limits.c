@@ -111,16 +111,21 @@ static bool remember(struct smtp_client *client, const char *const *domains, siz
 }
 
 static enum smtp_status admit_domains(struct smtp_client *client,
-                                      const struct smtp_envelope *envelope)
+                                      const struct smtp_envelope *envelope,
+                                      const struct smtp_client_content_facts *facts)
 {
     uint64_t max = smtp_client_session_extensions(client->session)->rcpt_domain_max;
-    if (max == 0 || envelope->forward_path_count == 0) {
+    if (max == 0) {
         return SMTP_OK;
+    }
+    enum smtp_status status = smtp_client_session_check_send(client->session, envelope, facts);
+    if (status != SMTP_OK) { /* what is not sent does not count */
+        client->error = *smtp_client_session_error(client->session);
+        return status;
     }
     const char **domains = calloc(envelope->forward_path_count, sizeof(*domains));
     size_t count = domains != NULL ? find_new_domains(client, envelope, domains) : 0;
     size_t known = client->domain_count;
-    enum smtp_status status = SMTP_OK;
     if (count > 0 && known + count > max) {
         status = smtp_error_set(&client->error, SMTP_LIMIT_EXCEEDED, 0,
                                 "the recipients have %zu domains beside the %zu named before, and "
@@ -137,8 +142,9 @@ static enum smtp_status admit_domains(struct smtp_client *client,
 }
 
 enum smtp_status smtp_client_limits_admit(struct smtp_client *client,
-                                          const struct smtp_envelope *envelope)
+                                          const struct smtp_envelope *envelope,
+                                          const struct smtp_client_content_facts *facts)
 {
     enum smtp_status status = check_mails(client, envelope);
-    return status == SMTP_OK ? admit_domains(client, envelope) : status;
+    return status == SMTP_OK ? admit_domains(client, envelope, facts) : status;
 }

@@ -60,7 +60,7 @@ static enum smtp_status send_source(struct smtp_client *client,
         status = smtp_client_send_measure(client, envelope, source);
     }
     if (status == SMTP_OK) {
-        status = smtp_client_limits_admit(client, envelope);
+        status = smtp_client_limits_admit(client, envelope, &source->facts);
     }
     if (status == SMTP_OK) {
         status = smtp_client_limits_count(client, envelope) == 1

@@ -123,7 +123,7 @@ static enum smtp_status begin(struct stream *stream, struct passage *passage)
     }
     passage->source.in_one_piece =
         passage->source.in_one_piece && passage->source.facts.size_bytes > COPIED_MAX;
-    status = smtp_client_limits_admit(client, envelope);
+    status = smtp_client_limits_admit(client, envelope, &passage->source.facts);
     if (status != SMTP_OK) { /* where no message is taken any more, the next is not asked for */
         stream->drained = smtp_client_limits_mails_left(client) == 0;
         return status;

@@ -230,7 +230,7 @@ enum smtp_status smtp_client_session_check_envelope(struct smtp_client_session *
                                                     const struct smtp_envelope *envelope)
 {
     bool international = is_international(envelope->reverse_path);
-    if (envelope->forward_path_count == 0) {
+    if (envelope->forward_path_count == 0 || envelope->forward_paths == NULL) {
         return smtp_error_set(&session->error, SMTP_BAD_ARGUMENT, 0,
                               "the envelope has no recipient");
     }

@@ -249,6 +249,25 @@ TEST(client_limits, the_domains_of_a_connection_are_counted_once_each_in_any_cas
 /* ---- the keyword itself ---- */
 
 /* RFC 9422 3.7 */
+TEST(client_limits, the_domains_of_a_message_that_is_not_sent_do_not_count)
+{
+    static struct peer peer;
+    static const char *const wrong[] = {"a@one", "b@two b"};
+    static const char *const right[] = {"c@three"};
+    struct smtp_envelope none = {.reverse_path = "ann@x", .forward_path_count = 1};
+    struct smtp_envelope envelope = {
+        .reverse_path = "ann@x", .forward_paths = wrong, .forward_path_count = 2};
+    peer_start(&peer, EHLO("RCPTDOMAINMAX=2") MAIL RCPT("c@three") DATA("250 ok") BYE);
+    struct smtp_client *client = connected(&peer);
+    expect_int(smtp_client_send(client, &none, smtp_content_text("x\n"), NULL), SMTP_BAD_ARGUMENT);
+    expect_int(smtp_client_send(client, &envelope, smtp_content_text("x\n"), NULL),
+               SMTP_BAD_ARGUMENT);
+    envelope.forward_paths = right;
+    envelope.forward_path_count = 1;
+    expect_int(smtp_client_send(client, &envelope, smtp_content_text("x\n"), NULL), SMTP_OK);
+    finish(client, &peer);
+}
+
 TEST(client_limits, limits_that_are_unknown_or_malformed_are_passed_over_one_by_one)
 {
     static struct peer peer;
