@@ -256,15 +256,7 @@ static void give_content(struct smtp_client *client, struct smtp_client_source *
 
 bool smtp_client_connection_give(struct smtp_client *client, struct smtp_client_source *source)
 {
-    struct smtp_span parts[SMTP_CLIENT_PENDING_PARTS];
     if (!smtp_client_session_takes_content(client->session)) {
-        return false;
-    }
-    size_t waiting = 0;
-    for (int i = smtp_client_session_pending(client->session, parts); i > 0; i--) {
-        waiting += parts[i - 1].len;
-    }
-    if (waiting >= SMTP_CLIENT_BLOCK_MAX) {
         return false;
     }
     give_content(client, source);

@@ -18,7 +18,7 @@
 
 bool smtp_client_session_uses_chunks(const struct smtp_client_session *session, enum smtp_body body)
 {
-    return session->extended && session->extensions.chunking &&
+    return session->extensions.chunking &&
            (session->options->chunking || body == SMTP_BODY_BINARYMIME);
 }
 
@@ -254,9 +254,7 @@ enum smtp_status smtp_client_session_chunks_end(struct smtp_client_session *sess
 {
     struct smtp_client_chunks *chunks = &session->chunks;
     char line_end[SMTP_CLIENT_DOT_SIZE] = "";
-    size_t made = chunks->binary || chunks->rest.len > 0
-                      ? 0
-                      : smtp_client_encoder_finish(&session->encoder, line_end);
+    size_t made = smtp_client_encoder_finish(&session->encoder, line_end); /* of text by blocks */
     if (!count(chunks, made) || (chunks->size_known && chunks->missing > 0)) {
         return wrong_length(session);
     }

@@ -41,9 +41,7 @@ void smtp_client_session_take_front(struct smtp_client_session *session)
 {
     const struct smtp_client_owed *front = owed_at(session, 0);
     struct smtp_client_flight *flight = smtp_client_session_first(session);
-    if (session->sent_octets >= front->end_at) {
-        session->answered_octets = front->end_at;
-    }
+    session->answered_octets = front->end_at;
     if (flight != NULL) {
         bool chunk = front->stage == SMTP_STAGE_DOT || front->stage == SMTP_STAGE_CONTENT;
         flight->owed--;
@@ -208,7 +206,7 @@ void smtp_client_session_sent(struct smtp_client_session *session, size_t len, u
     }
     take_out(session, len);
     smtp_client_session_wipe_sent(session);
-    if (session->chunks.on && session->whole.len == 0 && !session->ended) {
+    if (session->chunks.on && !session->ended) {
         smtp_client_session_pump(session, false, now_ns);
     }
     if (of_content) {

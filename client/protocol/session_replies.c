@@ -22,12 +22,12 @@ static const char *what_is_wrong(const struct smtp_client_session *session, int 
                                                : NULL;
 }
 
-/* RFC 2033 4.2: a reply for each recipient that was accepted. */
+/* RFC 2033 4.2: a reply for each recipient that was accepted; where none was, a single refusal. */
 static size_t finals_due(const struct smtp_client_session *session)
 {
     const struct smtp_client_flight *flight = smtp_client_session_first(session);
     size_t accepted = flight != NULL ? flight->transaction.taken : session->steps.accepted;
-    return session->lmtp && accepted > 0 ? accepted : 1;
+    return session->lmtp ? accepted : 1;
 }
 
 static void dispatch(struct smtp_client_session *session, enum smtp_client_stage stage,

@@ -63,7 +63,7 @@ bool smtp_client_session_may_begin(const struct smtp_client_session *session)
         return smtp_client_session_why_not(session, SMTP_STAGE_MAIL) == NULL;
     }
     return smtp_client_session_groups(session) && last->closed &&
-           session->in_flight < SMTP_CLIENT_IN_FLIGHT_MAX && session->whole.len == 0 &&
+           session->in_flight < SMTP_CLIENT_IN_FLIGHT_MAX &&
            smtp_client_session_queued_octets(session) - session->answered_octets <
                IN_FLIGHT_OCTETS_MAX;
 }

@@ -427,6 +427,43 @@ TEST(client_bdat, an_early_refusal_in_the_middle_of_a_chunk_ends_the_session)
     }
 }
 
+/* The source may fail then, or be at its end: nobody cares. */
+TEST(client_bdat, no_more_content_is_asked_for_when_the_message_is_refused)
+{
+    struct flow_of of = {.offered = "PIPELINING\nCHUNKING\n", .chunk_octets = 5, .block = 5};
+    struct flow flow;
+    flow_open(&flow, &of, "refused");
+    (void)flow_write(&flow, SIZE_MAX);
+    size_t given = flow.given;
+    flow_hear(&flow, "550 no\r\n", 8, 0);
+    expect_true(!smtp_client_session_takes_content(flow.session));
+    expect_int(flow.given, given);
+    flow.wanted = false;
+    flow_hear(&flow, "503 no\r\n", 8, 0);
+    expect_true(!flow.wanted);
+    flow_close(&flow);
+}
+
+/* A server that reads slowly: what waits for it is bounded. */
+TEST(client_bdat, content_waits_while_much_is_not_written_yet)
+{
+    static char content[300001];
+    struct flow_of of = {.offered = "CHUNKING\n", .messages = {{NULL, content}}};
+    struct smtp_span parts[SMTP_CLIENT_PENDING_PARTS];
+    struct flow flow;
+    memset(content, 'x', sizeof(content) - 1);
+    flow_open(&flow, &of, "slow");
+    (void)flow_write(&flow, SIZE_MAX);
+    flow_hear(&flow, "250 ok\r\n", 8, 0);
+    (void)flow_write(&flow, SIZE_MAX);
+    flow_hear(&flow, "250 ok\r\n", 8, 0);
+    expect_int(smtp_client_session_pending(flow.session, parts), 1);
+    expect_true(parts[0].len >= SMTP_CLIENT_BLOCK_MAX && parts[0].len < 2 * SMTP_CLIENT_BLOCK_MAX);
+    (void)flow_write(&flow, SIZE_MAX);
+    expect_int(flow.given, 300000);
+    flow_close(&flow);
+}
+
 TEST(client_bdat, an_early_acceptance_is_a_violation)
 {
     static const char reply[] = "250 x\r\n250 x\r\n250 x\r\n";

@@ -120,6 +120,11 @@ static const struct dialogue dialogues[] = {
      ONE_ALL TWO_ALL THREE_ALL "S: 250 ok\nS: 250 ok\nS: 421 bye\n",
      "REFUSED_TRANSIENT 421@final dot\nCLOSED 0@MAIL\nCLOSED 0@MAIL\n",
      true},
+    {"421 to the RSET before the second",
+     {.offered = PIPED, TWO},
+     ONE_ALL TWO_ALL OK3 "S: 421 bye\n",
+     "OK 250@final dot\nREFUSED_TRANSIENT 421@MAIL\n",
+     true},
     {"421 in the second",
      {.offered = PIPED, THREE},
      ONE_ALL TWO_ALL THREE_ALL OK3 "S: 250 reset\nS: 250 ok\nS: 421 bye\n",
@@ -355,6 +360,51 @@ TEST(client_stream, a_source_that_fails_is_the_end_of_its_own_message)
     smtp_client_session_abandon(flow.session, SMTP_SOURCE_FAILED, "the disk is gone");
     flow_go_on(&flow);
     expect_str(flow.results, "DELIVERY_UNKNOWN 0@final dot\nSOURCE_FAILED 0@content\n");
+    flow_close(&flow);
+}
+
+/* Octets above 127 in the second, where the first may have been taken. */
+TEST(client_stream, content_that_may_not_be_sent_is_the_end_of_its_own_message)
+{
+    struct flow_of of = {.offered = PIPED};
+    struct smtp_client_content_facts facts = {.bits = SMTP_CLIENT_BITS_UNKNOWN};
+    struct smtp_client_event event;
+    struct flow flow;
+    flow_open(&flow, &of, "8-bit");
+    (void)flow_write(&flow, SIZE_MAX);
+    expect_int(smtp_client_session_send(flow.session, &flow.messages[1].envelope, &facts, 1),
+               SMTP_OK);
+    expect_true(smtp_client_session_next_event(flow.session, &event));
+    expect_int(smtp_client_session_content(flow.session, "\xE9", 1, 1), SMTP_DELIVERY_UNKNOWN);
+    flow_go_on(&flow);
+    expect_str(flow.results, "DELIVERY_UNKNOWN 0@final dot\nUNSUPPORTED 0@content\n");
+    flow_close(&flow);
+}
+
+static void expect_error(struct flow *flow, enum smtp_status status)
+{
+    smtp_client_session_lost(flow->session);
+    expect_int(smtp_client_session_error(flow->session)->status, status);
+    flow_go_on(flow);
+}
+
+/* What was refused, or answered, is not unknown, though all of it was sent. */
+TEST(client_stream, an_end_behind_refused_and_answered_messages_is_no_unknown_delivery)
+{
+    struct flow_of of = {.offered = PIPED, TWO};
+    struct flow flow;
+    size_t used = 0;
+    flow_open(&flow, &of, "refused");
+    (void)flow_write(&flow, strlen(ONE_ALL) - 3 * 4 + 2);
+    flow_hear(&flow, "550 no\r\n", 8, 0);
+    expect_error(&flow, SMTP_CLOSED);
+    expect_str(flow.results, "REFUSED_PERMANENT 550@MAIL\nCLOSED 0@MAIL\n");
+    flow_close(&flow);
+    flow_open(&flow, &of, "answered, and not told yet");
+    (void)flow_write(&flow, 60);
+    smtp_client_session_receive(flow.session, "250 a\r\n250 b\r\n250 c\r\n", 21, &used, 1);
+    expect_error(&flow, SMTP_CLOSED);
+    expect_str(flow.results, "OK 250@final dot\nCLOSED 0@MAIL\n");
     flow_close(&flow);
 }
 
