@@ -204,6 +204,7 @@ void smtp_server_session_tls_started(struct smtp_server_session *session,
     session->extended = false;
     free(session->identity);
     session->identity = NULL;
+    session->identity_told = false;
     smtp_server_session_reset(session);
     smtp_buffer_clear(&session->texts, SMTP_SERVER_STORAGE_KEPT);
     log_tls(session);

@@ -151,6 +151,23 @@ TEST(xclient, whom_the_proxy_speaks_for_does_not_have_its_own_login)
     core_clear(&core);
 }
 
+TEST(xclient, a_login_under_TLS_is_the_proxys_own_whatever_it_told_before_rfc3207_4_2)
+{
+    static const struct smtp_tls_facts facts = {"TLSv1.3", "TLS_AES_256_GCM_SHA384", "", "", false};
+    struct core core = trusting();
+    core.config.mechanisms_tls = "PLAIN";
+    core.config.starttls = true;
+    core.answer_auth = let_in;
+    core_open(&core);
+    core_feed_text(&core, "XCLIENT LOGIN=ann\r\n" HELLO "STARTTLS\r\n");
+    smtp_server_session_tls_started(core.session, &facts, false, core.now_ns);
+    core_feed_text(&core, HELLO "AUTH PLAIN AGEAYg==\r\n");
+    expect_str(smtp_server_session_identity(core.session), "the-proxy");
+    core_feed_text(&core, "XCLIENT ADDR=192.0.2.1\r\n");
+    expect_str(smtp_server_session_identity(core.session), "");
+    core_clear(&core);
+}
+
 TEST(xclient, what_rfc9422_counts_a_session_is_counted_anew)
 {
     struct core core = trusting();
