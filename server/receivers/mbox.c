@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,23 +18,49 @@
 #include <unistd.h>
 
 /* A program that reads the file holds its lock for moments; one that never lets go must not keep the
- * server from stopping. The system has no waiting for a lock that ends, so it is asked again. */
-#define LOCK_MS 10000
+ * server from stopping, nor its threads, so all messages wait for it together, not each anew. The system
+ * has no waiting for a lock that ends, so it is asked again, once at least: one of our own may have it. */
+#define LOCK_MS 3000
 #define LOCK_AGAIN_MS 10
+
+struct mbox {
+    atomic_uint_least64_t
+        give_up_ns; /* relaxed: when the lock is waited for no more; 0: nobody waits */
+    char path[];
+};
 
 /* ---- the file ---- */
 
-static int lock_file(int fd)
+/* When to give up, which whoever is the first to wait decides; what was decided long ago holds no more. */
+static uint64_t give_up_at(struct mbox *mbox, uint64_t now_ns)
+{
+    uint64_t at_ns = atomic_load_explicit(&mbox->give_up_ns, memory_order_relaxed);
+    if (at_ns != 0 && now_ns < smtp_deadline_after(at_ns, LOCK_MS)) {
+        return at_ns;
+    }
+    uint64_t new_ns = smtp_deadline_after(now_ns, LOCK_MS);
+    bool first = atomic_compare_exchange_strong_explicit(
+        &mbox->give_up_ns, &at_ns, new_ns, memory_order_relaxed, memory_order_relaxed);
+    return first || at_ns == 0 ? new_ns : at_ns;
+}
+
+static int lock_file(struct mbox *mbox, int fd)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    uint64_t deadline_ns = smtp_deadline_after(smtp_clock_now_ns(), LOCK_MS);
+    bool again = false;
     while (fcntl(fd, F_OFD_SETLK, &lock) != 0) {
-        bool is_held = errno == EAGAIN || errno == EACCES;
-        if (!is_held || smtp_clock_now_ns() >= deadline_ns) {
+        int sys_errno = errno;
+        bool is_held = sys_errno == EAGAIN || sys_errno == EACCES;
+        uint64_t now_ns = smtp_clock_now_ns();
+        bool too_long = now_ns >= give_up_at(mbox, now_ns);
+        if (!is_held || (again && too_long)) {
+            errno = sys_errno;
             return -1;
         }
         (void)poll(NULL, 0, LOCK_AGAIN_MS);
+        again = true;
     }
+    atomic_store_explicit(&mbox->give_up_ns, 0, memory_order_relaxed);
     return 0;
 }
 
@@ -54,22 +81,22 @@ static int open_file(const char *path)
 
 /* Locked, and still the file of that path: while the lock was waited for, its holder may have put another
  * one into its place. -1 with errno. */
-static int open_locked(const char *path)
+static int open_locked(struct mbox *mbox)
 {
     for (;;) {
         struct stat opened, named;
-        int fd = open_file(path);
+        int fd = open_file(mbox->path);
         if (fd < 0) {
             return -1;
         }
-        if (lock_file(fd) != 0) {
+        if (lock_file(mbox, fd) != 0) {
             int sys_errno = errno;
             close(fd);
             errno = sys_errno;
             return -1;
         }
-        if (fstat(fd, &opened) == 0 && stat(path, &named) == 0 && opened.st_ino == named.st_ino &&
-            opened.st_dev == named.st_dev) {
+        if (fstat(fd, &opened) == 0 && stat(mbox->path, &named) == 0 &&
+            opened.st_ino == named.st_ino && opened.st_dev == named.st_dev) {
             return fd;
         }
         close(fd);
@@ -159,8 +186,7 @@ static enum smtp_server_verdict on_message(void *user,
                                            struct smtp_message *message,
                                            struct smtp_server_reply *reply)
 {
-    const char *path = user;
-    int fd = open_locked(path);
+    int fd = open_locked(user);
     int failure = fd >= 0 ? append(fd, message, session->hostname) : errno;
     if (fd >= 0 && close(fd) != 0 && failure == 0 && errno != EINTR) {
         failure = errno;
@@ -180,11 +206,14 @@ enum smtp_status smtp_receiver_mbox(struct smtp_server_hooks *out, const char *p
                               errno == EINVAL ? "it is no regular file" : smtp_errno_text(errno));
     }
     close(fd);
-    char *own = strdup(path);
-    if (own == NULL) {
+    size_t path_size = strlen(path) + 1;
+    struct mbox *mbox = malloc(sizeof *mbox + path_size);
+    if (mbox == NULL) {
         return smtp_error_set(error, SMTP_NO_MEMORY, 0, "out of memory");
     }
+    atomic_init(&mbox->give_up_ns, 0);
+    memcpy(mbox->path, path, path_size);
     *out = (struct smtp_server_hooks){
-        .user = own, .blocking = true, .message = on_message, .release = free};
+        .user = mbox, .blocking = true, .message = on_message, .release = free};
     return SMTP_OK;
 }

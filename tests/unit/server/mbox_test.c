@@ -1,5 +1,6 @@
 /* mbox_test.c - server/receivers/mbox.c and print.c: the rows of their tables, called as a server calls
  * them. */
+#include "common/clock.h"
 #include "server/smtp_receivers.h"
 #include "tests/support/files.h"
 #include "tests/support/test.h"
@@ -355,6 +356,28 @@ TEST(mbox, messages_that_come_at_once_are_not_mixed)
     open_mbox(&test);
     expect_int(give_from_threads(&test.table), THREADS * EACH);
     expect_int(count_whole_lines(test.path), THREADS * EACH);
+    close_mbox(&test);
+}
+
+/* One after the other here, as those of many sessions would be on few threads. */
+TEST(mbox, messages_do_not_each_wait_anew_for_a_lock_that_is_never_let_go)
+{
+    struct mbox_test test;
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    open_mbox(&test);
+    int fd = open(test.path, O_RDWR | O_CLOEXEC);
+    expect_int(fcntl(fd, F_OFD_SETLK, &lock), 0);
+    uint64_t start_ns = smtp_clock_now_ns();
+    for (int i = 0; i < 20; i++) {
+        expect_int(give(&test.table, &(struct made){.content = "x\r\n"}, &test.reply), 451);
+    }
+    expect_true(smtp_clock_now_ns() - start_ns <
+                UINT64_C(8000000000)); /* 3 s, and moments for each */
+    lock.l_type = F_UNLCK;
+    expect_int(fcntl(fd, F_OFD_SETLK, &lock), 0);
+    expect_int(give(&test.table, &(struct made){.content = "x\r\n"}, &test.reply), 250);
+    expect_mbox(&test, HEAD "x\n\n");
+    close(fd);
     close_mbox(&test);
 }
 
