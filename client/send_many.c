@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-#define COPIED_MAX 16384 /* shorter content goes into one write with the envelopes around it */
-
 /* A message from next to sent. */
 struct passage {
     struct smtp_outgoing message;
@@ -121,8 +119,6 @@ static enum smtp_status begin(struct stream *stream, struct passage *passage)
     if (status != SMTP_OK) {
         return status;
     }
-    passage->source.in_one_piece =
-        passage->source.in_one_piece && passage->source.facts.size_bytes > COPIED_MAX;
     status = smtp_client_limits_admit(client, envelope, &passage->source.facts);
     if (status != SMTP_OK) { /* where no message is taken any more, the next is not asked for */
         stream->drained = smtp_client_limits_mails_left(client) == 0;

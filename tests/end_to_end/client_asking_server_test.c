@@ -161,7 +161,11 @@ TEST(client_asking_server, xclient_names_the_peer_and_the_session_begins_again)
         .reverse_path = "ann@x", .forward_paths = bob, .forward_path_count = 1};
     struct smtp_server *server = start_all(false);
     struct smtp_client *client = connect_with(server, NULL);
+    expect_int(smtp_client_auth(client, &(struct smtp_client_credentials){.identity = "ann",
+                                                                          .password = "secret"}),
+               SMTP_OK);
     expect_int(smtp_client_xclient(client, "ADDR=192.0.2.1 PORT=7 NAME=a.example"), SMTP_OK);
+    expect_true(!smtp_client_is_authenticated(client));
     expect_sent(client, &envelope);
     struct smtp_message *message = smtp_mailbox_get(smtp_server_mailbox(server), 1);
     expect_str(smtp_message_peer(message), "192.0.2.1:7");

@@ -331,6 +331,27 @@ TEST(client_many, a_message_of_several_transactions_waits_for_the_session_for_it
     finish(client, &peer);
 }
 
+static void count_results(void *user, size_t index, const struct smtp_send_result *result)
+{
+    size_t *count = user;
+    expect_int(index, (*count)++);
+    expect_int(result->status, SMTP_DELIVERY_UNKNOWN);
+}
+
+TEST(client_many, a_message_that_waits_when_the_session_ends_was_not_begun_and_has_no_result)
+{
+    static struct peer peer;
+    size_t count = 0;
+    peer_start(&peer, EHLO("S: 250-LIMITS RCPTMAX=1\n") ENVELOPE("ann") "C: DATA\n" OK OK
+                                                                        "S: 354 go\n[content]\n");
+    struct smtp_client *client = connected(&peer, NULL);
+    expect_int(smtp_client_send_many(client, give_pairs, count_results, &count),
+               SMTP_DELIVERY_UNKNOWN);
+    expect_int(count, 1);
+    smtp_client_free(client);
+    peer_stop(&peer);
+}
+
 /* ---- with this project's server ---- */
 
 struct mixed {

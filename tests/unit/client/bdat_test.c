@@ -441,6 +441,10 @@ TEST(client_bdat, no_more_content_is_asked_for_when_the_message_is_refused)
     flow.wanted = false;
     flow_hear(&flow, "503 no\r\n", 8, 0);
     expect_true(!flow.wanted);
+    flow_hear(&flow, "503 later\r\n", 11, 0);
+    (void)flow_write(&flow, SIZE_MAX);
+    flow_hear(&flow, "250 reset\r\n", 11, 0);
+    expect_int(smtp_client_session_result(flow.session)->final_reply.code, 550);
     flow_close(&flow);
 }
 

@@ -126,6 +126,10 @@ TEST(client_steps, after_a_refused_chunk_quit_may_be_said)
     begin(&flow, 1);
     expect_chunk(&flow, "x", false, "BDAT 1\r\nx", "552 x\r\n", "REFUSED_PERMANENT 552@content\n");
     expect_command(&flow, SMTP_STAGE_QUIT, "QUIT", "221 x\r\n", "OK 221@QUIT\n");
+    smtp_client_session_open(flow.session, 1,
+                             UINT64_MAX); /* the next connection knows nothing of it */
+    flow_hear(&flow, "220 x\r\n", 7, 0);
+    expect_true(smtp_client_session_may_begin(flow.session));
     flow_close(&flow);
 }
 
