@@ -1,6 +1,7 @@
 /* inquiry.c - see inquiry.h. */
 #include "server/inquiry.h"
 
+#include "common/clock.h"
 #include "server/server.h"
 #include "server/work.h"
 
@@ -14,6 +15,7 @@ struct asking {
     const struct smtp_server_hooks *hooks;
     struct smtp_server_reply *reply; /* for its answer */
     enum smtp_server_verdict verdict;
+    bool passed_over; /* it was not asked: too late */
     smtp_server_inquiry_done *done;
 };
 
@@ -132,6 +134,15 @@ static void finish(struct smtp_server_connection *connection, struct smtp_server
     }
 }
 
+/* The next table is: of a message it need not be told to drop its content. */
+static void is_asked(struct smtp_server_connection *connection,
+                     const struct smtp_server_inquiry *inquiry)
+{
+    if (inquiry->event.kind == SMTP_SERVER_ASK_MESSAGE) {
+        connection->content_given &= ~(1u << inquiry->next);
+    }
+}
+
 /* Asks tables that do not block. The one that does, and is to be asked next; NULL: all are asked. */
 static const struct smtp_server_hooks *ask_on(struct smtp_server_connection *connection,
                                               struct smtp_server_inquiry *inquiry)
@@ -144,13 +155,11 @@ static const struct smtp_server_hooks *ask_on(struct smtp_server_connection *con
             inquiry->next++;
             continue;
         }
-        if (inquiry->event.kind == SMTP_SERVER_ASK_MESSAGE) { /* it need not be told to drop it */
-            connection->content_given &= ~(1u << inquiry->next);
-        }
         inquiry->info.user = smtp_server_slot(connection, inquiry->next);
         if (hooks->blocking) {
             return hooks;
         }
+        is_asked(connection, inquiry);
         struct smtp_server_reply *answer = room_for_answer(inquiry);
         going = take_answer(inquiry,
                             smtp_server_hooks_call(hooks, &inquiry->info, &inquiry->event, answer),
@@ -159,9 +168,24 @@ static const struct smtp_server_hooks *ask_on(struct smtp_server_connection *con
     return NULL;
 }
 
+/* The time that a stop gave is over, and the connection will be cut: what has waited for a thread until now
+ * is not begun, or a stop would take as long as all that waits. A table is told of the end in any case. */
+static bool is_too_late(const struct asking *asking)
+{
+    const struct smtp_server *server = asking->work.connection->loop->server;
+    return asking->inquiry.event.kind != SMTP_SERVER_CLOSED &&
+           smtp_clock_now_ns() >= atomic_load(&server->stop_deadline_ns);
+}
+
 static void run(struct smtp_server_work *work)
 {
     struct asking *asking = (struct asking *)work;
+    asking->passed_over = is_too_late(asking);
+    if (asking->passed_over) {
+        (void)smtp_server_reply(asking->reply, 421, "4.3.2", "Server is stopping, closing");
+        asking->verdict = SMTP_DISCONNECT;
+        return;
+    }
     asking->verdict = smtp_server_hooks_call(asking->hooks, &asking->inquiry.info,
                                              &asking->inquiry.event, asking->reply);
 }
@@ -184,6 +208,9 @@ static void answered(struct smtp_server_work *work)
     struct smtp_server_inquiry *inquiry = &asking->inquiry;
     bool closed = inquiry->event.kind == SMTP_SERVER_CLOSED;
     const struct smtp_server_hooks *next = NULL;
+    if (!asking->passed_over) {
+        is_asked(connection, inquiry);
+    }
     if (take_answer(inquiry, asking->verdict, asking->reply)) {
         next = ask_on(connection, inquiry);
     }

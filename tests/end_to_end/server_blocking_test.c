@@ -310,6 +310,31 @@ TEST(server_blocking, a_stop_waits_for_the_hook_that_runs_and_the_server_starts_
     smtp_server_free(server);
 }
 
+TEST(server_blocking, a_stop_at_once_begins_nothing_that_waits_for_a_thread)
+{
+    enum { SESSIONS = 40, THREADS = 4 }; /* of libuv's pool */
+    struct gate gate = GATE;
+    struct smtp_server_options options;
+    struct smtp_wire wires[SESSIONS];
+    pthread_t thread;
+    struct smtp_server *server = started_with(&gate, &options);
+    struct stopping stopping = {.server = server, .gate = &gate};
+    for (int i = 0; i < SESSIONS; i++) {
+        open_slow(&wires[i], &gate, server, SLOW_MAIL);
+    }
+    await_inside(&gate, THREADS);
+    expect_int(pthread_create(&thread, NULL, stop_at_once, &stopping), 0);
+    await_stop(server);
+    open_gate(&gate);
+    pthread_join(thread, NULL);
+    expect_int(gate.inside, THREADS);
+    for (int i = 0; i < SESSIONS; i++) {
+        expect_true(smtp_wire_closed(&wires[i]));
+        smtp_wire_close(&wires[i]);
+    }
+    smtp_server_free(server);
+}
+
 TEST(server_blocking, a_stop_with_patience_answers_before_it_says_421)
 {
     struct gate gate = GATE;
