@@ -28,7 +28,7 @@ void smtp_date_time_write(int64_t unix_s, char text[SMTP_DATE_TIME_SIZE])
     int days = (int)(unix_s / DAY_S) + days_before_year(1970);
     int in_day = (int)(unix_s % DAY_S);
     int year = days / 366 + 1; /* or some years later: each has had 366 days at most */
-    while (year < 9999 && days_before_year(year + 1) <= days) {
+    while (days_before_year(year + 1) <= days) {
         year++;
     }
     int month = 1;

@@ -85,12 +85,10 @@ static bool will_be_too_large(const struct smtp_server_session *session)
  */
 static void judge_content(struct smtp_server_session *session)
 {
-    struct smtp_transaction *transaction = &session->transaction;
-    const struct smtp_content_decoder *decoder = &transaction->decoder;
     bool bare = has_refused_bare(session);
     bool too_large = will_be_too_large(session);
-    bool long_line = decoder->long_line_at != 0;
-    if (!transaction->unwanted && (bare || too_large || long_line)) {
+    bool long_line = session->transaction.decoder.long_line_at != 0;
+    if (bare || too_large || long_line) {
         discard(session);
     }
     if (bare) {
@@ -173,7 +171,7 @@ size_t smtp_server_take_content(struct smtp_server_session *session, const char 
         smtp_server_session_fail(session);
         return step.used;
     }
-    if (step.ended && session->state == SMTP_SERVER_CONTENT) {
+    if (step.ended) {
         end_content(session);
     }
     return step.used;
@@ -264,8 +262,7 @@ static void end_chunk(struct smtp_server_session *session)
 
 void smtp_server_settle_chunk(struct smtp_server_session *session)
 {
-    if (session->state == SMTP_SERVER_CHUNK && session->chunk.left == 0 &&
-        !session->question_open) {
+    if (session->state == SMTP_SERVER_CHUNK && session->chunk.left == 0) {
         end_chunk(session);
     }
 }

@@ -53,8 +53,7 @@ static bool read_address(const char *value, char address[ADDRESS_MAX + 1])
         snprintf(address, ADDRESS_MAX + 1, "%.*s", ADDRESS_MAX, value);
         return true;
     }
-    if (smtp_command_take_word(&text, SMTP_SPAN("IPV6:")) && text.len <= ADDRESS_MAX - 2 &&
-        smtp_is_ipv6(text)) {
+    if (smtp_command_take_word(&text, SMTP_SPAN("IPV6:")) && smtp_is_ipv6(text)) {
         snprintf(address, ADDRESS_MAX + 1, "[%.*s]", (int)text.len, text.bytes);
         return true;
     }
