@@ -47,6 +47,9 @@ TEST(utf8, ill_formed_ones_are_not_rfc3629_4)
     }
     expect_int(smtp_utf8_sequence(SMTP_SPAN("a")), 0);
     expect_int(smtp_utf8_sequence(SMTP_SPAN("")), 0);
+    expect_int(smtp_utf8_sequence((struct smtp_span){"\xc3\xa9", 1}),
+               0); /* nothing behind it is read */
+    expect_int(smtp_utf8_sequence((struct smtp_span){"\xe1\x80\x80", 2}), 0);
     expect_true(smtp_is_utf8(SMTP_SPAN("")) && smtp_is_utf8(SMTP_SPAN("a\x7f\0z")));
     expect_true(!smtp_has_eight_bit(SMTP_SPAN("a\x7f\0z")));
 }

@@ -143,6 +143,14 @@ TEST(session, the_octet_of_a_bare_line_end_counts_through_the_chunks)
     core_clear(&core);
 }
 
+/* Before EHLO, too: what comes behind the octets must not pass as if EHLO had been said. */
+TEST(session, the_octets_of_a_bdat_before_ehlo_change_nothing)
+{
+    struct core core = defaults();
+    CORE_EXPECT(&core, "BDAT 6\r\nNOOP\r\nMAIL FROM:<>\r\nQUIT\r\n",
+                "220 503/5.5.1 503/5.5.1 221/2.0.0");
+}
+
 TEST(session, lines_of_chunks_have_a_limit)
 {
     struct core core = defaults();
@@ -582,6 +590,7 @@ TEST(session, time_for_a_chunk_counts_from_its_last_octet)
             smtp_server_session_expire(core.session, core.now_ns);
             core_feed_text(&core, "x");
         }
+        expect_true(!smtp_server_session_ended(core.session));
         core.now_ns += 10000000;
         smtp_server_session_expire(core.session, core.now_ns);
         core_settle(&core);

@@ -191,6 +191,7 @@ TEST(session, time_for_content_counts_from_its_last_octet)
         smtp_server_session_expire(core.session, core.now_ns);
         core_feed_text(&core, "x");
     }
+    expect_true(!smtp_server_session_ended(core.session));
     core.now_ns += 10 * MS;
     smtp_server_session_expire(core.session, core.now_ns);
     core_settle(&core);

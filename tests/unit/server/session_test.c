@@ -582,6 +582,36 @@ TEST(session, the_log_says_at_which_octet_a_bare_line_end_stood)
     core_clear(&core);
 }
 
+TEST(session, the_log_tells_of_a_bare_line_end_once_a_message)
+{
+    struct core core = defaults();
+    core_log(&core);
+    core_open(&core);
+    core_feed_text(&core, "EHLO client.test\r\n");
+    for (int i = 0; i < 2; i++) {
+        core_feed_text(&core, "MAIL FROM:<>\r\nRCPT TO:<b@y.test>\r\nDATA\r\na\nb\r\n");
+        core_feed_text(&core, "c\nd\r\n.\r\n");
+    }
+    size_t notes = 0;
+    for (const char *at = core_log(&core); (at = strstr(at, "N:bare LF at octet 2 ")) != NULL;
+         at++) {
+        notes++;
+    }
+    expect_int(notes, 2);
+    core_clear(&core);
+}
+
+TEST(session, refused_content_leaves_nothing_of_its_transaction_rfc5321_4_1_1_4)
+{
+    struct core core = defaults();
+    core.config.asks = 1u << SMTP_SERVER_RESET;
+    core_open(&core);
+    core_feed_text(&core, OPENING "DATA\r\na\nb\r\n.\r\nRSET\r\n");
+    expect_str(core_codes(&core), OPENED "354 554/5.6.0 250/2.0.0");
+    expect_int(core.reset_count, 0);
+    core_clear(&core);
+}
+
 /* A file with LF alone for line ends is one long line to SMTP; what is wrong with it is the LF. */
 TEST(session, a_bare_lf_is_named_before_the_long_line_that_it_makes)
 {

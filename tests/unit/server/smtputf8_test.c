@@ -120,8 +120,10 @@ TEST(smtputf8, values_in_utf8_need_it_wherever_it_stands_rfc6533_3)
     CORE_EXPECT(&core,
                 HELLO "MAIL FROM:<> AUTH=" E "@x\r\nMAIL FROM:<> AUTH=" E "@x SMTPUTF8\r\n"
                       "RCPT TO:<b@x> ORCPT=utf-8;" E "\\x{20}@x\r\n"
-                      "RCPT TO:<b@x> ORCPT=rfc822;" E "@x\r\nRCPT TO:<b@x> ORCPT=utf-8;\xc3@x\r\n",
-                "220 250 501/5.5.4 250/2.1.0 250/2.1.5 501/5.5.4 501/5.5.4");
+                      "RCPT TO:<b@x> ORCPT=UTF-8;" E "@x\r\n"
+                      "RCPT TO:<b@x> ORCPT=rfc822;" E "@x\r\nRCPT TO:<b@x> ORCPT=utf-8;\xc3@x\r\n"
+                      "RCPT TO:<b@x> ORCPT=" E ";b@x\r\n",
+                "220 250 501/5.5.4 250/2.1.0 250/2.1.5 250/2.1.5 501/5.5.4 501/5.5.4 501/5.5.4");
 }
 
 TEST(smtputf8, limits_count_octets_rfc6531_3_2)
@@ -266,6 +268,9 @@ TEST(smtputf8, vrfy_and_expn_are_answered_in_utf8_with_the_parameter_rfc6531_3_7
     expect_reply(HELLO "VRFY " E " SMTPUTF8\r\n", "\r\n250-2.1.5 <" E E "@y>\r\n250 2.1.5 <?>\r\n");
     expect_reply(HELLO "EXPN a smtputf8\r\n", "\r\n250-2.1.5 <a" E "@y>\r\n250 2.1.5 <?>\r\n");
     expect_reply(HELLO "VRFY n" E " SMTPUTF8\r\n", "\r\n550 5.1.1 no n" E "\r\n");
+    expect_reply(HELLO "VRFY nobody  SMTPUTF8\r\n", "\r\n550 5.1.1 no nobody\r\n");
+    expect_reply("HELO c.test\r\nVRFY nobody SMTPUTF8\r\n",
+                 "\r\n550 5.1.1 no nobody SMTPUTF8\r\n"); /* an extension needs EHLO */
     expect_reply(HELLO "VRFY n" E " SMTPUTF8\r\nNOOP\r\n", "\r\n250 2.0.0 OK\r\n");
     expect_reply(OPENING "VRFY x SMTPUTF8\r\nRCPT TO:<b" E "@x>\r\n", "\r\n550 5.1.1 no b??@x\r\n");
 }
