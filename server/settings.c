@@ -53,6 +53,7 @@ static enum smtp_status check_numbers(const struct smtp_server_options *options,
         {"limits.path_octets", limits->path_octets, 2, ADDRESS_OCTETS_MAX},
         {"limits.command_line_octets", limits->command_line_octets, COMMAND_LINE_MIN,
          COMMAND_LINE_MAX},
+        {"limits.each_command", limits->each_command, 0, UINT16_MAX - 1},
         {"limits.hold_s", limits->hold_s, 0, SECONDS_MAX},
         {"limits.deliver_by_s", limits->deliver_by_s, 0, SECONDS_MAX},
     };

@@ -214,6 +214,7 @@ struct smtp_server_limits {
     uint64_t message_octets;    /* 33554432 (32 MiB); offered with SIZE, RFC 1870 */
     size_t errors;              /* 100 refused commands a session, then 421 */
     size_t commands;            /* 0: none; commands a session, then 421 */
+    size_t each_command;        /* 0: none, to 65534; of one verb a session, but QUIT; then 421 */
     size_t messages;            /* 0: none; MAIL commands a session, refused ones too, then 421 */
     size_t sessions;            /* 20000 at once; beyond it 421 as the greeting */
     size_t auth_line_octets;    /* 12288 with CRLF, RFC 4954 4: AUTH and the lines after it */

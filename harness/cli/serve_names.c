@@ -58,6 +58,7 @@ static const struct limit limits[] = {
     LIMIT("message-octets", message_octets),
     LIMIT("errors", errors),
     LIMIT("commands", commands),
+    LIMIT("each-command", each_command),
     LIMIT("messages", messages),
     LIMIT("sessions", sessions),
     LIMIT("auth-line-octets", auth_line_octets),

@@ -13,6 +13,7 @@
 #include "server/protocol/session.h"
 #include "server/protocol/transaction.h"
 
+#define SMTP_SERVER_VERBS_MAX 20
 #define SMTP_SERVER_STORAGE_KEPT 512u /* of each buffer, when it is empty */
 
 /* Each is a bit in a verb's "legal in". */
@@ -61,7 +62,9 @@ struct smtp_server_session {
     int turned_away_with;   /* the greeting's code in SMTP_SERVER_TURNED_AWAY */
     size_t error_count;
     size_t command_count;
-    size_t mail_count; /* MAIL commands in order, refused ones too */
+    uint16_t verb_uses
+        [SMTP_SERVER_VERBS_MAX]; /* of each row of the verbs; kept where there is a limit */
+    size_t mail_count;           /* MAIL commands in order, refused ones too */
     struct smtp_domain_set recipient_domains;
     struct smtp_buffer line;  /* the part of a line that came so far; it may be a secret */
     struct smtp_buffer texts; /* of an event, NUL-terminated; in AUTH the mechanism, and behind it

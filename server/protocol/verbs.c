@@ -303,6 +303,7 @@ static const struct verb verbs[] = {
      .offer = SMTP_OFFER_HELP},
 };
 #define VERB_COUNT (sizeof verbs / sizeof *verbs)
+_Static_assert(VERB_COUNT <= SMTP_SERVER_VERBS_MAX, "a session counts the uses of each");
 
 static const struct verb *each_verb(size_t i)
 {
@@ -453,10 +454,28 @@ static bool is_refused(struct smtp_server_session *session, const struct verb *v
 }
 
 /* Every line gets exactly one reply: the first refusal that applies, or the verb's own. */
+/* Of one verb a session may say so many; that it leaves is never too much. */
+static bool over_limit_of_verb(struct smtp_server_session *session, const struct verb *verb)
+{
+    size_t limit = session->config->limits.each_command;
+    if (limit == 0 || verb == NULL || verb->act == act_quit ||
+        ++session->verb_uses[verb - verbs] <= limit) {
+        return false;
+    }
+    char text[64];
+    snprintf(text, sizeof text, "Too many %s commands, closing", verb->name.bytes);
+    smtp_server_session_say(session, 421, "4.7.0", text);
+    smtp_server_session_enter(session, SMTP_SERVER_ENDED);
+    return true;
+}
+
 void smtp_server_execute(struct smtp_server_session *session, struct smtp_span line)
 {
     struct smtp_command command = smtp_command_parse(line);
     const struct verb *verb = find_verb(session, command.verb);
+    if (over_limit_of_verb(session, verb)) {
+        return;
+    }
     bool overlong = is_overlong(session, verb, line.len + 2);
     bool chunk = verb != NULL && verb->act == smtp_server_act_bdat;
     if (chunk && !smtp_server_announce_chunk(session, command.argument,

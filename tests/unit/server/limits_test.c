@@ -175,3 +175,19 @@ TEST(limits, a_hundred_thousand_domains_take_no_quadratic_time)
     expect_int(smtp_domain_set_add(&set, SMTP_SPAN("x"), 1), SMTP_OK);
     smtp_domain_set_clear(&set);
 }
+
+/* aiosmtpd's command_call_limit. */
+TEST(limits, of_one_verb_so_many_are_taken_and_then_421_but_quit_is_always)
+{
+    struct core core = defaults();
+    core.config.limits.each_command = 2;
+    CORE_EXPECT(&core, "NOOP\r\nNOOP\r\nHELP\r\nHELP\r\nQUIT\r\n",
+                "220 250/2.0.0 250/2.0.0 214/2.0.0 214/2.0.0 221/2.0.0");
+    core = defaults();
+    core.config.limits.each_command = 2;
+    CORE_EXPECT(&core, "NOOP\r\nHELP\r\nnoop\r\nHELP\r\nNOOP x\r\nQUIT\r\n",
+                "220 250/2.0.0 214/2.0.0 250/2.0.0 214/2.0.0 421/4.7.0");
+    core = defaults();
+    core.config.limits.each_command = 1;
+    CORE_EXPECT(&core, "X\r\nX\r\nX\r\n", "220 500/5.5.1 500/5.5.1 500/5.5.1");
+}
