@@ -126,7 +126,7 @@ static enum smtp_status admit_domains(struct smtp_client *client,
     const char **domains = calloc(envelope->forward_path_count, sizeof(*domains));
     size_t count = domains != NULL ? find_new_domains(client, envelope, domains) : 0;
     size_t known = client->domain_count;
-    if (count > 0 && known + count > max) {
+    if (known + count > max) {
         status = smtp_error_set(&client->error, SMTP_LIMIT_EXCEEDED, 0,
                                 "the recipients have %zu domains beside the %zu named before, and "
                                 "the server takes %" PRIu64 " on a connection (LIMITS "

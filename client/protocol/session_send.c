@@ -312,12 +312,6 @@ static void reset_reply(struct smtp_client_session *session, struct smtp_client_
     }
 }
 
-/* The last reply to the content. */
-static bool leaves_no_transaction(const struct smtp_client_flight *flight)
-{
-    return !flight->chunked || !flight->transaction.doomed;
-}
-
 static void go_on(struct smtp_client_session *session, struct smtp_client_flight *flight,
                   uint64_t now_ns)
 {
@@ -334,6 +328,20 @@ static void go_on(struct smtp_client_session *session, struct smtp_client_flight
         smtp_client_session_pump(session, false, now_ns);
     }
     smtp_client_session_release(session, now_ns);
+}
+
+/* The last reply to the content. Where chunks were taken for nobody, RSET is due (RFC 3030 2); with LMTP too,
+ * where there is a reply for each. */
+static void content_answered(struct smtp_client_session *session, struct smtp_client_flight *flight,
+                             uint64_t now_ns)
+{
+    smtp_client_transaction_end(&flight->transaction);
+    if (!flight->chunked || flight->transaction.result.accepted_count > 0) {
+        finish(session, flight);
+        return;
+    }
+    flight->transaction.doomed = true;
+    go_on(session, flight, now_ns);
 }
 
 void smtp_client_session_transaction_reply(struct smtp_client_session *session,
@@ -353,8 +361,8 @@ void smtp_client_session_transaction_reply(struct smtp_client_session *session,
             : smtp_client_transaction_reply(transaction, stage, judged, reply);
     if (status != SMTP_OK) {
         smtp_client_session_end(session, SMTP_NO_MEMORY, "out of memory for a reply");
-    } else if (stage == SMTP_STAGE_DOT && !more && leaves_no_transaction(flight)) {
-        finish(session, flight);
+    } else if (stage == SMTP_STAGE_DOT && !more) {
+        content_answered(session, flight, now_ns);
     } else if (stage == SMTP_STAGE_DATA && judged == SMTP_OK && !transaction->doomed) {
         smtp_client_session_begin_content(session, now_ns);
     } else if (stage == SMTP_STAGE_DATA && judged == SMTP_OK) {

@@ -77,9 +77,15 @@ TEST(client_limits, each_recipient_keeps_its_parameters)
     static struct peer peer;
     static const char *const parameters[] = {"X=1", NULL, "X=3"};
     struct smtp_envelope envelope = to_first(3);
+    static const struct smtp_rcpt_options options[] = {
+        {.notify = SMTP_NOTIFY_NEVER}, {.notify = SMTP_NOTIFY_DELAY}, {.notify = 0}};
     envelope.rcpt_parameters = parameters;
-    peer_start(&peer, EHLO("RCPTMAX=2") MAIL "C: RCPT TO:<a@x> X=1\nS: 250 ok\n" RCPT("b@x") DATA(
-                          "250 ok") MAIL "C: RCPT TO:<c@x> X=3\nS: 250 ok\n" DATA("250 ok") BYE);
+    envelope.rcpt = options;
+    peer_start(&peer,
+               "S: 220 mx\nC: EHLO [127.0.0.1]\nS: 250-mx\nS: 250-DSN\n"
+               "S: 250 LIMITS RCPTMAX=2\n" MAIL "C: RCPT TO:<a@x> NOTIFY=NEVER X=1\nS: 250 ok\n"
+               "C: RCPT TO:<b@x> NOTIFY=DELAY\nS: 250 ok\n" DATA("250 ok") MAIL
+               "C: RCPT TO:<c@x> X=3\nS: 250 ok\n" DATA("250 ok") BYE);
     struct smtp_client *client = connected(&peer);
     expect_int(smtp_client_send(client, &envelope, smtp_content_text("x\n"), NULL), SMTP_OK);
     finish(client, &peer);
@@ -280,6 +286,21 @@ TEST(client_limits, limits_that_are_unknown_or_malformed_are_passed_over_one_by_
 }
 
 /* RFC 9422 3.6 */
+TEST(client_limits, the_next_ehlo_may_lower_them_below_what_was_said)
+{
+    static struct peer peer;
+    const struct smtp_send_result *result;
+    peer_start(&peer,
+               EHLO("RCPTMAX=9") MAIL RCPT("a@x") DATA("250 ok") MAIL RCPT("a@x")
+                   DATA("250 ok") "C: EHLO [127.0.0.1]\nS: 250-mx\nS: 250 LIMITS MAILMAX=1\n" BYE);
+    struct smtp_client *client = connected(&peer);
+    expect_int(send_text(client, 1, &result), SMTP_OK);
+    expect_int(send_text(client, 1, &result), SMTP_OK);
+    expect_int(smtp_client_ehlo(client), SMTP_OK);
+    expect_int(send_text(client, 1, &result), SMTP_LIMIT_EXCEEDED);
+    finish(client, &peer);
+}
+
 TEST(client_limits, the_next_ehlo_takes_them_back)
 {
     static struct peer peer;
