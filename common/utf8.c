@@ -36,17 +36,20 @@ size_t smtp_utf8_sequence(struct smtp_span text)
     return len;
 }
 
-/* Looked for in each path of mail: eight octets a step. */
+/* Looked for in each path of mail: eight octets a step, the last step over octets seen before. */
 bool smtp_has_eight_bit(struct smtp_span text)
 {
-    uint64_t all = 0, octets;
-    size_t i = 0;
-    for (; i + sizeof octets <= text.len; i += sizeof octets) {
-        memcpy(&octets, text.bytes + i, sizeof octets);
+    uint64_t all = 0, octets = 0;
+    if (text.len < sizeof octets) {
+        smtp_bytes_copy((char *)&octets, text);
+        all = octets;
+    } else {
+        for (size_t i = 0; i < text.len - sizeof octets; i += sizeof octets) {
+            memcpy(&octets, text.bytes + i, sizeof octets);
+            all |= octets;
+        }
+        memcpy(&octets, text.bytes + text.len - sizeof octets, sizeof octets);
         all |= octets;
-    }
-    for (; i < text.len; i++) {
-        all |= (unsigned char)text.bytes[i];
     }
     return (all & 0x8080808080808080u) != 0;
 }

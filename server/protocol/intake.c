@@ -118,7 +118,7 @@ static void give(struct smtp_server_session *session, struct smtp_span octets)
 static bool keep(struct smtp_server_session *session, struct smtp_span octets)
 {
     struct smtp_transaction *transaction = &session->transaction;
-    if (transaction->unwanted || octets.len == 0) {
+    if (transaction->unwanted) {
         return true;
     }
     if (transaction->message == NULL && !open_message(session, octets.len)) {
@@ -130,6 +130,16 @@ static bool keep(struct smtp_server_session *session, struct smtp_span octets)
         return true;
     }
     return smtp_message_append(&transaction->message, octets.bytes, octets.len);
+}
+
+/* Octets of content, however they came. */
+static void take_in(struct smtp_server_session *session, struct smtp_span octets)
+{
+    session->transaction.content_octets += octets.len;
+    judge_content(session);
+    if (!keep(session, octets)) {
+        smtp_server_session_fail(session);
+    }
 }
 
 /* The whole content is there. */
@@ -162,14 +172,10 @@ static void end_content(struct smtp_server_session *session)
 
 size_t smtp_server_take_content(struct smtp_server_session *session, const char *bytes, size_t len)
 {
-    struct smtp_transaction *transaction = &session->transaction;
-    struct smtp_content_step step = smtp_content_decode(&transaction->decoder, bytes, len);
+    struct smtp_content_step step = smtp_content_decode(&session->transaction.decoder, bytes, len);
     smtp_server_session_log(session, SMTP_LOG_CONTENT, (struct smtp_span){bytes, step.used});
-    transaction->content_octets += step.keep.len;
-    judge_content(session);
-    if (!keep(session, step.keep)) {
-        smtp_server_session_fail(session);
-        return step.used;
+    if (step.keep.len > 0) { /* what is found wrong with content is found in octets of it */
+        take_in(session, step.keep);
     }
     if (step.ended) {
         end_content(session);
@@ -179,20 +185,6 @@ size_t smtp_server_take_content(struct smtp_server_session *session, const char 
 
 /* ---- after BDAT ---- */
 
-/* Octets of a chunk that is content; CRLF may be cut between two. */
-static void take_in(struct smtp_server_session *session, struct smtp_span octets)
-{
-    struct smtp_transaction *transaction = &session->transaction;
-    if (!transaction->binary) {
-        (void)smtp_content_decode(&transaction->decoder, octets.bytes, octets.len);
-    }
-    transaction->content_octets += octets.len;
-    judge_content(session);
-    if (!keep(session, octets)) {
-        smtp_server_session_fail(session);
-    }
-}
-
 size_t smtp_server_take_chunk(struct smtp_server_session *session, const char *bytes, size_t len)
 {
     struct smtp_server_chunk *chunk = &session->chunk;
@@ -200,6 +192,9 @@ size_t smtp_server_take_chunk(struct smtp_server_session *session, const char *b
     chunk->left -= used;
     smtp_server_session_log(session, SMTP_LOG_CONTENT, (struct smtp_span){bytes, used});
     if (!chunk->dropped) {
+        if (!session->transaction.binary) { /* its lines are looked at; CRLF may be cut in two */
+            (void)smtp_content_decode(&session->transaction.decoder, bytes, used);
+        }
         take_in(session, (struct smtp_span){bytes, used});
     }
     smtp_server_settle_chunk(session);

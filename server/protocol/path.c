@@ -39,10 +39,9 @@ static bool is_ldh(unsigned char c)
 }
 
 /* How many octets are characters of a set of ASCII, or above U+007F. */
-static size_t run_len(struct smtp_span text, bool (*is_of_set)(unsigned char c), bool *ascii)
+static size_t run_len(struct smtp_span text, bool (*is_of_set)(unsigned char c))
 {
     size_t len = 0;
-    *ascii = true;
     while (len < text.len) {
         unsigned char c = (unsigned char)text.bytes[len];
         if (is_of_set(c)) {
@@ -54,7 +53,6 @@ static size_t run_len(struct smtp_span text, bool (*is_of_set)(unsigned char c),
         if (more == 0) {
             break;
         }
-        *ascii = false;
         len += more;
     }
     return len;
@@ -63,10 +61,9 @@ static size_t run_len(struct smtp_span text, bool (*is_of_set)(unsigned char c),
 /* sub-domain = Let-dig [Ldh-str], or a U-label, of which LABEL_MAX limits the A-label alone */
 static bool take_label(struct smtp_span *text)
 {
-    bool ascii;
-    size_t len = run_len(*text, is_ldh, &ascii);
-    if (len == 0 || (ascii && len > LABEL_MAX) || text->bytes[0] == '-' ||
-        text->bytes[len - 1] == '-') {
+    size_t len = run_len(*text, is_ldh);
+    if (len == 0 || text->bytes[0] == '-' || text->bytes[len - 1] == '-' ||
+        (len > LABEL_MAX && !smtp_has_eight_bit((struct smtp_span){text->bytes, len}))) {
         return false;
     }
     skip(text, len);
@@ -166,9 +163,8 @@ static bool take_literal(struct smtp_span *text)
     if (smtp_is_ipv4(inside)) {
         return true;
     }
-    bool ascii;
-    size_t tag_len = run_len(inside, is_ldh, &ascii);
-    bool tagged = ascii && tag_len > 0 && tag_len + 1 < inside.len &&
+    size_t tag_len = run_len(inside, is_ldh);
+    bool tagged = !smtp_has_eight_bit(inside) && tag_len > 0 && tag_len + 1 < inside.len &&
                   inside.bytes[tag_len] == ':' && inside.bytes[tag_len - 1] != '-';
     for (size_t i = tag_len; tagged && i < inside.len; i++) { /* dcontent */
         unsigned char c = (unsigned char)inside.bytes[i];
@@ -185,9 +181,8 @@ static bool is_atext(unsigned char c)
 /* Dot-string = Atom *("." Atom) */
 static bool take_dot_string(struct smtp_span *text)
 {
-    bool ascii;
     do {
-        size_t len = run_len(*text, is_atext, &ascii);
+        size_t len = run_len(*text, is_atext);
         if (len == 0) {
             return false;
         }
@@ -314,8 +309,7 @@ enum smtp_path_fault smtp_path_read(struct smtp_span *text, enum smtp_path_kind 
 
 bool smtp_is_atom(struct smtp_span text)
 {
-    bool ascii;
-    return text.len > 0 && run_len(text, is_atext, &ascii) == text.len && ascii;
+    return text.len > 0 && run_len(text, is_atext) == text.len && !smtp_has_eight_bit(text);
 }
 
 bool smtp_is_domain_or_literal(struct smtp_span text, size_t max_octets)
