@@ -36,11 +36,11 @@ static const char *mechanisms_here(const struct smtp_server_session *session)
                                   : config->mechanisms_clear;
 }
 
-/* EXTERNAL logs in whom the peer's certificate names. */
+/* EXTERNAL logs in whom the peer's certificate names: not somebody for whom that peer speaks. */
 static bool is_usable(const struct smtp_server_session *session, struct smtp_span mechanism)
 {
     return !smtp_span_equal_nocase(mechanism, SMTP_SPAN("EXTERNAL")) ||
-           (session->tls != NULL && session->tls->peer_subject[0] != '\0');
+           (session->tls != NULL && session->tls->peer_subject[0] != '\0' && !session->spoken_for);
 }
 
 bool smtp_server_knows_auth(const struct smtp_server_session_config *config)

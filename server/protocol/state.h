@@ -77,6 +77,7 @@ struct smtp_server_session {
     char *helo;                       /* owned; NULL before HELO or EHLO */
     char *identity;                   /* owned; NULL: nobody logged in */
     bool identity_told;               /* by XCLIENT */
+    bool spoken_for;                  /* by whoever connected: there was an XCLIENT */
     const struct smtp_tls_facts *tls; /* the driver's; NULL without TLS */
     struct smtp_transaction transaction;
     struct smtp_server_event event;

@@ -201,6 +201,7 @@ static void start_anew(struct smtp_server_session *session)
     session->helo = NULL;
     session->extended = false;
     session->mail_count = 0;
+    session->spoken_for = true;
     smtp_domain_set_clear(&session->recipient_domains);
     smtp_server_session_note(session, "XCLIENT: speaks for %s", session->peer);
     smtp_server_session_enter(session, SMTP_SERVER_CONNECTED);

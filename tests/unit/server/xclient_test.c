@@ -170,6 +170,19 @@ TEST(xclient, a_login_under_TLS_is_the_proxys_own_whatever_it_told_before_rfc320
     core_clear(&core);
 }
 
+TEST(xclient, whom_the_proxy_speaks_for_does_not_have_its_certificate)
+{
+    static const struct smtp_tls_facts facts = {"TLSv1.3", "TLS_AES_256_GCM_SHA384", "",
+                                                "the-proxy", false};
+    struct core core = trusting();
+    core.config.mechanisms_tls = "PLAIN EXTERNAL";
+    core.implicit_tls = &facts;
+    core.answer_auth = let_in;
+    CORE_EXPECT(&core, HELLO "AUTH EXTERNAL =\r\n", "220 250 235/2.7.0");
+    CORE_EXPECT(&core, HELLO "XCLIENT ADDR=192.0.2.1\r\n" HELLO "AUTH EXTERNAL =\r\n",
+                "220 250 220 250 504/5.5.4");
+}
+
 TEST(xclient, what_rfc9422_counts_a_session_is_counted_anew)
 {
     struct core core = trusting();
