@@ -77,7 +77,8 @@ static void deliver(struct stream *stream, const struct smtp_send_result *result
     stream->count--;
 }
 
-/* Those that were never begun wait for their turn, so that results come in order. */
+/* Those that were never begun wait for their turn, so that results come in order; they come before an event,
+ * which is of the first that was. */
 static bool deliver_unbegun(struct stream *stream)
 {
     struct passage *passage = passage_at(stream, stream->first);
@@ -185,7 +186,7 @@ static bool send_held(struct stream *stream)
 static bool step(struct stream *stream)
 {
     struct smtp_client *client = stream->client;
-    if (take_event(stream) || deliver_unbegun(stream) || send_held(stream) || begin_next(stream)) {
+    if (deliver_unbegun(stream) || take_event(stream) || send_held(stream) || begin_next(stream)) {
         return true;
     }
     return stream->count > 0 && smtp_client_connection_give(client, &last_passage(stream)->source);

@@ -245,6 +245,27 @@ TEST(client_many, an_end_behind_a_dot_is_unknown_for_that_message_and_stops_the_
     peer_stop(&peer);
 }
 
+/* All end at once: each has its own result still, and nobody waits for one more. */
+TEST(client_many, an_end_behind_a_message_that_was_not_begun_leaves_each_its_own_result)
+{
+    static struct peer peer;
+    struct stream stream = three_texts();
+    stream.messages[0].from = "a@x";
+    stream.messages[1].from = "b@x>";
+    stream.messages[2].from = "c@x";
+    peer_start(&peer,
+               EHLO("S: 250-CHUNKING\n") ENVELOPE("a") "C: BDAT 3 LAST\nC: 1\nC: RSET\n" ENVELOPE(
+                   "c") "C: BDAT 3 LAST\nC: 3\n");
+    struct smtp_client *client = connected(&peer, NULL);
+    expect_int(run(client, &stream), SMTP_DELIVERY_UNKNOWN);
+    expect_int(stream.told, 3);
+    expect_int(stream.statuses[0], SMTP_DELIVERY_UNKNOWN);
+    expect_int(stream.statuses[1], SMTP_UNSAFE_ARGUMENT);
+    expect_int(stream.statuses[2], SMTP_DELIVERY_UNKNOWN);
+    smtp_client_free(client);
+    peer_stop(&peer);
+}
+
 TEST(client_many, a_421_stops_the_stream_and_is_told_as_the_end)
 {
     static struct peer peer;
