@@ -53,3 +53,17 @@ TEST(utf8, ill_formed_ones_are_not_rfc3629_4)
     expect_true(smtp_is_utf8(SMTP_SPAN("")) && smtp_is_utf8(SMTP_SPAN("a\x7f\0z")));
     expect_true(!smtp_has_eight_bit(SMTP_SPAN("a\x7f\0z")));
 }
+
+TEST(utf8, an_octet_above_127_is_found_wherever_it_stands)
+{
+    char text[25];
+    for (size_t len = 0; len <= sizeof text; len++) {
+        memset(text, 'a', sizeof text);
+        expect_true(!smtp_has_eight_bit((struct smtp_span){text, len}));
+        for (size_t at = 0; at < len; at++) {
+            text[at] = '\x80';
+            expect_true(smtp_has_eight_bit((struct smtp_span){text, len}));
+            text[at] = 'a';
+        }
+    }
+}

@@ -21,11 +21,11 @@ static int64_t noon(void)
     return 1795608000;
 }
 
-void core_init(struct core *core)
+struct core core_defaults(void)
 {
     struct smtp_server_options options;
     smtp_server_options_init(&options);
-    *core = (struct core){
+    return (struct core){
         .config = {.hostname = "mx.test",
                    .greeting_text = "ESMTP",
                    .limits = options.limits,

@@ -7,6 +7,10 @@
 
 #define CORE_MESSAGES_MAX 16
 
+/** What most sessions here begin with, and what is said to it, as core_codes tells it. */
+#define CORE_OPENING "EHLO client.test\r\nMAIL FROM:<a@x.test>\r\nRCPT TO:<b@y.test>\r\n"
+#define CORE_OPENED "220 250 250/2.1.0 250/2.1.5 "
+
 /** What a test wants decided: called for each question; NULL accepts everything. reply: with LMTP and a
  *  message one for each recipient. */
 typedef enum smtp_server_verdict core_decide(const struct smtp_server_event *event,
@@ -41,8 +45,8 @@ struct core {
     size_t drop_count;
 };
 
-/** The defaults, nothing asked. Change core->config, then core_open. */
-void core_init(struct core *core);
+/** The defaults, nothing asked. Change its config, then core_open. */
+struct core core_defaults(void);
 /** Content is given as it comes, up to so many octets. Before core_open. */
 void core_take_content(struct core *core, size_t wanted);
 void core_open(struct core *core);

@@ -3,13 +3,11 @@
 #include "tests/support/test.h"
 #include "tests/unit/server/core.h"
 
-#define OPENING "EHLO client.test\r\nMAIL FROM:<a@x.test>\r\nRCPT TO:<b@y.test>\r\n"
-
 /* Runs the input in one session where `decide` is asked for this kind of event. */
 static void run(struct core *core, enum smtp_server_event_kind kind, core_decide *decide,
                 const char *input)
 {
-    core_init(core);
+    *core = core_defaults();
     core->config.asks = 1u << kind;
     core->decide = decide;
     core_open(core);
@@ -101,10 +99,10 @@ static enum smtp_server_verdict say_250(const struct smtp_server_event *event,
 TEST(decisions, accepted_data_is_answered_354_whatever_the_hook_says_rfc5321_4_3_2)
 {
     struct core core;
-    run(&core, SMTP_SERVER_ASK_DATA, say_354, OPENING "DATA\r\n");
+    run(&core, SMTP_SERVER_ASK_DATA, say_354, CORE_OPENING "DATA\r\n");
     expect_contains(core_output(&core), "354 Go ahead\r\n");
     core_clear(&core);
-    run(&core, SMTP_SERVER_ASK_DATA, say_250, OPENING "DATA\r\nx\r\n.\r\n");
+    run(&core, SMTP_SERVER_ASK_DATA, say_250, CORE_OPENING "DATA\r\nx\r\n.\r\n");
     expect_contains(core_output(&core), "354 End data with <CRLF>.<CRLF>\r\n250 ");
     core_clear(&core);
 }
@@ -127,7 +125,7 @@ static enum smtp_server_verdict refuse(const struct smtp_server_event *event,
 TEST(decisions, a_recipient_refused_without_words_is_no_such_mailbox_rfc3463_3_2)
 {
     struct core core;
-    run(&core, SMTP_SERVER_ASK_RCPT, refuse, OPENING "DATA\r\n");
+    run(&core, SMTP_SERVER_ASK_RCPT, refuse, CORE_OPENING "DATA\r\n");
     expect_str(core_codes(&core), "220 250 250/2.1.0 550/5.1.1 503/5.5.1");
     core_clear(&core);
 }
@@ -135,7 +133,7 @@ TEST(decisions, a_recipient_refused_without_words_is_no_such_mailbox_rfc3463_3_2
 TEST(decisions, a_hooks_reply_without_enhanced_code_gets_that_of_its_class_rfc2034_4)
 {
     struct core core;
-    run(&core, SMTP_SERVER_ASK_RCPT, without_enhanced_code, OPENING);
+    run(&core, SMTP_SERVER_ASK_RCPT, without_enhanced_code, CORE_OPENING);
     expect_contains(core_output(&core), "450 4.0.0 Later\r\n");
     core_clear(&core);
 }

@@ -8,20 +8,13 @@
 #define HELLO "EHLO c.test\r\n"
 #define OPENING HELLO "MAIL FROM:<a@x.test>\r\n"
 
-static struct core defaults(void)
-{
-    struct core core;
-    core_init(&core);
-    return core;
-}
-
 /* Each value with MAIL, or behind one with RCPT, must get the reply. */
 static void expect_each(const char *command, const char *const *values, size_t count,
                         const char *codes)
 {
     for (size_t i = 0; i < count; i++) {
         char input[2048];
-        struct core core = defaults();
+        struct core core = core_defaults();
         int len = snprintf(input, sizeof input, "%s %s\r\n", command, values[i]);
         core_expect(&core, input, (size_t)len, codes, (const char *const[]){NULL});
     }
@@ -34,12 +27,12 @@ static void expect_each(const char *command, const char *const *values, size_t c
 
 TEST(dsn, is_offered_and_its_parameters_are_555_where_it_is_off_rfc5321_4_1_1_11)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core_open(&core);
     core_feed_text(&core, HELLO);
     expect_contains(core_output(&core), "250-DSN\r\n");
     core_clear(&core);
-    core = defaults();
+    core = core_defaults();
     core.config.keywords.dsn = false;
     CORE_EXPECT(&core,
                 MAIL " RET=FULL\r\nMAIL FROM:<> ENVID=a\r\nMAIL FROM:<>\r\n"
@@ -90,7 +83,7 @@ static enum smtp_server_verdict refuse_rcpt(const struct smtp_server_event *even
 
 TEST(dsn, a_refused_recipient_is_refused_alike_with_parameters_rfc3461_5_1)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.asks = 1u << SMTP_SERVER_ASK_RCPT;
     core.decide = refuse_rcpt;
     CORE_EXPECT(&core, RCPT "\r\nRCPT TO:<b@y.test> NOTIFY=NEVER ORCPT=rfc822;b@y.test\r\n",
@@ -108,7 +101,7 @@ TEST(dsn, bad_or_repeated_parameters_of_mail_are_501_and_open_nothing_rfc3461_5_
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char input[256];
-        struct core core = defaults();
+        struct core core = core_defaults();
         int len = snprintf(input, sizeof input, MAIL " %s\r\nRCPT TO:<b@y.test>\r\n", bad[i]);
         core_expect(&core, input, (size_t)len, "220 250 501/5.5.4 503/5.5.1",
                     (const char *const[]){NULL});
@@ -151,7 +144,7 @@ TEST(dsn, bad_or_repeated_parameters_of_rcpt_are_501_rfc3461_5_1)
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char input[256];
-        struct core core = defaults();
+        struct core core = core_defaults();
         int len = snprintf(input, sizeof input, RCPT " %s\r\nDATA\r\n", bad[i]);
         bool of_mail = strncmp(bad[i], "RET", 3) == 0;
         core_expect(&core, input, (size_t)len,
@@ -165,7 +158,7 @@ TEST(dsn, bad_or_repeated_parameters_of_rcpt_are_501_rfc3461_5_1)
 TEST(dsn, envid_has_100_octets_and_orcpt_500_at_most_rfc3461_5_4)
 {
     char input[4096];
-    struct core core = defaults();
+    struct core core = core_defaults();
     int len = snprintf(input, sizeof input,
                        HELLO "MAIL FROM:<> ENVID=%0*d\r\nMAIL FROM:<> ENVID=%0*d\r\n"
                              "RCPT TO:<b@y.test> ORCPT=rfc822;%0*d\r\n"
@@ -179,7 +172,7 @@ TEST(dsn, envid_has_100_octets_and_orcpt_500_at_most_rfc3461_5_4)
 TEST(dsn, lines_of_1036_octets_are_taken_rfc3461_5_4)
 {
     static char input[8192];
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.keywords =
         (struct smtp_server_keywords){.dsn = true, .enhanced_status_codes = true};
     int len = snprintf(input, sizeof input,
@@ -194,7 +187,7 @@ TEST(dsn, lines_of_1036_octets_are_taken_rfc3461_5_4)
 TEST(dsn, rcpt_lines_have_512_octets_where_it_is_off_rfc5321_4_5_3_1_4)
 {
     char input[2048];
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.keywords.dsn = false;
     int len =
         snprintf(input, sizeof input, OPENING "RCPT TO:<b@y.test>%*s\r\nRCPT TO:<b@y.test>%*s\r\n",
@@ -205,7 +198,7 @@ TEST(dsn, rcpt_lines_have_512_octets_where_it_is_off_rfc5321_4_5_3_1_4)
 
 TEST(dsn, the_message_keeps_the_parameters_as_given_rfc3461_5_2_1)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core_open(&core);
     core_feed_text(&core, HELLO "MAIL FROM:<> reT=Hdrs ENVID=aB+2B\r\n"
                                 "RCPT TO:<b@y.test> ORCPT=rfc822;BoB@Y.test NOTIFY=Delay\r\n"

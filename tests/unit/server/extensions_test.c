@@ -8,16 +8,9 @@
 
 #define HELLO "EHLO c.test\r\n"
 
-static struct core defaults(void)
-{
-    struct core core;
-    core_init(&core);
-    return core;
-}
-
 static struct core with_all(void)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.keywords.future_release = true;
     core.config.keywords.deliver_by = true;
     core.config.keywords.mt_priority = true;
@@ -62,7 +55,7 @@ TEST(extensions, those_that_need_a_clock_are_off_by_default_and_555_rfc5321_4_1_
         "HOLDFOR=1", "HOLDUNTIL=2026-11-25T13:00:00Z", "BY=9;N", "MT-PRIORITY=0", "REQUIRETLS",
         "XYZ=1",
     };
-    struct core core = defaults();
+    struct core core = core_defaults();
     expect_no_line(&core, "FUTURERELEASE");
     expect_no_line(&core, "DELIVERBY");
     expect_no_line(&core, "MT-PRIORITY");
@@ -75,7 +68,7 @@ static const struct smtp_tls_facts facts = {.version = "TLSv1.3", .cipher = "x"}
 
 TEST(requiretls, is_offered_and_taken_under_tls_alone_rfc8689_2)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     expect_no_line(&core, "REQUIRETLS");
     core.implicit_tls = &facts;
     expect_line(&core, "250-REQUIRETLS\r\n");
@@ -240,7 +233,7 @@ TEST(extensions, each_adds_to_the_mail_line_what_its_rfc_says)
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char input[4096];
-        struct core core = defaults();
+        struct core core = core_defaults();
         core.config.keywords = rows[i].keywords;
         int len =
             snprintf(input, sizeof input, HELLO "MAIL FROM:<>%*s\r\nMAIL FROM:<>%*s\r\n",
@@ -264,7 +257,7 @@ static enum smtp_server_verdict must_not_be_asked(const struct smtp_server_event
 
 TEST(inquiries, switched_off_they_are_502_offered_nowhere_and_asked_of_nobody_rfc5321_4_2_4)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.keywords.vrfy = false;
     core.config.keywords.expn = false;
     core.config.keywords.help = false;
@@ -279,7 +272,7 @@ TEST(inquiries, switched_off_they_are_502_offered_nowhere_and_asked_of_nobody_rf
 
 TEST(inquiries, expn_is_offered_only_where_a_hook_answers_it_rfc5321_3_5_2)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     expect_line(&core, "VRFY\r\n250 HELP\r\n");
     expect_no_line(&core, "EXPN");
     CORE_EXPECT(&core, HELLO "EXPN a\r\nVRFY a\r\n", "220 250 502/5.5.1 252/2.0.0");
@@ -289,7 +282,7 @@ TEST(inquiries, expn_is_offered_only_where_a_hook_answers_it_rfc5321_3_5_2)
 
 TEST(inquiries, help_lists_no_verb_that_is_switched_off_rfc5321_4_1_1_8)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.keywords.vrfy = false;
     core_open(&core);
     core_feed_text(&core, "HELP\r\n");

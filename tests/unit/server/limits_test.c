@@ -9,18 +9,11 @@
 #define OPENING HELLO "MAIL FROM:<>\r\n"
 #define OPENED "220 250 250/2.1.0 "
 
-static struct core defaults(void)
-{
-    struct core core;
-    core_init(&core);
-    return core;
-}
-
 /* ---- the offer ---- */
 
 static void expect_offer(const struct smtp_server_limits *limits, const char *line)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.limits.messages = limits->messages;
     core.config.limits.recipients = limits->recipients;
     core.config.limits.recipient_domains = limits->recipient_domains;
@@ -56,7 +49,7 @@ TEST(limits, what_is_not_from_1_to_999999_is_not_offered_rfc9422_3)
 
 TEST(limits, they_hold_where_the_keyword_is_off)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.keywords.limits = false;
     core.config.limits.messages = 1;
     core.config.limits.recipients = 1;
@@ -72,7 +65,7 @@ TEST(limits, they_hold_where_the_keyword_is_off)
 
 TEST(limits, mail_commands_count_whatever_becomes_of_them_rfc9422_4_1)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.limits.messages = 3;
     CORE_EXPECT(&core,
                 HELLO "MAIL FROM:<a>\r\nMAIL FROM:<> X=1\r\nMAIL FROM:<>\r\nRSET\r\n"
@@ -82,7 +75,7 @@ TEST(limits, mail_commands_count_whatever_becomes_of_them_rfc9422_4_1)
 
 TEST(limits, as_many_transactions_as_offered_are_taken_rfc9422_4_1)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.limits.messages = 3;
     core_open(&core);
     core_feed_text(&core, HELLO);
@@ -97,7 +90,7 @@ TEST(limits, as_many_transactions_as_offered_are_taken_rfc9422_4_1)
 
 TEST(limits, ehlo_does_not_begin_the_count_anew_rfc9422_4_1)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.limits.messages = 1;
     CORE_EXPECT(&core, OPENING HELLO "MAIL FROM:<>\r\n", OPENED "250 421/4.7.0");
 }
@@ -106,7 +99,7 @@ TEST(limits, ehlo_does_not_begin_the_count_anew_rfc9422_4_1)
 
 TEST(limits, as_many_recipients_as_offered_are_taken_in_each_transaction_rfc9422_4_2)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.limits.recipients = 2;
     CORE_EXPECT(&core,
                 OPENING "RCPT TO:<a@x>\r\nRCPT TO:<a@x>\r\nRCPT TO:<b@x>\r\nDATA\r\n.\r\n"
@@ -118,7 +111,7 @@ TEST(limits, as_many_recipients_as_offered_are_taken_in_each_transaction_rfc9422
 
 TEST(limits, a_domain_more_than_offered_is_452_and_the_others_stay_rfc9422_4_3)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.limits.recipient_domains = 2;
     CORE_EXPECT(&core,
                 OPENING "RCPT TO:<a@x.test>\r\nRCPT TO:<b@X.tesT>\r\nRCPT TO:<c@[127.0.0.1]>\r\n"
@@ -129,7 +122,7 @@ TEST(limits, a_domain_more_than_offered_is_452_and_the_others_stay_rfc9422_4_3)
 
 TEST(limits, the_domains_are_those_of_the_session_rfc9422_4_3)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.limits.recipient_domains = 1;
     CORE_EXPECT(&core,
                 OPENING "RCPT TO:<a@x.test>\r\nDATA\r\n.\r\nMAIL FROM:<>\r\nRCPT TO:<a@y.test>\r\n"
@@ -147,7 +140,7 @@ static enum smtp_server_verdict refuse_rcpt(const struct smtp_server_event *even
 
 TEST(limits, the_domain_of_a_refused_recipient_counts_and_that_of_a_malformed_one_does_not)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.limits.recipient_domains = 1;
     core.config.asks = 1u << SMTP_SERVER_ASK_RCPT;
     core.decide = refuse_rcpt;
@@ -179,15 +172,15 @@ TEST(limits, a_hundred_thousand_domains_take_no_quadratic_time)
 /* aiosmtpd's command_call_limit. */
 TEST(limits, of_one_verb_so_many_are_taken_and_then_421_but_quit_is_always)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.limits.each_command = 2;
     CORE_EXPECT(&core, "NOOP\r\nNOOP\r\nHELP\r\nHELP\r\nQUIT\r\n",
                 "220 250/2.0.0 250/2.0.0 214/2.0.0 214/2.0.0 221/2.0.0");
-    core = defaults();
+    core = core_defaults();
     core.config.limits.each_command = 2;
     CORE_EXPECT(&core, "NOOP\r\nHELP\r\nnoop\r\nHELP\r\nNOOP x\r\nQUIT\r\n",
                 "220 250/2.0.0 214/2.0.0 250/2.0.0 214/2.0.0 421/4.7.0");
-    core = defaults();
+    core = core_defaults();
     core.config.limits.each_command = 1;
     CORE_EXPECT(&core, "X\r\nX\r\nX\r\n", "220 500/5.5.1 500/5.5.1 500/5.5.1");
 }

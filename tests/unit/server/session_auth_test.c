@@ -78,8 +78,7 @@ static struct smtp_server_auth_answer play(const struct smtp_server_event *event
 
 static struct core with_auth(void)
 {
-    struct core core;
-    core_init(&core);
+    struct core core = core_defaults();
     core.config.mechanisms_clear = "SCRAM-SHA-256 CRAM-MD5 PLAIN LOGIN";
     core.config.mechanisms_tls = "SCRAM-SHA-256 CRAM-MD5 PLAIN LOGIN EXTERNAL";
     core.answer_auth = play;

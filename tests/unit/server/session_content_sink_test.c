@@ -5,13 +5,9 @@
 
 #include <malloc.h>
 
-#define OPENING "EHLO client.test\r\nMAIL FROM:<a@x.test>\r\nRCPT TO:<b@y.test>\r\n"
-#define OPENED "220 250 250/2.1.0 250/2.1.5 "
-
 static struct core sink(void)
 {
-    struct core core;
-    core_init(&core);
+    struct core core = core_defaults();
     core_take_content(&core, SIZE_MAX);
     return core;
 }
@@ -39,10 +35,10 @@ static void expect_sunk(const struct core *prepared, const char *input, const ch
 TEST(session, content_is_given_as_it_comes_with_its_dots_removed_rfc5321_4_5_2)
 {
     struct core core = sink();
-    expect_sunk(&core, OPENING "DATA\r\none\r\n..two\r\n.\r\n", OPENED "354 250/2.0.0",
+    expect_sunk(&core, CORE_OPENING "DATA\r\none\r\n..two\r\n.\r\n", CORE_OPENED "354 250/2.0.0",
                 "one\r\n.two\r\n", 0, 1);
     core_open(&core);
-    core_feed_text(&core, OPENING "DATA\r\none\r\ntw");
+    core_feed_text(&core, CORE_OPENING "DATA\r\none\r\ntw");
     expect_str(core_given(&core), "one\r\ntw"); /* before its end */
     core_clear(&core);
 }
@@ -51,7 +47,7 @@ TEST(session, the_message_has_its_envelope_when_its_first_octets_are_given)
 {
     struct core core = sink(); /* take_content of core.c looks at it */
     core_open(&core);
-    core_feed_text(&core, OPENING "RCPT TO:<c@y.test>\r\nDATA\r\n");
+    core_feed_text(&core, CORE_OPENING "RCPT TO:<c@y.test>\r\nDATA\r\n");
     expect_int(core.give_count, 0);
     core_feed_text(&core, "x");
     expect_int(core.give_count, 1);
@@ -61,9 +57,9 @@ TEST(session, the_message_has_its_envelope_when_its_first_octets_are_given)
 TEST(session, empty_content_is_a_message_of_which_nothing_was_given)
 {
     struct core core = sink();
-    expect_sunk(&core, OPENING "DATA\r\n.\r\n", OPENED "354 250/2.0.0", "", 0, 1);
-    expect_sunk(&core, OPENING "DATA\r\nRSET\r\n.\r\nRSET\r\n", OPENED "354 250/2.0.0 250/2.0.0",
-                "RSET\r\n", 0, 1);
+    expect_sunk(&core, CORE_OPENING "DATA\r\n.\r\n", CORE_OPENED "354 250/2.0.0", "", 0, 1);
+    expect_sunk(&core, CORE_OPENING "DATA\r\nRSET\r\n.\r\nRSET\r\n",
+                CORE_OPENED "354 250/2.0.0 250/2.0.0", "RSET\r\n", 0, 1);
 }
 
 TEST(session, no_more_is_given_than_is_wanted_and_the_message_is_asked_about_all_the_same)
@@ -71,13 +67,13 @@ TEST(session, no_more_is_given_than_is_wanted_and_the_message_is_asked_about_all
     struct core core = sink();
     core.given_wanted = 1;
     core_open(&core);
-    core_feed_text(&core, OPENING "DATA\r\n");
+    core_feed_text(&core, CORE_OPENING "DATA\r\n");
     core_feed_text(&core, "a");
     core_feed_text(&core, "b\r\n..c\r\n.\r\n");
     expect_str(core_given(&core), "a");
     expect_int(core.message_count, 1);
     expect_int(smtp_message_size(core.messages[0]), 8);
-    expect_str(core_codes(&core), OPENED "354 250/2.0.0");
+    expect_str(core_codes(&core), CORE_OPENED "354 250/2.0.0");
     expect_int(core.drop_count, 0);
     core_clear(&core);
 }
@@ -87,7 +83,7 @@ TEST(session, each_message_is_given_anew)
     struct core core = sink();
     core.given_wanted = 2;
     core_open(&core);
-    core_feed_text(&core, OPENING "DATA\r\n");
+    core_feed_text(&core, CORE_OPENING "DATA\r\n");
     core_feed_text(&core, "ab");
     core_feed_text(&core, "c\r\n.\r\n");
     core.given_wanted = 4;
@@ -106,11 +102,12 @@ TEST(session, content_that_the_limits_refuse_is_dropped_once)
     struct core core = sink();
     core.config.limits.message_octets = 12;
     core.config.limits.text_line_octets = 5;
-    expect_sunk(&core, OPENING "DATA\r\n.\r\nRSET\r\n", OPENED "354 250/2.0.0 250/2.0.0", "", 0, 1);
+    expect_sunk(&core, CORE_OPENING "DATA\r\n.\r\nRSET\r\n", CORE_OPENED "354 250/2.0.0 250/2.0.0",
+                "", 0, 1);
     const char *const inputs[] = {
-        OPENING "DATA\r\nab\r\n", "cdef\r\nghi\r\n.\r\n", /* too long a line, and too large */
-        "a\nb\r\n.\r\n",                                  /* bare LF */
-        "\r\na\r\n\r\n\r\n\r\n.\r\n",                     /* too large */
+        CORE_OPENING "DATA\r\nab\r\n", "cdef\r\nghi\r\n.\r\n", /* too long a line, and too large */
+        "a\nb\r\n.\r\n",                                       /* bare LF */
+        "\r\na\r\n\r\n\r\n\r\n.\r\n",                          /* too large */
     };
     const char *const codes[] = {"", "552/5.3.4", "554/5.6.0", "552/5.3.4"};
     for (size_t i = 1; i < sizeof inputs / sizeof *inputs; i++) {
@@ -132,7 +129,7 @@ TEST(session, nothing_is_dropped_of_which_nothing_was_given)
     struct core core = sink();
     core.config.limits.text_line_octets = 5;
     core_open(&core);
-    core_feed_text(&core, OPENING "DATA\r\n");
+    core_feed_text(&core, CORE_OPENING "DATA\r\n");
     core_feed_text(&core, "too long\r\n.\r\nRSET\r\n");
     expect_str(core_given(&core), "");
     expect_int(core.drop_count, 0);
@@ -146,7 +143,7 @@ TEST(session, content_is_dropped_when_the_session_ends_before_it)
         struct core core = sink();
         core.config.bare_line_end = SMTP_BARE_REFUSE_AND_CLOSE;
         core_open(&core);
-        core_feed_text(&core, OPENING "DATA\r\nab");
+        core_feed_text(&core, CORE_OPENING "DATA\r\nab");
         expect_int(core.drop_count, 0);
         if (way == CUT) {
             smtp_server_session_cut(core.session);
@@ -170,12 +167,12 @@ TEST(session, chunks_that_came_in_the_clear_are_dropped_when_tls_is_up_rfc3207_4
     struct core core = sink();
     core.config.starttls = true;
     core_open(&core);
-    core_feed_text(&core, OPENING "BDAT 1\r\nxSTARTTLS\r\n");
+    core_feed_text(&core, CORE_OPENING "BDAT 1\r\nxSTARTTLS\r\n");
     expect_int(core.start_tls_count, 1);
     smtp_server_session_tls_started(core.session, &facts, false, core.now_ns);
     expect_int(core.drop_count, 1);
     core_feed_text(&core, "EHLO c.test\r\nBDAT 1 LAST\r\ny");
-    expect_str(core_codes(&core), OPENED "250/2.0.0 220/2.0.0 250 503/5.5.1");
+    expect_str(core_codes(&core), CORE_OPENED "250/2.0.0 220/2.0.0 250 503/5.5.1");
     expect_str(core_given(&core), "x");
     core_clear(&core);
 }
@@ -188,7 +185,7 @@ TEST(session, a_message_that_nobody_came_to_be_asked_about_is_dropped)
         struct smtp_server_event event;
         const char end[] = "ab\r\n.\r\n";
         core_open(&core);
-        core_feed_text(&core, OPENING "DATA\r\n");
+        core_feed_text(&core, CORE_OPENING "DATA\r\n");
         (void)smtp_server_session_receive(core.session, end, sizeof end - 1, core.now_ns);
         smtp_server_session_cut(core.session);
         expect_int(core.drop_count, 0);

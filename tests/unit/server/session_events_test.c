@@ -5,16 +5,6 @@
 
 #include <stdio.h>
 
-#define OPENING "EHLO client.test\r\nMAIL FROM:<a@x.test>\r\nRCPT TO:<b@y.test>\r\n"
-#define OPENED "220 250 250/2.1.0 250/2.1.5 "
-
-static struct core defaults(void)
-{
-    struct core core;
-    core_init(&core);
-    return core;
-}
-
 /* ---- decisions ---- */
 
 static enum smtp_server_verdict refuse_bob(const struct smtp_server_event *event,
@@ -28,7 +18,7 @@ static enum smtp_server_verdict refuse_bob(const struct smtp_server_event *event
 
 TEST(session, a_refused_recipient_is_no_part_of_the_message)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.asks = 1u << SMTP_SERVER_ASK_RCPT;
     core.decide = refuse_bob;
     core_open(&core);
@@ -62,9 +52,9 @@ static const struct {
     {SMTP_SERVER_ASK_HELO, "EHLO c.test\r\nMAIL FROM:<>\r\n", "220 550/5.7.1 503/5.5.1"},
     {SMTP_SERVER_ASK_MAIL, "EHLO c.test\r\nMAIL FROM:<>\r\nRCPT TO:<b@y.test>\r\n",
      "220 250 550/5.7.1 503/5.5.1"},
-    {SMTP_SERVER_ASK_DATA, OPENING "DATA\r\nNOOP\r\n", OPENED "554/5.7.1 250/2.0.0"},
-    {SMTP_SERVER_ASK_MESSAGE, OPENING "DATA\r\nx\r\n.\r\nRCPT TO:<b@y.test>\r\n",
-     OPENED "354 554/5.7.1 503/5.5.1"},
+    {SMTP_SERVER_ASK_DATA, CORE_OPENING "DATA\r\nNOOP\r\n", CORE_OPENED "554/5.7.1 250/2.0.0"},
+    {SMTP_SERVER_ASK_MESSAGE, CORE_OPENING "DATA\r\nx\r\n.\r\nRCPT TO:<b@y.test>\r\n",
+     CORE_OPENED "354 554/5.7.1 503/5.5.1"},
     {SMTP_SERVER_ASK_VRFY, "VRFY x\r\n", "220 550/5.1.1"},
     {SMTP_SERVER_ASK_EXPN, "EXPN x\r\n", "220 550/5.1.1"},
     {SMTP_SERVER_ASK_UNKNOWN, "XYZZY a b\r\n", "220 500/5.5.1"},
@@ -73,7 +63,7 @@ static const struct {
 TEST(session, each_stage_can_be_refused_and_leaves_the_session_in_step)
 {
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
-        struct core core = defaults();
+        struct core core = core_defaults();
         core.config.asks = 1u << refusals[i].kind;
         core.decide = refuse_all;
         core_expect(&core, refusals[i].input, strlen(refusals[i].input), refusals[i].codes,
@@ -83,7 +73,7 @@ TEST(session, each_stage_can_be_refused_and_leaves_the_session_in_step)
 
 TEST(session, what_a_hook_refuses_for_good_is_an_error_of_the_peer)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.asks = 1u << SMTP_SERVER_ASK_RCPT;
     core.decide = refuse_all;
     core.config.limits.errors = 2;
@@ -103,7 +93,7 @@ static enum smtp_server_verdict never_mail(const struct smtp_server_event *event
 
 TEST(session, after_521_every_line_but_quit_gets_521_rfc7504_3)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.asks = 1u << SMTP_SERVER_ASK_CONNECT;
     core.config.limits.command_line_octets = 64;
     core.decide = never_mail;
@@ -124,7 +114,7 @@ static enum smtp_server_verdict hang_up(const struct smtp_server_event *event,
 TEST(session, each_stage_can_end_the_session)
 {
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
-        struct core core = defaults();
+        struct core core = core_defaults();
         core.config.asks = 1u << refusals[i].kind;
         core.decide = hang_up;
         core_open(&core);
@@ -147,7 +137,7 @@ static enum smtp_server_verdict inject(const struct smtp_server_event *event,
 
 TEST(session, the_text_of_a_hook_stays_one_reply_whatever_it_holds)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.asks = 1u << SMTP_SERVER_ASK_VRFY;
     core.decide = inject;
     core_open(&core);
@@ -163,7 +153,7 @@ TEST(session, the_text_of_a_hook_stays_one_reply_whatever_it_holds)
 
 TEST(session, waits_for_a_command_five_minutes_and_then_says_421_rfc5321_4_5_3_2_7)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core_open(&core);
     uint64_t opened_ns = core.now_ns;
     expect_true(smtp_server_session_deadline_ns(core.session) == opened_ns + 300000 * MS);
@@ -182,10 +172,10 @@ TEST(session, waits_for_a_command_five_minutes_and_then_says_421_rfc5321_4_5_3_2
 
 TEST(session, time_for_content_counts_from_its_last_octet)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.limits.content_timeout_ms = 10;
     core_open(&core);
-    core_feed_text(&core, OPENING "DATA\r\n");
+    core_feed_text(&core, CORE_OPENING "DATA\r\n");
     for (int i = 0; i < 100; i++) {
         core.now_ns += 9 * MS;
         smtp_server_session_expire(core.session, core.now_ns);
@@ -195,24 +185,24 @@ TEST(session, time_for_content_counts_from_its_last_octet)
     core.now_ns += 10 * MS;
     smtp_server_session_expire(core.session, core.now_ns);
     core_settle(&core);
-    expect_str(core_codes(&core), OPENED "354 421/4.4.2");
+    expect_str(core_codes(&core), CORE_OPENED "354 421/4.4.2");
     expect_int(core.message_count, 0);
     core_clear(&core);
 }
 
 TEST(session, an_octet_now_and_then_does_not_outlive_the_session_timeout)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.limits.session_timeout_ms = 1000;
     core_open(&core);
-    core_feed_text(&core, OPENING "DATA\r\n");
+    core_feed_text(&core, CORE_OPENING "DATA\r\n");
     for (int i = 0; i < 1001 && !smtp_server_session_ended(core.session); i++) {
         core.now_ns += 1 * MS;
         core_feed_text(&core, "x");
         smtp_server_session_expire(core.session, core.now_ns);
         core_settle(&core);
     }
-    expect_str(core_codes(&core), OPENED "354 421/4.4.2");
+    expect_str(core_codes(&core), CORE_OPENED "354 421/4.4.2");
     core_clear(&core);
 }
 
@@ -220,7 +210,7 @@ TEST(session, an_octet_now_and_then_does_not_outlive_the_session_timeout)
 static void open_with_a_question(struct core *core, uint64_t session_timeout_ms)
 {
     struct smtp_server_event event;
-    core_init(core);
+    *core = core_defaults();
     core->config.asks = 1u << SMTP_SERVER_ASK_CONNECT;
     core->config.limits.session_timeout_ms = session_timeout_ms;
     core->session = smtp_server_session_new(
@@ -275,7 +265,7 @@ TEST(session, shutting_down_waits_for_an_open_question)
 
 TEST(session, shutting_down_says_421_between_transactions_and_lets_an_open_one_end)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core_open(&core);
     core_feed_text(&core, "EHLO c.test\r\n");
     smtp_server_session_shut_down(core.session, core.now_ns);
@@ -283,12 +273,12 @@ TEST(session, shutting_down_says_421_between_transactions_and_lets_an_open_one_e
     expect_str(core_codes(&core), "220 250 421/4.3.2");
     core_clear(&core);
 
-    core = defaults();
+    core = core_defaults();
     core_open(&core);
-    core_feed_text(&core, OPENING);
+    core_feed_text(&core, CORE_OPENING);
     smtp_server_session_shut_down(core.session, core.now_ns);
     core_feed_text(&core, "DATA\r\nx\r\n.\r\nNOOP\r\n");
-    expect_str(core_codes(&core), OPENED "354 250/2.0.0 421/4.3.2");
+    expect_str(core_codes(&core), CORE_OPENED "354 250/2.0.0 421/4.3.2");
     expect_int(core.message_count, 1);
     core_clear(&core);
 }
@@ -298,7 +288,7 @@ TEST(session, shutting_down_waits_for_an_answer_and_then_says_421_whatever_it_is
 {
     static const char *const codes[] = {"220 250 250/2.1.0", "220 250 550/5.7.1 421/4.3.2"};
     for (int refused = 0; refused < 2; refused++) {
-        struct core core = defaults();
+        struct core core = core_defaults();
         struct smtp_server_event event;
         core.config.asks = 1u << SMTP_SERVER_ASK_MAIL;
         core_open(&core);

@@ -29,8 +29,7 @@ static enum smtp_server_verdict decide(const struct smtp_server_event *event,
 
 static struct core lmtp(void)
 {
-    struct core core;
-    core_init(&core);
+    struct core core = core_defaults();
     core.lmtp = true;
     core.config.asks = 1u << SMTP_SERVER_ASK_RCPT;
     core.decide = decide;

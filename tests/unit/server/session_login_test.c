@@ -28,8 +28,7 @@ static struct smtp_server_auth_answer accept_login(const struct smtp_server_even
 
 static struct core with_auth(void)
 {
-    struct core core;
-    core_init(&core);
+    struct core core = core_defaults();
     core.config.mechanisms_clear = "SCRAM-SHA-256 CRAM-MD5";
     core.config.mechanisms_tls = "SCRAM-SHA-256 CRAM-MD5 PLAIN LOGIN EXTERNAL";
     core.config.mechanisms_too_weak = "NTLM DIGEST-MD5";
@@ -76,8 +75,7 @@ TEST(login, ehlo_lists_what_can_be_used_here_and_now_rfc4954_3)
 
 TEST(login, ehlo_has_no_auth_line_where_nothing_can_be_used_rfc4954_3)
 {
-    struct core core;
-    core_init(&core);
+    struct core core = core_defaults();
     expect_offer(&core, NULL);
     core.config.mechanisms_too_weak = "PLAIN";
     expect_offer(&core, NULL);
@@ -159,8 +157,7 @@ TEST(login, external_needs_a_certificate_of_the_peer_rfc4954_4)
 
 TEST(login, auth_is_an_unknown_verb_where_no_mechanism_is_known_rfc5321_4_2_4)
 {
-    struct core core;
-    core_init(&core);
+    struct core core = core_defaults();
     CORE_EXPECT(&core, LOGIN HELLO LOGIN "AUTH\r\nHELP AUTH\r\nNOOP\r\n",
                 "220 500/5.5.1 250 500/5.5.1 500/5.5.1 504/5.5.4 250/2.0.0");
     core.config.mechanisms_too_weak = "PLAIN";
@@ -320,8 +317,7 @@ TEST(login, mail_refuses_auth_that_is_no_xtext_rfc4954_5)
 
 TEST(login, mail_knows_auth_only_where_it_is_offered_rfc5321_4_1_1_11)
 {
-    struct core core;
-    core_init(&core);
+    struct core core = core_defaults();
     CORE_EXPECT(&core, HELLO "MAIL FROM:<> AUTH=<>\r\n", GREETED "555/5.5.4");
     core = with_plain();
     core.config.mechanisms_clear = "";

@@ -118,7 +118,7 @@ TEST_WITHIN(session, dialogues_at_random_do_not_depend_on_how_they_are_cut, 120)
     for (int i = 0; i < DIALOGUES; i++) {
         static char input[INPUT_MAX], whole[8192], cut[8192];
         struct core core;
-        core_init(&core);
+        core = core_defaults();
         core.config.asks = 1u << SMTP_SERVER_ASK_RCPT;
         core.config.content = take_content;
         core.config.drop = drop_content;

@@ -13,8 +13,7 @@ static const struct smtp_tls_facts facts = {"TLSv1.3", "TLS_AES_256_GCM_SHA384",
 
 static struct core with_starttls(void)
 {
-    struct core core;
-    core_init(&core);
+    struct core core = core_defaults();
     core.config.starttls = true;
     return core;
 }
@@ -68,8 +67,7 @@ TEST(starttls, ehlo_offers_it_until_tls_is_up_rfc3207_4_2)
 
 TEST(starttls, is_an_unknown_verb_where_it_is_not_offered_rfc5321_4_2_4)
 {
-    struct core core;
-    core_init(&core);
+    struct core core = core_defaults();
     CORE_EXPECT(&core, "STARTTLS\r\n" HELLO "STARTTLS\r\nHELP STARTTLS\r\nSTARTTLS x\r\nNOOP\r\n",
                 "220 500/5.5.1 250 500/5.5.1 504/5.5.4 500/5.5.1 250/2.0.0");
     core_open(&core);

@@ -6,28 +6,18 @@
 
 #include <stdio.h>
 
-#define OPENING "EHLO client.test\r\nMAIL FROM:<a@x.test>\r\nRCPT TO:<b@y.test>\r\n"
-#define OPENED "220 250 250/2.1.0 250/2.1.5 "
-
-static struct core defaults(void)
-{
-    struct core core;
-    core_init(&core);
-    return core;
-}
-
 /* ---- the ordinary way ---- */
 
 TEST(session, takes_one_message_rfc5321_3_3)
 {
-    struct core core = defaults();
-    CORE_EXPECT(&core, OPENING "DATA\r\nSubject: x\r\n\r\nhello\r\n.\r\nQUIT\r\n",
-                OPENED "354 250/2.0.0 221/2.0.0", "Subject: x\r\n\r\nhello\r\n");
+    struct core core = core_defaults();
+    CORE_EXPECT(&core, CORE_OPENING "DATA\r\nSubject: x\r\n\r\nhello\r\n.\r\nQUIT\r\n",
+                CORE_OPENED "354 250/2.0.0 221/2.0.0", "Subject: x\r\n\r\nhello\r\n");
 }
 
 TEST(session, takes_helo_rfc5321_4_1_1_1)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     CORE_EXPECT(
         &core,
         "HELO client.test\r\nMAIL FROM:<a@x.test>\r\nRCPT TO:<b@y.test>\r\nDATA\r\nx\r\n.\r\n",
@@ -36,26 +26,27 @@ TEST(session, takes_helo_rfc5321_4_1_1_1)
 
 TEST(session, takes_verbs_and_words_in_any_case_rfc5321_2_4)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     CORE_EXPECT(
         &core,
         "ehLO client.test\r\nmAiL fRoM:<a@x.test>\r\nrcpt to:<b@y.test>\r\ndAtA\r\nx\r\n.\r\n"
         "quiT\r\n",
-        OPENED "354 250/2.0.0 221/2.0.0", "x\r\n");
+        CORE_OPENED "354 250/2.0.0 221/2.0.0", "x\r\n");
 }
 
 TEST(session, takes_two_messages_glued_together_rfc2920_3_1)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     CORE_EXPECT(&core,
-                OPENING
+                CORE_OPENING
                 "DATA\r\none\r\n.\r\nMAIL FROM:<>\r\nRCPT TO:<c@z.test>\r\nDATA\r\ntwo\r\n.\r\n",
-                OPENED "354 250/2.0.0 250/2.1.0 250/2.1.5 354 250/2.0.0", "one\r\n", "two\r\n");
+                CORE_OPENED "354 250/2.0.0 250/2.1.0 250/2.1.5 354 250/2.0.0", "one\r\n",
+                "two\r\n");
 }
 
 TEST(session, keeps_the_envelope_as_given)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core_open(&core);
     core_feed_text(&core,
                    "EHLO [127.0.0.1]\r\nMAIL FROM:<@r.test:MiXeD@x.test> BODY=8BITMIME SIZE=9\r\n"
@@ -76,7 +67,7 @@ TEST(session, keeps_the_envelope_as_given)
 
 TEST(session, ehlo_lists_what_is_on_and_nothing_else_rfc5321_4_1_1_1)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core_open(&core);
     core_feed_text(&core, "EHLO c.test\r\n");
     expect_str(core_output(&core),
@@ -96,12 +87,12 @@ TEST(session, ehlo_lists_what_is_on_and_nothing_else_rfc5321_4_1_1_1)
 
 TEST(session, help_names_expn_only_where_it_is_carried_out_rfc5321_4_1_1_8)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core_open(&core);
     core_feed_text(&core, "HELP\r\n");
     expect_contains(core_output(&core), " VRFY HELP\r\n");
     core_clear(&core);
-    core = defaults();
+    core = core_defaults();
     core.config.asks = 1u << SMTP_SERVER_ASK_EXPN;
     core_open(&core);
     core_feed_text(&core, "HELP\r\n");
@@ -113,7 +104,7 @@ TEST(session, help_names_expn_only_where_it_is_carried_out_rfc5321_4_1_1_8)
 
 TEST(session, refuses_what_is_out_of_order_rfc5321_3_3)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     CORE_EXPECT(&core,
                 "MAIL FROM:<a@x.test>\r\nEHLO c.test\r\nRCPT TO:<b@y.test>\r\nDATA\r\n"
                 "MAIL FROM:<a@x.test>\r\nDATA\r\nMAIL FROM:<b@x.test>\r\nRCPT TO:<b@y.test>\r\n"
@@ -125,30 +116,30 @@ TEST(session, refuses_what_is_out_of_order_rfc5321_3_3)
 
 TEST(session, second_ehlo_drops_the_transaction_rfc5321_4_1_4)
 {
-    struct core core = defaults();
-    CORE_EXPECT(&core, OPENING "EHLO again.test\r\nDATA\r\nMAIL FROM:<a@x.test>\r\n",
-                OPENED "250 503/5.5.1 250/2.1.0");
+    struct core core = core_defaults();
+    CORE_EXPECT(&core, CORE_OPENING "EHLO again.test\r\nDATA\r\nMAIL FROM:<a@x.test>\r\n",
+                CORE_OPENED "250 503/5.5.1 250/2.1.0");
 }
 
 TEST(session, refused_ehlo_keeps_the_transaction_rfc5321_4_1_4)
 {
-    struct core core = defaults();
-    CORE_EXPECT(&core, OPENING "EHLO\r\nEHLO bad_name\r\nDATA\r\nx\r\n.\r\n",
-                OPENED "501/5.5.4 501/5.5.4 354 250/2.0.0", "x\r\n");
+    struct core core = core_defaults();
+    CORE_EXPECT(&core, CORE_OPENING "EHLO\r\nEHLO bad_name\r\nDATA\r\nx\r\n.\r\n",
+                CORE_OPENED "501/5.5.4 501/5.5.4 354 250/2.0.0", "x\r\n");
 }
 
 TEST(session, rset_drops_the_transaction_only_rfc5321_4_1_1_5)
 {
-    struct core core = defaults();
-    CORE_EXPECT(&core, "RSET\r\n" OPENING "RSET\r\nDATA\r\nMAIL FROM:<a@x.test>\r\n",
+    struct core core = core_defaults();
+    CORE_EXPECT(&core, "RSET\r\n" CORE_OPENING "RSET\r\nDATA\r\nMAIL FROM:<a@x.test>\r\n",
                 "220 250/2.0.0 250 250/2.1.0 250/2.1.5 250/2.0.0 503/5.5.1 250/2.1.0");
 }
 
 TEST(session, inquiries_leave_the_transaction_alone_rfc5321_4_1_1_9)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     CORE_EXPECT(&core,
-                "NOOP\r\nHELP\r\nVRFY x\r\n" OPENING
+                "NOOP\r\nHELP\r\nVRFY x\r\n" CORE_OPENING
                 "NOOP\r\nNOOP text\r\nVRFY x\r\nEXPN y\r\nHELP\r\nHELP MAIL\r\nHELP "
                 "XYZ\r\nDATA\r\nx\r\n.\r\n",
                 "220 250/2.0.0 214/2.0.0 252/2.0.0 250 250/2.1.0 250/2.1.5 250/2.0.0 250/2.0.0 "
@@ -158,10 +149,10 @@ TEST(session, inquiries_leave_the_transaction_alone_rfc5321_4_1_1_9)
 
 TEST(session, tells_of_a_dropped_transaction_once)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.asks = 1u << SMTP_SERVER_RESET;
     core_open(&core);
-    core_feed_text(&core, OPENING "RSET\r\nRSET\r\nMAIL FROM:<>\r\nHELO c.test\r\n");
+    core_feed_text(&core, CORE_OPENING "RSET\r\nRSET\r\nMAIL FROM:<>\r\nHELO c.test\r\n");
     expect_int(core.reset_count, 2);
     core_clear(&core);
 }
@@ -170,10 +161,10 @@ TEST(session, tells_of_a_dropped_transaction_once)
  * the question about it is answered from the same event that tells of the drop. */
 TEST(session, a_second_ehlo_that_is_asked_about_lists_the_extensions_again)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.asks = 1u << SMTP_SERVER_ASK_HELO | 1u << SMTP_SERVER_RESET;
     core_open(&core);
-    core_feed_text(&core, OPENING);
+    core_feed_text(&core, CORE_OPENING);
     core.output.len = 0;
     core_feed_text(&core, "EHLO again.test\r\n");
     expect_contains(core_output(&core), "250-mx.test\r\n250-PIPELINING\r\n");
@@ -185,16 +176,17 @@ TEST(session, a_second_ehlo_that_is_asked_about_lists_the_extensions_again)
 
 TEST(session, unknown_verbs_get_500_and_the_session_goes_on_rfc5321_4_2_4)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     CORE_EXPECT(&core, "XYZZY\r\nFOO bar\r\n\r\n  \r\nNOOP\r\n",
                 "220 500/5.5.1 500/5.5.1 500/5.5.1 500/5.5.1 250/2.0.0");
 }
 
 TEST(session, arguments_where_none_belong_get_501_and_change_nothing_rfc5321_4_3_2)
 {
-    struct core core = defaults();
-    CORE_EXPECT(&core, OPENING "DATA x\r\nRSET x\r\nQUIT x\r\nHELO\r\nVRFY\r\nDATA \r\nx\r\n.\r\n",
-                OPENED "501/5.5.4 501/5.5.4 501/5.5.4 501/5.5.4 501/5.5.4 354 250/2.0.0", "x\r\n");
+    struct core core = core_defaults();
+    CORE_EXPECT(
+        &core, CORE_OPENING "DATA x\r\nRSET x\r\nQUIT x\r\nHELO\r\nVRFY\r\nDATA \r\nx\r\n.\r\n",
+        CORE_OPENED "501/5.5.4 501/5.5.4 501/5.5.4 501/5.5.4 501/5.5.4 354 250/2.0.0", "x\r\n");
 }
 
 TEST(session, bad_paths_get_501_and_open_nothing_rfc5321_4_1_4)
@@ -220,7 +212,7 @@ TEST(session, bad_paths_get_501_and_open_nothing_rfc5321_4_1_4)
                                       "<a@b> SIZE=1 SIZE=1"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char input[256];
-        struct core core = defaults();
+        struct core core = core_defaults();
         int len = snprintf(input, sizeof input,
                            "EHLO c.test\r\nMAIL FROM:%s\r\nRCPT TO:<b@y.test>\r\nMAIL FROM:<>\r\n",
                            bad[i]);
@@ -237,7 +229,7 @@ TEST(session, bad_paths_get_501_and_open_nothing_rfc5321_4_1_4)
 
 TEST(session, unknown_parameters_get_555_rfc5321_4_1_1_11)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     CORE_EXPECT(&core,
                 "EHLO c.test\r\nMAIL FROM:<a@x.test> NOSUCH=1\r\nRCPT TO:<b@y.test>\r\n"
                 "MAIL FROM:<a@x.test>\r\nRCPT TO:<b@y.test> NOSUCH\r\nDATA\r\n",
@@ -246,7 +238,7 @@ TEST(session, unknown_parameters_get_555_rfc5321_4_1_1_11)
 
 TEST(session, parameters_of_an_extension_that_is_off_get_555)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.keywords.size = false;
     core.config.keywords.eight_bit_mime = false;
     CORE_EXPECT(&core, "EHLO c.test\r\nMAIL FROM:<> SIZE=1\r\nMAIL FROM:<> BODY=7BIT\r\n",
@@ -255,7 +247,7 @@ TEST(session, parameters_of_an_extension_that_is_off_get_555)
 
 TEST(session, control_octets_get_501_rfc5321_4_1_2)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     CORE_EXPECT(
         &core,
         "EHLO c.test\r\nMAIL FROM:<a\0@b>\r\nMAIL FROM:<a\177@b>\r\nNOOP \001\r\n"
@@ -265,7 +257,7 @@ TEST(session, control_octets_get_501_rfc5321_4_1_2)
 
 TEST(session, a_bare_line_end_ends_no_command_rfc5321_2_3_8)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     CORE_EXPECT(&core,
                 "NOOP\nNOOP\r\nNOOP\rNOOP\r\nEHLO c.test\nMAIL FROM:<>\r\nNOOP\r\nNOOP\r\r\n\n\r\n",
                 "220 500/5.5.2 500/5.5.2 500/5.5.2 250/2.0.0 500/5.5.2 500/5.5.2");
@@ -276,7 +268,7 @@ TEST(session, a_bare_line_end_ends_no_command_rfc5321_2_3_8)
 TEST(session, a_line_of_512_octets_is_taken_and_one_of_513_refused_rfc5321_4_5_3_1_4)
 {
     char input[2048];
-    struct core core = defaults();
+    struct core core = core_defaults();
     int len = snprintf(input, sizeof input, "NOOP %0505d\r\nNOOP %0506d\r\nNOOP\r\n", 0, 0);
     core_expect(&core, input, (size_t)len, "220 250/2.0.0 500/5.5.2 250/2.0.0",
                 (const char *const[]){NULL});
@@ -285,7 +277,7 @@ TEST(session, a_line_of_512_octets_is_taken_and_one_of_513_refused_rfc5321_4_5_3
 TEST(session, the_mail_line_may_be_longer_by_what_its_extensions_add_rfc1870_3)
 {
     char input[2048];
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.keywords = (struct smtp_server_keywords){
         .size = true, .eight_bit_mime = true, .enhanced_status_codes = true};
     int len = snprintf(input, sizeof input,
@@ -307,7 +299,7 @@ TEST(session, an_over_long_line_is_refused_as_one_unit_rfc5321_4_5_3_1_9)
     }
     len = LINE + (size_t)snprintf(input + LINE, 64, "\r\nNOOP\r\n");
     for (size_t piece = 1; piece < 100000; piece = piece * 3 + 1) {
-        struct core core = defaults();
+        struct core core = core_defaults();
         core_open(&core);
         for (size_t at = 0; at < len; at += piece) {
             core_feed(&core, input + at, len - at < piece ? len - at : piece);
@@ -331,7 +323,7 @@ TEST(session, paths_of_the_allowed_length_are_taken_and_longer_ones_refused_rfc5
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char input[1024];
-        struct core core = defaults();
+        struct core core = core_defaults();
         int len =
             snprintf(input, sizeof input, "EHLO c.test\r\nMAIL FROM:<%0*d@", rows[i].local_part, 1);
         for (int label = 0; label < rows[i].labels; label++) {
@@ -348,15 +340,16 @@ TEST(session, paths_of_the_allowed_length_are_taken_and_longer_ones_refused_rfc5
 
 TEST(session, recipients_beyond_the_limit_get_452_and_the_others_stay_rfc5321_4_5_3_1_10)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.limits.recipients = 2;
-    CORE_EXPECT(&core, OPENING "RCPT TO:<c@y.test>\r\nRCPT TO:<d@y.test>\r\nDATA\r\nx\r\n.\r\n",
-                OPENED "250/2.1.5 452/4.5.3 354 250/2.0.0", "x\r\n");
+    CORE_EXPECT(&core,
+                CORE_OPENING "RCPT TO:<c@y.test>\r\nRCPT TO:<d@y.test>\r\nDATA\r\nx\r\n.\r\n",
+                CORE_OPENED "250/2.1.5 452/4.5.3 354 250/2.0.0", "x\r\n");
 }
 
 TEST(session, a_hundred_recipients_fit_rfc5321_4_5_3_1_8)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core_open(&core);
     core_feed_text(&core, "EHLO c.test\r\nMAIL FROM:<>\r\n");
     for (int i = 0; i < 101; i++) {
@@ -374,7 +367,7 @@ TEST(session, a_hundred_recipients_fit_rfc5321_4_5_3_1_8)
 
 TEST(session, declared_sizes_are_held_against_the_limit_rfc1870_6_1)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.limits.message_octets = 1000;
     CORE_EXPECT(
         &core,
@@ -385,34 +378,36 @@ TEST(session, declared_sizes_are_held_against_the_limit_rfc1870_6_1)
 
 TEST(session, content_over_the_limit_gets_552_at_its_end_rfc1870_4)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.limits.message_octets = 10;
     CORE_EXPECT(&core,
-                OPENING "DATA\r\n..........\r\n.\r\nMAIL FROM:<>\r\nRCPT TO:<b@y.test>\r\nDATA\r\n"
-                        "123456789\r\n.\r\nNOOP\r\n",
-                OPENED "354 552/5.3.4 250/2.1.0 250/2.1.5 354 552/5.3.4 250/2.0.0");
+                CORE_OPENING
+                "DATA\r\n..........\r\n.\r\nMAIL FROM:<>\r\nRCPT TO:<b@y.test>\r\nDATA\r\n"
+                "123456789\r\n.\r\nNOOP\r\n",
+                CORE_OPENED "354 552/5.3.4 250/2.1.0 250/2.1.5 354 552/5.3.4 250/2.0.0");
 }
 
 TEST(session, content_that_is_refused_already_is_counted_on_rfc1870_4)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.limits.message_octets = 10;
-    CORE_EXPECT(&core, OPENING "DATA\r\na\nb\r\n12345678\r\n.\r\n", OPENED "354 552/5.3.4");
+    CORE_EXPECT(&core, CORE_OPENING "DATA\r\na\nb\r\n12345678\r\n.\r\n",
+                CORE_OPENED "354 552/5.3.4");
 }
 
 TEST(session, the_limit_does_not_count_dots_that_are_taken_out_rfc1870_5)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.limits.message_octets = 10;
-    CORE_EXPECT(&core, OPENING "DATA\r\n.......\r\n..\r\n.\r\n", OPENED "354 552/5.3.4");
+    CORE_EXPECT(&core, CORE_OPENING "DATA\r\n.......\r\n..\r\n.\r\n", CORE_OPENED "354 552/5.3.4");
     core.config.limits.message_octets = 11;
-    CORE_EXPECT(&core, OPENING "DATA\r\n.......\r\n..\r\n.\r\n", OPENED "354 250/2.0.0",
+    CORE_EXPECT(&core, CORE_OPENING "DATA\r\n.......\r\n..\r\n.\r\n", CORE_OPENED "354 250/2.0.0",
                 "......\r\n.\r\n");
 }
 
 TEST(session, the_declared_size_does_not_end_the_content_rfc1870_6)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     CORE_EXPECT(&core,
                 "EHLO c.test\r\nMAIL FROM:<> SIZE=2\r\nRCPT TO:<b@y.test>\r\nDATA\r\n12345\r\n.\r\n"
                 "MAIL FROM:<> SIZE=5000\r\nRCPT TO:<b@y.test>\r\nDATA\r\nx\r\n.\r\n",
@@ -422,17 +417,17 @@ TEST(session, the_declared_size_does_not_end_the_content_rfc1870_6)
 
 TEST(session, content_lines_have_a_limit_that_leaves_out_the_stuffed_dot_rfc5321_4_5_3_1_6)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.limits.text_line_octets = 8;
-    CORE_EXPECT(&core, OPENING "DATA\r\n123456\r\n..2345\r\n.\r\n", OPENED "354 250/2.0.0",
-                "123456\r\n.2345\r\n");
-    CORE_EXPECT(&core, OPENING "DATA\r\n1\r\n1234567\r\n.\r\nNOOP\r\n",
-                OPENED "354 500/5.6.0 250/2.0.0");
+    CORE_EXPECT(&core, CORE_OPENING "DATA\r\n123456\r\n..2345\r\n.\r\n",
+                CORE_OPENED "354 250/2.0.0", "123456\r\n.2345\r\n");
+    CORE_EXPECT(&core, CORE_OPENING "DATA\r\n1\r\n1234567\r\n.\r\nNOOP\r\n",
+                CORE_OPENED "354 500/5.6.0 250/2.0.0");
 }
 
 TEST(session, too_many_errors_end_it)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.limits.errors = 3;
     CORE_EXPECT(&core, "A\r\nB\r\nNOOP\r\nC\r\nNOOP\r\n",
                 "220 500/5.5.1 500/5.5.1 250/2.0.0 500/5.5.1 421/4.7.0");
@@ -440,27 +435,27 @@ TEST(session, too_many_errors_end_it)
 
 TEST(session, temporary_refusals_are_no_errors_of_the_peer)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.limits.errors = 1;
     core.config.limits.recipients = 1;
-    CORE_EXPECT(&core, OPENING "RCPT TO:<c@y.test>\r\nNOOP\r\nX\r\n",
-                OPENED "452/4.5.3 250/2.0.0 500/5.5.1 421/4.7.0");
+    CORE_EXPECT(&core, CORE_OPENING "RCPT TO:<c@y.test>\r\nNOOP\r\nX\r\n",
+                CORE_OPENED "452/4.5.3 250/2.0.0 500/5.5.1 421/4.7.0");
 }
 
 TEST(session, too_many_commands_or_messages_end_it)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.limits.commands = 2;
     CORE_EXPECT(&core, "NOOP\r\nNOOP\r\nNOOP\r\nNOOP\r\n", "220 250/2.0.0 250/2.0.0 421/4.7.0");
-    core = defaults();
+    core = core_defaults();
     core.config.limits.messages = 1;
-    CORE_EXPECT(&core, OPENING "DATA\r\nx\r\n.\r\nMAIL FROM:<>\r\nNOOP\r\n",
-                OPENED "354 250/2.0.0 421/4.7.0", "x\r\n");
+    CORE_EXPECT(&core, CORE_OPENING "DATA\r\nx\r\n.\r\nMAIL FROM:<>\r\nNOOP\r\n",
+                CORE_OPENED "354 250/2.0.0 421/4.7.0", "x\r\n");
 }
 
 TEST(session, stops_taking_commands_while_too_much_is_owed)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core_open(&core);
     static char many[60000];
     for (size_t i = 0; i + 6 <= sizeof many; i += 6) {
@@ -491,49 +486,51 @@ TEST(session, only_crlf_dot_crlf_ends_content_rfc5321_4_1_1_4)
                                        "a\r.\r\n", "a\r\n.\rx", "a\r\n.\r\r\n", "a\r\r\n.\n"};
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         char input[512];
-        struct core core = defaults();
-        int len = snprintf(input, sizeof input, OPENING "DATA\r\n%s" SMUGGLED "NOOP\r\n", ends[i]);
-        core_expect(&core, input, (size_t)len, OPENED "354 554/5.6.0 250/2.0.0",
+        struct core core = core_defaults();
+        int len =
+            snprintf(input, sizeof input, CORE_OPENING "DATA\r\n%s" SMUGGLED "NOOP\r\n", ends[i]);
+        core_expect(&core, input, (size_t)len, CORE_OPENED "354 554/5.6.0 250/2.0.0",
                     (const char *const[]){NULL});
     }
 }
 
 TEST(session, bare_line_ends_can_be_accepted_and_still_end_nothing)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.bare_line_end = SMTP_BARE_ACCEPT;
-    CORE_EXPECT(&core, OPENING "DATA\r\na\n.\nb\r.\rc\r\n.\rd\r\n.\r\r\n..\n\r\n.\r\nNOOP\r\n",
-                OPENED "354 250/2.0.0 250/2.0.0", "a\n.\nb\r.\rc\r\n\rd\r\n\r\r\n.\n\r\n");
+    CORE_EXPECT(&core, CORE_OPENING "DATA\r\na\n.\nb\r.\rc\r\n.\rd\r\n.\r\r\n..\n\r\n.\r\nNOOP\r\n",
+                CORE_OPENED "354 250/2.0.0 250/2.0.0", "a\n.\nb\r.\rc\r\n\rd\r\n\r\r\n.\n\r\n");
 }
 
 TEST(session, bare_line_ends_can_close_the_session_at_once)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.bare_line_end = SMTP_BARE_REFUSE_AND_CLOSE;
-    CORE_EXPECT(&core, OPENING "DATA\r\na\nb" SMUGGLED, OPENED "354 554/5.6.0");
+    CORE_EXPECT(&core, CORE_OPENING "DATA\r\na\nb" SMUGGLED, CORE_OPENED "354 554/5.6.0");
 }
 
 TEST(session, a_bare_line_end_that_closes_does_not_wait_for_the_end_of_the_content)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.bare_line_end = SMTP_BARE_REFUSE_AND_CLOSE;
-    CORE_EXPECT(&core, OPENING "DATA\r\na\nb\r\n.\r\nNOOP\r\n", OPENED "354 554/5.6.0");
+    CORE_EXPECT(&core, CORE_OPENING "DATA\r\na\nb\r\n.\r\nNOOP\r\n", CORE_OPENED "354 554/5.6.0");
     core_open(&core);
-    core_feed_text(&core, OPENING "DATA\r\na\nb");
+    core_feed_text(&core, CORE_OPENING "DATA\r\na\nb");
     expect_true(smtp_server_session_ended(core.session));
     core_clear(&core);
 }
 
 TEST(session, refused_content_is_an_error_of_the_peer)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.limits.errors = 1;
-    CORE_EXPECT(&core, OPENING "DATA\r\na\nb\r\n.\r\nNOOP\r\n", OPENED "354 554/5.6.0 421/4.7.0");
+    CORE_EXPECT(&core, CORE_OPENING "DATA\r\na\nb\r\n.\r\nNOOP\r\n",
+                CORE_OPENED "354 554/5.6.0 421/4.7.0");
 }
 
 TEST(session, the_log_has_each_line_of_a_reply)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core_log(&core);
     core_open(&core);
     core_feed_text(&core, "EHLO c.test\r\n");
@@ -544,13 +541,13 @@ TEST(session, the_log_has_each_line_of_a_reply)
 
 TEST(session, a_bare_line_end_in_content_that_is_refused_already_still_counts)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.limits.message_octets = 5;
     core.config.bare_line_end = SMTP_BARE_REFUSE_AND_CLOSE;
-    CORE_EXPECT(&core, OPENING "DATA\r\ntoo large\r\nb" SMUGGLED, OPENED "354 552/5.3.4");
+    CORE_EXPECT(&core, CORE_OPENING "DATA\r\ntoo large\r\nb" SMUGGLED, CORE_OPENED "354 552/5.3.4");
     core_log(&core);
     core_open(&core);
-    core_feed_text(&core, OPENING "DATA\r\ntoo large\r\n");
+    core_feed_text(&core, CORE_OPENING "DATA\r\ntoo large\r\n");
     core_feed_text(&core, "b\nc\r\n");
     expect_contains(core_log(&core), "N:bare LF at octet 13 of the content\n");
     core_clear(&core);
@@ -558,11 +555,11 @@ TEST(session, a_bare_line_end_in_content_that_is_refused_already_still_counts)
 
 TEST(session, nul_octets_are_kept_and_make_no_end_of_data)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core_open(&core);
-    core_feed_text(&core, OPENING "DATA\r\n");
+    core_feed_text(&core, CORE_OPENING "DATA\r\n");
     core_feed(&core, "a\r\n\0.\r\n.\0\r\n.\r\n", 15);
-    expect_str(core_codes(&core), OPENED "354 250/2.0.0");
+    expect_str(core_codes(&core), CORE_OPENED "354 250/2.0.0");
     size_t size;
     const char *content = smtp_message_content(core.messages[0], &size);
     expect_bytes(content, size, "a\r\n\0.\r\n\0\r\n", 10);
@@ -571,10 +568,10 @@ TEST(session, nul_octets_are_kept_and_make_no_end_of_data)
 
 TEST(session, the_log_says_at_which_octet_a_bare_line_end_stood)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core_log(&core);
     core_open(&core);
-    core_feed_text(&core, OPENING "DATA\r\n..a\r\nb\nc\r.\r\n.\r\nAUTH PLAIN c2VjcmV0\r\n");
+    core_feed_text(&core, CORE_OPENING "DATA\r\n..a\r\nb\nc\r.\r\n.\r\nAUTH PLAIN c2VjcmV0\r\n");
     expect_contains(core_log(&core), "N:bare LF at octet 7 of the content\n");
     expect_contains(core_output(&core), "554 5.6.0 Bare LF at octet 7 of the content");
     expect_contains(core_log(&core), "C:AUTH PLAIN ***\n");
@@ -584,7 +581,7 @@ TEST(session, the_log_says_at_which_octet_a_bare_line_end_stood)
 
 TEST(session, the_log_tells_of_a_bare_line_end_once_a_message)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core_log(&core);
     core_open(&core);
     core_feed_text(&core, "EHLO client.test\r\n");
@@ -603,11 +600,11 @@ TEST(session, the_log_tells_of_a_bare_line_end_once_a_message)
 
 TEST(session, refused_content_leaves_nothing_of_its_transaction_rfc5321_4_1_1_4)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.asks = 1u << SMTP_SERVER_RESET;
     core_open(&core);
-    core_feed_text(&core, OPENING "DATA\r\na\nb\r\n.\r\nRSET\r\n");
-    expect_str(core_codes(&core), OPENED "354 554/5.6.0 250/2.0.0");
+    core_feed_text(&core, CORE_OPENING "DATA\r\na\nb\r\n.\r\nRSET\r\n");
+    expect_str(core_codes(&core), CORE_OPENED "354 554/5.6.0 250/2.0.0");
     expect_int(core.reset_count, 0);
     core_clear(&core);
 }
@@ -615,17 +612,17 @@ TEST(session, refused_content_leaves_nothing_of_its_transaction_rfc5321_4_1_1_4)
 /* A file with LF alone for line ends is one long line to SMTP; what is wrong with it is the LF. */
 TEST(session, a_bare_lf_is_named_before_the_long_line_that_it_makes)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.limits.text_line_octets = 8;
     core_open(&core);
-    core_feed_text(&core, OPENING "DATA\r\nabcde\nfghij\r\n.\r\n");
+    core_feed_text(&core, CORE_OPENING "DATA\r\nabcde\nfghij\r\n.\r\n");
     expect_contains(core_output(&core), "554 5.6.0 Bare LF at octet 6 of the content");
     core_clear(&core);
-    core = defaults();
+    core = core_defaults();
     core.config.limits.text_line_octets = 8;
     core.config.bare_line_end = SMTP_BARE_ACCEPT;
     core_open(&core);
-    core_feed_text(&core, OPENING "DATA\r\nabcde\nfghij\r\n.\r\n");
+    core_feed_text(&core, CORE_OPENING "DATA\r\nabcde\nfghij\r\n.\r\n");
     expect_contains(core_output(&core), "500 5.6.0 Line too long: that at octet 1 of the content");
     core_clear(&core);
 }

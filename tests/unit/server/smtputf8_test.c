@@ -12,17 +12,10 @@
 #define OPENING HELLO "MAIL FROM:<> SMTPUTF8\r\n"
 #define OPENED "220 250 250/2.1.0 "
 
-static struct core defaults(void)
-{
-    struct core core;
-    core_init(&core);
-    return core;
-}
-
 /* rfc6531/3.1/smtputf8-offer */
 TEST(smtputf8, is_offered_without_a_parameter_and_beside_8bitmime_rfc6531_3_1)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core_open(&core);
     core_feed_text(&core, HELLO);
     expect_contains(core_output(&core), "250-8BITMIME\r\n250-SMTPUTF8\r\n");
@@ -46,7 +39,7 @@ TEST(smtputf8, the_parameter_makes_addresses_in_utf8_good_rfc6531_3_2)
     };
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         char input[256];
-        struct core core = defaults();
+        struct core core = core_defaults();
         int len = snprintf(input, sizeof input, HELLO "MAIL FROM:<%s> SMTPUTF8\r\nRCPT TO:<%s>\r\n",
                            good[i], good[i]);
         core_expect(&core, input, (size_t)len, OPENED "250/2.1.5", (const char *const[]){NULL});
@@ -63,7 +56,7 @@ TEST(smtputf8, ill_formed_utf8_is_refused_with_the_parameter_too_rfc6531_3_3)
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char input[256];
-        struct core core = defaults();
+        struct core core = core_defaults();
         int len = snprintf(input, sizeof input,
                            HELLO "MAIL FROM:<%s> SMTPUTF8\r\nMAIL FROM:<> SMTPUTF8\r\n"
                                  "RCPT TO:<%s>\r\n",
@@ -75,7 +68,7 @@ TEST(smtputf8, ill_formed_utf8_is_refused_with_the_parameter_too_rfc6531_3_3)
 
 TEST(smtputf8, without_the_parameter_they_are_550_and_553_rfc6531_3_5)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     CORE_EXPECT(&core,
                 HELLO "MAIL FROM:<caf" E "@x>\r\nMAIL FROM:<a@x>\r\nRCPT TO:<" E "@x>\r\n"
                       "RCPT TO:<a@" E ".test>\r\nRCPT TO:<b@x>\r\nDATA\r\nx\r\n.\r\n",
@@ -84,20 +77,20 @@ TEST(smtputf8, without_the_parameter_they_are_550_and_553_rfc6531_3_5)
 
 TEST(smtputf8, where_it_is_off_they_are_syntax_and_the_parameter_555_rfc5321_2_4)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.keywords.smtputf8 = false;
     CORE_EXPECT(&core,
                 HELLO "MAIL FROM:<caf" E "@x>\r\nMAIL FROM:<a@x> SMTPUTF8\r\nMAIL FROM:<a@x>\r\n"
                       "RCPT TO:<" E "@x>\r\n",
                 "220 250 501/5.1.7 555/5.5.4 250/2.1.0 501/5.1.3");
-    core = defaults();
+    core = core_defaults();
     CORE_EXPECT(&core, "HELO c.test\r\nMAIL FROM:<caf" E "@x>\r\nMAIL FROM:<a@x> SMTPUTF8\r\n",
                 "220 250 501/5.1.7 555/5.5.4");
 }
 
 TEST(smtputf8, the_parameter_has_no_value_and_is_of_mail_alone_rfc6531_3_1)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     CORE_EXPECT(&core,
                 HELLO "MAIL FROM:<> SMTPUTF8=x\r\nMAIL FROM:<> SMTPUTF8 SMTPUTF8\r\n"
                       "MAIL FROM:<> smtputf8\r\nRCPT TO:<b@x> SMTPUTF8\r\n",
@@ -106,7 +99,7 @@ TEST(smtputf8, the_parameter_has_no_value_and_is_of_mail_alone_rfc6531_3_1)
 
 TEST(smtputf8, it_holds_for_its_transaction_alone)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     CORE_EXPECT(&core,
                 OPENING "RSET\r\nMAIL FROM:<" E "@x>\r\nMAIL FROM:<> SMTPUTF8 X=1\r\n"
                         "MAIL FROM:<>\r\nRCPT TO:<" E "@x>\r\n",
@@ -115,7 +108,7 @@ TEST(smtputf8, it_holds_for_its_transaction_alone)
 
 TEST(smtputf8, values_in_utf8_need_it_wherever_it_stands_rfc6533_3)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.mechanisms_clear = "PLAIN";
     CORE_EXPECT(&core,
                 HELLO "MAIL FROM:<> AUTH=" E "@x\r\nMAIL FROM:<> AUTH=" E "@x SMTPUTF8\r\n"
@@ -128,11 +121,11 @@ TEST(smtputf8, values_in_utf8_need_it_wherever_it_stands_rfc6533_3)
 
 TEST(smtputf8, limits_count_octets_rfc6531_3_2)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.limits.local_part_octets = 4;
     CORE_EXPECT(&core, OPENING "RCPT TO:<" E E "@x>\r\nRCPT TO:<" E E "a@x>\r\n",
                 OPENED "250/2.1.5 501/5.1.3");
-    core = defaults();
+    core = core_defaults();
     core.config.limits.domain_octets = 7;
     CORE_EXPECT(&core, OPENING "RCPT TO:<a@" E "x.test>\r\nRCPT TO:<a@" E ".test>\r\n",
                 OPENED "501/5.1.3 250/2.1.5");
@@ -155,14 +148,14 @@ TEST(smtputf8, a_u_label_may_be_longer_in_octets_than_its_a_label_rfc5890_4_2)
 
 TEST(smtputf8, the_name_of_ehlo_stays_ascii_rfc6531_3_7_1)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     CORE_EXPECT(&core, "EHLO b" E ".test\r\nEHLO xn--b-9ia.test\r\n", "220 501/5.5.4 250");
 }
 
 TEST(smtputf8, the_mail_line_may_be_10_octets_longer_rfc6531_3_1)
 {
     static char input[4096];
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.keywords = (struct smtp_server_keywords){
         .eight_bit_mime = true, .smtputf8 = true, .vrfy = true, .enhanced_status_codes = true};
     int len = snprintf(input, sizeof input,
@@ -188,7 +181,7 @@ TEST(smtputf8, the_message_tells_the_protocol_rfc6531_4_3)
         {true, true, "LHLO", "LMTPS", "UTF8LMTPS"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct core core = defaults();
+        struct core core = core_defaults();
         core.lmtp = rows[i].lmtp;
         core.implicit_tls = rows[i].tls ? &facts : NULL;
         core_open(&core);
@@ -233,7 +226,7 @@ static enum smtp_server_verdict name_a_mailbox(const struct smtp_server_event *e
 
 static struct core with_hooks(void)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.asks =
         1u << SMTP_SERVER_ASK_RCPT | 1u << SMTP_SERVER_ASK_VRFY | 1u << SMTP_SERVER_ASK_EXPN;
     core.decide = name_a_mailbox;

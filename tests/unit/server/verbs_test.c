@@ -4,23 +4,16 @@
 
 #include <stdio.h>
 
-static struct core defaults(void)
-{
-    struct core core;
-    core_init(&core);
-    return core;
-}
-
 TEST(verbs, rset_before_ehlo_is_no_greeting_rfc5321_4_1_4)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     CORE_EXPECT(&core, "RSET\r\nMAIL FROM:<>\r\nEHLO c.test\r\nMAIL FROM:<>\r\n",
                 "220 250/2.0.0 503/5.5.1 250 250/2.1.0");
 }
 
 TEST(verbs, a_missing_argument_is_answered_with_the_syntax_rfc5321_4_3_2)
 {
-    struct core core = defaults();
+    struct core core = core_defaults();
     core_open(&core);
     core_feed_text(&core, "EHLO\r\nHELO\r\n");
     expect_contains(core_output(&core), "501 5.5.4 Syntax: EHLO domain-or-literal\r\n");
@@ -42,7 +35,7 @@ static enum smtp_server_verdict expect_long_argument(const struct smtp_server_ev
 TEST(verbs, a_hook_sees_the_unknown_verb_and_its_whole_argument)
 {
     char line[LONG_ARGUMENT + 32], argument[LONG_ARGUMENT + 1];
-    struct core core = defaults();
+    struct core core = core_defaults();
     core.config.asks = 1u << SMTP_SERVER_ASK_UNKNOWN;
     core.decide = expect_long_argument;
     memset(argument, '7', LONG_ARGUMENT);

@@ -8,8 +8,7 @@
 
 static struct core trusting(void)
 {
-    struct core core;
-    core_init(&core);
+    struct core core = core_defaults();
     core.config.keywords.xclient = true;
     core.trusted = true;
     return core;
