@@ -2,10 +2,9 @@
  * MAIL on; it outlives transactions, and where it ends the next MAIL begins another.
  * Knows: which step is asked of the next server when, and what its answers come to. Does not know: which
  * parameters go on (relay_parameters.c), octets, threads. */
-#include "client/options.h"
+#include "client/target.h"
 #include "common/bytes.h"
 #include "common/error.h"
-#include "common/secret.h"
 #include "harness/relay_parameters.h"
 #include "harness/smtp_relay.h"
 #include "server/smtp_receivers.h"
@@ -16,13 +15,9 @@
 
 #define NS_PER_S 1000000000
 #define CHUNK_OCTETS ((size_t)1 << 20)
-#define CREDENTIAL_TEXTS 5
 
 struct relay {
-    char *host;
-    struct smtp_client_options options; /* what it points to is owned */
-    bool has_credentials;
-    struct smtp_client_credentials credentials; /* likewise */
+    struct smtp_client_kept_target next; /* the next server */
 };
 
 /** A session's own, in *session->user. */
@@ -100,7 +95,7 @@ static struct way *way_of(const struct relay *relay, const struct smtp_server_se
     struct way *way = *session->user;
     if (way == NULL) {
         way = calloc(1, sizeof *way);
-        if (way != NULL && smtp_client_new(&way->client, &relay->options) != SMTP_OK) {
+        if (way != NULL && smtp_client_new(&way->client, relay->next.target.options) != SMTP_OK) {
             free_way(way);
             way = NULL;
         }
@@ -111,12 +106,13 @@ static struct way *way_of(const struct relay *relay, const struct smtp_server_se
 
 static enum smtp_status connect_way(const struct relay *relay, struct way *way)
 {
-    enum smtp_status status = smtp_client_connect(way->client, relay->host, 0);
+    const struct smtp_client_target *next = &relay->next.target;
+    enum smtp_status status = smtp_client_connect(way->client, next->host, next->port);
     if (status == SMTP_OK) {
         status = smtp_client_hello(way->client);
     }
-    if (status == SMTP_OK && relay->has_credentials) {
-        status = smtp_client_auth(way->client, &relay->credentials);
+    if (status == SMTP_OK && next->credentials != NULL) {
+        status = smtp_client_auth(way->client, next->credentials);
     }
     return status;
 }
@@ -176,7 +172,7 @@ static enum smtp_server_verdict begin(const struct relay *relay,
     }
     const struct smtp_relay_ends ends = {
         .client = way->client,
-        .tls_verified = smtp_client_tls(way->client) != NULL && !relay->options.tls.insecure,
+        .tls_verified = smtp_client_tls(way->client) != NULL && !relay->next.options.tls.insecure,
         .authenticated = session->identity[0] != '\0',
     };
     return say_mail(way, &ends, reverse_path, parameters, reply);
@@ -368,46 +364,11 @@ static void on_close(void *user, const struct smtp_server_session_info *session)
 
 /* ---- life ---- */
 
-static void list_credential_texts(struct smtp_client_credentials *credentials,
-                                  const char **texts[CREDENTIAL_TEXTS])
-{
-    texts[0] = &credentials->identity;
-    texts[1] = &credentials->password;
-    texts[2] = &credentials->token;
-    texts[3] = &credentials->authorization_identity;
-    texts[4] = &credentials->mechanism;
-}
-
 static void release(void *user)
 {
     struct relay *relay = user;
-    const char **texts[CREDENTIAL_TEXTS];
-    list_credential_texts(&relay->credentials, texts);
-    for (size_t i = 0; i < CREDENTIAL_TEXTS; i++) {
-        smtp_secret_free((char *)(uintptr_t)*texts[i]);
-    }
-    smtp_client_options_clear(&relay->options);
-    free(relay->host);
+    smtp_client_target_clear(&relay->next);
     free(relay);
-}
-
-static bool copy_credentials(struct relay *relay, const struct smtp_client_credentials *given)
-{
-    if (given == NULL) {
-        return true;
-    }
-    const char **texts[CREDENTIAL_TEXTS];
-    bool complete = true;
-    relay->has_credentials = true;
-    relay->credentials = *given;
-    list_credential_texts(&relay->credentials, texts);
-    for (size_t i = 0; i < CREDENTIAL_TEXTS; i++) { /* all of them, so that all can be freed */
-        if (*texts[i] != NULL) {
-            *texts[i] = strdup(*texts[i]);
-            complete = complete && *texts[i] != NULL;
-        }
-    }
-    return complete;
 }
 
 static enum smtp_status fill(struct relay *relay, const char *host,
@@ -415,18 +376,15 @@ static enum smtp_status fill(struct relay *relay, const char *host,
                              const struct smtp_client_credentials *credentials,
                              struct smtp_error *error)
 {
-    if (options != NULL) {
-        relay->options = *options;
-    } else {
-        smtp_client_options_init(&relay->options);
-    }
-    bool complete = smtp_client_options_copy(&relay->options);
-    relay->host = strdup(host);
-    if (!copy_credentials(relay, credentials) || !complete || relay->host == NULL) {
+    struct smtp_client_options defaults;
+    smtp_client_options_init(&defaults);
+    const struct smtp_client_target next = {host, 0, options != NULL ? options : &defaults,
+                                            credentials};
+    if (!smtp_client_target_keep(&relay->next, &next)) {
         return smtp_error_set(error, SMTP_NO_MEMORY, 0, "out of memory");
     }
     struct smtp_client *trial = NULL; /* so that options that no client takes are told now */
-    enum smtp_status status = smtp_client_new(&trial, &relay->options);
+    enum smtp_status status = smtp_client_new(&trial, relay->next.target.options);
     smtp_client_free(trial);
     return status == SMTP_OK ? SMTP_OK
                              : smtp_error_set(error, status, 0, "the relay's client options: %s",
