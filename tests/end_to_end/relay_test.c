@@ -8,6 +8,7 @@
 #include "tests/support/wire.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #define GREETED "S: 220 mx\nC: EHLO relay.example\n"
 #define OPENED GREETED "S: 250-mx\nS: 250 8BITMIME\nC: MAIL FROM:<ann@example.com>\n"
@@ -185,6 +186,63 @@ TEST(relay, of_several_recipients_those_refused_are_refused_and_the_others_get_t
     expect_contains(ask_content(&relaying), "250 ");
     end_relay(&relaying);
     peer_stop(&peer);
+}
+
+static enum smtp_server_verdict no_carol(void *user, const struct smtp_server_session_info *session,
+                                         const char *forward_path, const char *parameters,
+                                         struct smtp_server_reply *reply)
+{
+    (void)user, (void)session, (void)parameters, (void)reply;
+    return strncmp(forward_path, "carol@", 6) == 0 ? SMTP_REFUSE : SMTP_ACCEPT;
+}
+
+TEST(relay, whom_a_table_behind_it_refuses_does_not_get_the_message)
+{
+    struct relaying relaying;
+    struct smtp_server_options options;
+    const struct smtp_server_hooks behind = {.rcpt = no_carol};
+    struct smtp_harness *next = smtp_harness_start(NULL, NULL);
+    smtp_server_options_init(&options);
+    options.receivers = &behind;
+    options.receiver_count = 1;
+    relay_to(&relaying, smtp_server_address(smtp_harness_server(next), 0), &options);
+    expect_contains(ask(&relaying, "MAIL FROM:<ann@example.com>"), "250 ");
+    expect_contains(ask(&relaying, "RCPT TO:<carol@example.com>"), "550 ");
+    expect_contains(ask(&relaying, "RCPT TO:<bob@example.com>"), "250 ");
+    expect_contains(ask_content(&relaying), "250 ");
+    const struct smtp_harness_message *message = smtp_harness_wait(next, "from=ann@example.com");
+    expect_true(message != NULL);
+    const struct smtp_message *envelope = smtp_harness_envelope(message);
+    expect_int(smtp_message_recipient_count(envelope), 1);
+    expect_str(smtp_message_forward_path(envelope, 0), "bob@example.com");
+    end_relay(&relaying);
+    smtp_harness_stop(next);
+}
+
+TEST(relay, rfc3030_2_content_of_several_chunks_arrives_whole)
+{
+    enum { LEN = (1 << 21) + 5 };
+    struct relaying relaying;
+    struct smtp_harness *next = smtp_harness_start(NULL, NULL);
+    char *content = malloc(LEN), command[32];
+    for (size_t i = 0; i < LEN; i++) {
+        content[i] = (char)(i * 7 + i / 1000);
+    }
+    relay_to(&relaying, smtp_server_address(smtp_harness_server(next), 0), NULL);
+    expect_contains(ask(&relaying, "MAIL FROM:<ann@example.com> BODY=binarymime"), "250 ");
+    expect_contains(ask(&relaying, "RCPT TO:<bob@example.com>"), "250 ");
+    int len = snprintf(command, sizeof command, "BDAT %d LAST\r\n", LEN);
+    expect_true(smtp_wire_send(&relaying.wire, command, (size_t)len));
+    expect_true(smtp_wire_send(&relaying.wire, content, LEN));
+    expect_contains(smtp_wire_reply(&relaying.wire), "250 ");
+    const struct smtp_harness_message *message = smtp_harness_wait(next, "from=ann@example.com");
+    expect_true(message != NULL);
+    size_t arrived;
+    const char *octets = smtp_message_content(smtp_harness_envelope(message), &arrived);
+    expect_true(arrived > LEN && memcmp(octets + arrived - LEN, content, LEN) == 0);
+    free(content);
+    end_relay(&relaying);
+    smtp_harness_stop(next);
 }
 
 TEST(relay, refusals_of_data_and_of_the_content_are_passed_on_and_nothing_is_captured)

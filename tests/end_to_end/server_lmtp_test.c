@@ -11,6 +11,8 @@
 /* Which recipients a table refuses, by their place. */
 struct refusals {
     unsigned bits;
+    int code;    /* 0: 550 */
+    bool speaks; /* gives words to those it takes */
     bool all;
     atomic_uint asked;
     unsigned known; /* filled in before it was asked */
@@ -30,8 +32,11 @@ static enum smtp_server_verdict refuse_some(void *user, const struct smtp_server
     for (size_t i = 0; i < smtp_message_recipient_count(message); i++) {
         refusals->known |= reply[i].code >= 400 ? 1u << i : 0;
         if ((refusals->bits & 1u << i) != 0) {
-            (void)smtp_server_reply(&reply[i], 550, "5.2.1", "not %s",
+            (void)smtp_server_reply(&reply[i], refusals->code != 0 ? refusals->code : 550,
+                                    refusals->code != 0 ? NULL : "5.2.1", "not %s",
                                     smtp_message_forward_path(message, i));
+        } else if (refusals->speaks) {
+            (void)smtp_server_reply(&reply[i], 250, NULL, "taken by %u", refusals->bits);
         }
     }
     return SMTP_ACCEPT;
@@ -131,6 +136,25 @@ TEST(server_lmtp, a_recipient_refused_by_any_table_is_refused_and_the_others_are
 TEST(server_lmtp, likewise_where_the_tables_block)
 {
     expect_merged(true);
+}
+
+TEST(server_lmtp, of_several_words_the_first_refusal_stands_else_the_first_rfc2033_4_2)
+{
+    struct smtp_server_options options;
+    struct smtp_server_hooks receivers[3];
+    struct refusals refusals[3] = {
+        {.bits = 1, .code = 450}, {.bits = 4, .speaks = true}, {.bits = 1, .speaks = true}};
+    struct smtp_wire wire;
+    struct smtp_server *server = started_lmtp(&options, receivers, refusals, 3, false);
+    to_content(&wire, server);
+    expect_str(smtp_wire_ask(&wire, "x\r\n."), "450 4.0.0 not a@b.example");
+    expect_str(smtp_wire_reply(&wire), "250 2.0.0 taken by 4");
+    expect_str(smtp_wire_reply(&wire), "550 5.2.1 not c@b.example");
+    expect_int(refusals[1].known, 1);
+    expect_int(refusals[2].known, 5);
+    expect_contains(smtp_wire_ask(&wire, "QUIT"), "221 ");
+    smtp_wire_close(&wire);
+    smtp_server_free(server);
 }
 
 TEST(server_lmtp, where_all_recipients_are_refused_nobody_else_is_asked_and_nothing_captured)

@@ -240,16 +240,28 @@ TEST(server_tables, a_message_that_any_table_refuses_is_not_captured)
     end(&wire, server);
 }
 
-TEST(server_tables, vrfy_is_decided_by_the_first_table_that_has_it)
+static enum smtp_server_verdict on_unknown(void *user, const struct smtp_server_session_info *info,
+                                           const char *verb, const char *argument,
+                                           struct smtp_server_reply *reply)
+{
+    (void)verb;
+    return on_vrfy(user, info, argument, reply);
+}
+
+TEST(server_tables, inquiries_and_unknown_verbs_are_decided_by_the_first_table_that_has_them)
 {
     struct pair pair;
     struct smtp_wire wire;
     make_pair(&pair);
     pair.b.speaks = true;
+    pair.options.hooks.expn = pair.receiver.expn = on_vrfy;
+    pair.options.hooks.unknown = pair.receiver.unknown = on_unknown;
     struct smtp_server *server = started(&pair.options);
     greeted(&wire, server);
     expect_contains(smtp_wire_ask(&wire, "EHLO c.example"), "250 ");
     expect_contains(smtp_wire_ask(&wire, "VRFY ann"), "252 ");
+    expect_contains(smtp_wire_ask(&wire, "EXPN list"), "502 ");
+    expect_contains(smtp_wire_ask(&wire, "XYZZY ann"), "500 ");
     end(&wire, server);
 
     make_pair(&pair);
@@ -302,9 +314,15 @@ TEST(server_tables, content_goes_to_each_before_its_message_until_it_wants_no_mo
     }
     expect_contains(smtp_wire_ask(&wire, "."), "250 ");
     expect_int(pair.b.content_seen, 5 * 12 + 5 * 3);
+    pair.a.content_seen = 0; /* of the next message it wants some again */
+    expect_contains(smtp_wire_ask(&wire, "MAIL FROM:<>"), "250 ");
+    expect_contains(smtp_wire_ask(&wire, "RCPT TO:<a@b.example>"), "250 ");
+    expect_contains(smtp_wire_ask(&wire, "DATA"), "354 ");
+    expect_contains(smtp_wire_ask(&wire, "x\r\n."), "250 ");
     end(&wire, server);
     expect_str(pair.record.text, "A:connect B:connect A:mail B:mail A:content B:content A:message "
-                                 "B:message A:close B:close A:release B:release");
+                                 "B:message A:mail B:mail A:content A:message B:message A:close "
+                                 "B:close A:release B:release");
 }
 
 TEST(server_tables, content_of_a_refused_message_is_dropped_by_those_that_were_not_asked)

@@ -435,7 +435,7 @@ TEST(print, envelope_and_content_between_two_lines)
     FILE *file = open_memstream(&text, &len);
     expect_int(smtp_receiver_print(&table, file, NULL), SMTP_OK);
     expect_int(give(&table,
-                    &(struct made){.content = "Subject: hi\r\n\r\nhello\r\nlast\rline",
+                    &(struct made){.content = "Subject: hi\r\n\r\nhello\r\nbare\nlast\rline",
                                    .parameters = "BODY=8BITMIME",
                                    .to = {"bob@example.com", "cat@example.com"}},
                     &reply),
@@ -449,7 +449,7 @@ TEST(print, envelope_and_content_between_two_lines)
                      "X-MailFrom: <ann@example.com> BODY=8BITMIME\n"
                      "X-RcptTo: <bob@example.com>\n"
                      "X-RcptTo: <cat@example.com>\n"
-                     "Subject: hi\n\nhello\nlast\rline\n"
+                     "Subject: hi\n\nhello\nbare\nlast\rline\n"
                      "------------ END MESSAGE ------------\n");
     free(text);
 }
@@ -482,4 +482,48 @@ TEST(print, what_cannot_be_printed_is_refused)
     struct smtp_error error = {0};
     expect_int(smtp_receiver_print(&table, NULL, &error), SMTP_BAD_ARGUMENT);
     expect_contains(error.message, "NULL");
+}
+
+TEST(print, a_peer_at_a_unix_socket_is_named_in_full)
+{
+    struct smtp_server_hooks table;
+    struct smtp_server_reply reply;
+    char *text = NULL;
+    size_t len;
+    FILE *file = open_memstream(&text, &len);
+    struct smtp_message *message = made_message(&(struct made){.content = ""});
+    void *user = NULL;
+    struct smtp_server_session_info session = made_session(&user);
+    session.peer = "unix:/run/a:b";
+    expect_int(smtp_receiver_print(&table, file, NULL), SMTP_OK);
+    expect_int(table.message(table.user, &session, message, &reply), SMTP_ACCEPT);
+    expect_contains(text, "X-Peer: unix:/run/a:b\n");
+    smtp_message_release(message);
+    fclose(file);
+    free(text);
+}
+
+/* Nothing of it stands before the next, which is taken again. */
+TEST(print, a_message_that_could_not_be_printed_leaves_nothing)
+{
+    struct smtp_server_hooks table;
+    struct smtp_server_reply reply;
+    struct rlimit limit;
+    char path[80], directory[64];
+    size_t len;
+    snprintf(path, sizeof path, "%s/out", smtp_make_directory(directory));
+    FILE *file = fopen(path, "wb");
+    expect_int(smtp_receiver_print(&table, file, NULL), SMTP_OK);
+    signal(SIGXFSZ, SIG_IGN);
+    expect_int(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    expect_int(setrlimit(RLIMIT_FSIZE, &(struct rlimit){0, limit.rlim_max}), 0);
+    expect_int(give(&table, &(struct made){.content = "first\r\n"}, &reply), 452);
+    expect_int(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    expect_int(give(&table, &(struct made){.content = "second\r\n"}, &reply), 250);
+    fclose(file);
+    char *text = smtp_read_file(path, &len);
+    expect_contains(text, "\nsecond\n");
+    expect_true(strstr(text, "first") == NULL);
+    free(text);
+    smtp_remove_directory(directory);
 }

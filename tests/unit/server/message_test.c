@@ -60,9 +60,12 @@ TEST(message, keeps_envelope_and_session_as_given)
     smtp_message_release(message);
 }
 
-TEST(message, says_how_it_was_protected_rfc3848)
+TEST(message, says_how_it_was_protected_rfc3848_rfc6531_4_3)
 {
-    static const char *const protocols[] = {"", "SMTP", "ESMTP", "ESMTPS", "ESMTPA", "ESMTPSA"};
+    static const char *const protocols[] = {
+        "",          "SMTP",       "ESMTP",    "ESMTPS",    "ESMTPA",    "ESMTPSA",
+        "LMTP",      "LMTPS",      "LMTPA",    "LMTPSA",    "UTF8SMTP",  "UTF8SMTPS",
+        "UTF8SMTPA", "UTF8SMTPSA", "UTF8LMTP", "UTF8LMTPS", "UTF8LMTPA", "UTF8LMTPSA"};
     struct smtp_message_envelope envelope;
     make_envelope(&envelope, 2);
     for (size_t i = 0; i < sizeof protocols / sizeof *protocols; i++) {
