@@ -288,7 +288,8 @@ enum smtp_status smtp_client_new(struct smtp_client **out,
 /** Connects and reads the greeting. host: a name, an address, "host:port", "[IPv6]:port", or
  *  "unix:PATH"; with "lmtp://" before it, LMTP is spoken (RFC 2033): LHLO, and a result for each recipient
  *  from the server itself. port 0: the one in host, else SMTP_PORT (SMTP_LMTP_PORT). Each address the name
- *  has is tried in turn; a name that is not ASCII is looked up by its A-labels (RFC 5890). A connection that is still open is closed first, and all that was known of it forgotten.
+ *  has is tried in turn; a name that is not ASCII is looked up by its A-labels (RFC 5890). A connection that
+ *  is still open is closed first, and all that was known of it forgotten.
  *  @return SMTP_OK; SMTP_RESOLVE_FAILED, SMTP_CONNECT_FAILED (the message says host, port and the
  *          reason), SMTP_TIMED_OUT, SMTP_CLOSED, SMTP_PROTOCOL_VIOLATION; SMTP_REFUSED_* for a
  *          greeting other than 220: QUIT is said and the connection closed. */
@@ -431,9 +432,10 @@ enum smtp_status smtp_client_send_many(struct smtp_client *client, smtp_client_n
  *      smtp://user:password@host:587?tls=required      smtps://user:password@host
  *      lmtp://host      lmtp://unix:/path
  *  User, password, host and path percent-decoded (RFC 3986); a host that is not ASCII goes as its A-labels.
- *  Port: 465 with smtps, SMTP_LMTP_PORT with lmtp, else 587 with a user, else 25. The query, "&" between: tls=never|offered|required (smtp: required with a user, else offered),
- *  ca=FILE, name=NAME (to verify), insecure=1, auth=MECHANISM (of XOAUTH2 and OAUTHBEARER the password
- *  is the token), helo=NAME, chunking=no, pipelining=no. Anything else is SMTP_BAD_ARGUMENT with the part that is wrong, and no
+ *  Port: 465 with smtps, SMTP_LMTP_PORT with lmtp, else 587 with a user, else 25. The query, "&" between:
+ *  tls=never|offered|required (smtp: required with a user, else offered), ca=FILE, name=NAME (to verify),
+ *  insecure=1, auth=MECHANISM (of XOAUTH2 and OAUTHBEARER the password is the token), helo=NAME,
+ *  chunking=no, pipelining=no. Anything else is SMTP_BAD_ARGUMENT with the part that is wrong, and no
  *  part of the URL is ever shown. options: NULL, or what the URL does not say; without tls= a stronger
  *  policy of theirs counts.
  *  @param error  NULL, or filled in: the same as smtp_client_error. */

@@ -71,7 +71,8 @@ enum smtp_status smtp_client_pool_take(struct smtp_client_pool *pool,
                                        struct smtp_client **out, struct smtp_error *error)
     SMTP_MUST_CHECK;
 /** Back into the pool: an open transaction is dropped (RSET), a session that has ended, is too old or has
- *  brought enough is closed. */
+ *  brought enough, or is
+ *  with another server or another's login by now, is closed. */
 void smtp_client_pool_give(struct smtp_client_pool *pool, struct smtp_client *client);
 
 /** Sessions that are open, taken or not. */
