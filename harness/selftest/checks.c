@@ -149,6 +149,13 @@ bool smtp_wire_closes(struct smtp_trial *trial, struct smtp_wire *wire)
                              SMTP_OK, NULL);
 }
 
+bool smtp_peer_heard(struct smtp_trial *trial, struct smtp_peer *peer, struct smtp_span expected)
+{
+    struct smtp_span heard;
+    return smtp_check_ok(trial, "the script", smtp_peer_finish(peer, &heard), NULL) &&
+           smtp_check_octets(trial, "what the peer heard", heard, expected);
+}
+
 /* ---- messages ---- */
 
 bool smtp_trial_send(struct smtp_trial *trial, struct smtp_client *client, const char *forward_path,

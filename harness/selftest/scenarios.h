@@ -4,6 +4,12 @@
 
 #include "harness/selftest/trial.h"
 
+/* who writes to whom in most of them */
+#define ANN "ann@example.com"
+#define BOB "bob@example.com"
+#define CAROL "carol@example.com"
+#define DAVE "dave@example.com"
+
 struct smtp_scenario_table {
     const struct smtp_scenario *rows;
     size_t count;

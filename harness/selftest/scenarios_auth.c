@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ANN "ann@example.com"
-#define BOB "bob@example.com"
 #define SECRET "correct-horse"
 
 /** The bounded defaults; ann can log in; the client requires TLS. */

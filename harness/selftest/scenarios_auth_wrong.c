@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ANN "ann@example.com"
-#define BOB "bob@example.com"
 #define SECRET "correct-horse"
 #define PLAIN_ANN "AGFubgBjb3JyZWN0LWhvcnNl" /* NUL ann NUL correct-horse */
 #define COUNT(array) (sizeof(array) / sizeof *(array))

@@ -4,9 +4,6 @@
 
 #include <string.h>
 
-#define ANN "ann@example.com"
-#define BOB "bob@example.com"
-
 static const char text[] = "Subject: Hi\n\n.\nHello\n";
 #define TEXT_KEPT SMTP_SPAN("Subject: Hi\r\n\r\n.\r\nHello\r\n")
 

@@ -4,9 +4,6 @@
 
 #include <string.h>
 
-#define ANN "ann@example.com"
-#define BOB "bob@example.com"
-
 /** Sends `given` on fresh ends and expects exactly `kept` to be captured. */
 static bool arrives_as(struct smtp_trial *trial, struct smtp_span given, struct smtp_span kept)
 {

@@ -5,9 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ANN "ann@example.com"
-#define BOB "bob@example.com"
-
 static const char text[] = "Subject: Hi\n\nHello\n";
 #define TEXT_KEPT SMTP_SPAN("Subject: Hi\r\n\r\nHello\r\n")
 

@@ -6,11 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ANN "ann@example.com"
-#define BOB "bob@example.com"
-#define CAROL "carol@example.com"
-#define DAVE "dave@example.com"
-
 static const char text[] = "Subject: Hi\n\nHello\n";
 #define TEXT_KEPT SMTP_SPAN("Subject: Hi\r\n\r\nHello\r\n")
 

@@ -10,9 +10,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define ANN "ann@example.com"
-#define BOB "bob@example.com"
-
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 /** A scripted peer and a client connected to it. */
@@ -36,15 +33,6 @@ static bool open_pair(struct smtp_trial *trial, const struct smtp_peer_step *ste
 }
 
 /** The script was played to its end, and this is every octet the peer was sent. */
-static bool heard_exactly(struct smtp_trial *trial, struct smtp_peer *peer,
-                          struct smtp_span expected)
-{
-    struct smtp_span heard;
-    enum smtp_status status = smtp_peer_finish(peer, &heard);
-    return smtp_check_status(trial, "the script", status, SMTP_OK, NULL) &&
-           smtp_check_octets(trial, "what the peer heard", heard, expected);
-}
-
 static bool stage_is(struct smtp_trial *trial, const struct smtp_send_result *result,
                      enum smtp_client_stage stage)
 {
@@ -110,7 +98,7 @@ static bool server_gone_after_dot(struct smtp_trial *trial)
            smtp_check_status(trial, "the recipient", result->recipients[0].status,
                              SMTP_DELIVERY_UNKNOWN, NULL) &&
            smtp_check_number(trial, "accepted", result->accepted_count, 0) &&
-           heard_exactly(trial, pair.peer, SMTP_SPAN(TALK("once\r\n")));
+           smtp_peer_heard(trial, pair.peer, SMTP_SPAN(TALK("once\r\n")));
 }
 
 static const struct smtp_peer_step dripping[] = {
@@ -139,7 +127,7 @@ static bool reply_in_single_octets(struct smtp_trial *trial)
            smtp_check_true(trial, "8BITMIME is known",
                            smtp_client_has_extension(pair.client, "8BITMIME")) &&
            smtp_check_status(trial, "QUIT", smtp_client_quit(pair.client), SMTP_OK, pair.client) &&
-           heard_exactly(trial, pair.peer, SMTP_SPAN(TALK("slow\r\n") "QUIT\r\n"));
+           smtp_peer_heard(trial, pair.peer, SMTP_SPAN(TALK("slow\r\n") "QUIT\r\n"));
 }
 
 static const struct smtp_peer_step wordy[] = {
@@ -169,7 +157,7 @@ static bool multi_line_replies(struct smtp_trial *trial)
            smtp_check_text(trial, "the last reply", smtp_client_reply(pair.client)->text,
                            "one\ntwo\nthree") &&
            smtp_check_status(trial, "QUIT", smtp_client_quit(pair.client), SMTP_OK, pair.client) &&
-           heard_exactly(trial, pair.peer, SMTP_SPAN(TALK("words\r\n") "QUIT\r\n"));
+           smtp_peer_heard(trial, pair.peer, SMTP_SPAN(TALK("words\r\n") "QUIT\r\n"));
 }
 
 static const struct smtp_peer_step answers_after_the_group[] = {
@@ -188,7 +176,7 @@ static bool pipelined_group(struct smtp_trial *trial)
     struct pair pair;
     return open_pair(trial, answers_after_the_group, COUNT(answers_after_the_group), &pair) &&
            smtp_trial_send(trial, pair.client, BOB, smtp_content_text("group\n"), SMTP_OK, 250) &&
-           heard_exactly(trial, pair.peer, SMTP_SPAN(TALK("group\r\n")));
+           smtp_peer_heard(trial, pair.peer, SMTP_SPAN(TALK("group\r\n")));
 }
 
 static const struct smtp_peer_step leaves_after_421[] = {
@@ -216,7 +204,7 @@ static bool not_an_smtp_server(struct smtp_trial *trial)
            smtp_check_status(trial, "smtp_client_connect",
                              smtp_client_connect(client, smtp_peer_address(peer), 0),
                              SMTP_PROTOCOL_VIOLATION, client) &&
-           heard_exactly(trial, peer, SMTP_SPAN(""));
+           smtp_peer_heard(trial, peer, SMTP_SPAN(""));
 }
 
 /** Binds a port and does not listen on it: nobody else can, and connecting is refused. */

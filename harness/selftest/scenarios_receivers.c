@@ -8,10 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ANN "ann@example.com"
-#define BOB "bob@example.com"
-#define CAROL "carol@example.com"
-
 static const char text[] = "Subject: Hi\n\n.\nFrom here\n";
 #define TEXT_KEPT SMTP_SPAN("Subject: Hi\r\n\r\n.\r\nFrom here\r\n")
 

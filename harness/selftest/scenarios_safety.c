@@ -7,9 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ANN "ann@example.com"
-#define BOB "bob@example.com"
-
 static bool injection_refused(struct smtp_trial *trial)
 {
     /* each would add a command, a parameter or a recipient if it reached the wire as it is */

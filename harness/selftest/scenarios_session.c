@@ -9,10 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ANN "ann@example.com"
-#define BOB "bob@example.com"
-#define CAROL "carol@example.com"
-
 static bool replied(struct smtp_trial *trial, const char *what, const struct smtp_client *client,
                     int code)
 {

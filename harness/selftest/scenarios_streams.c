@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ANN "ann@example.com"
 #define MESSAGES 20
 
 /** What the messages of a stream point to, and what became of them. */

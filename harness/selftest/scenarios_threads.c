@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ANN "ann@example.com"
-#define BOB "bob@example.com"
 #define CROWD_MAX 50
 
 /** Where every client waits until all are connected, so that all are there at once. */

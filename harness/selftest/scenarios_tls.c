@@ -7,9 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ANN "ann@example.com"
-#define BOB "bob@example.com"
-
 /** Which end of the dialogue came over TLS, as both ends know it. */
 static bool has_tls(struct smtp_trial *trial, const struct smtp_client *client, const char *version)
 {

@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#define BOB "bob@example.com"
-
 static const char *const loopback[] = {"127.0.0.1"};
 static const char *const another[] = {"192.0.2.0/24"};
 

@@ -86,6 +86,8 @@ bool smtp_wire_answers(struct smtp_trial *trial, struct smtp_wire *wire, const c
 bool smtp_wire_asks(struct smtp_trial *trial, struct smtp_wire *wire, const char *line,
                     const char *code);
 bool smtp_wire_closes(struct smtp_trial *trial, struct smtp_wire *wire);
+/** The peer's script is done, and this is all it heard. */
+bool smtp_peer_heard(struct smtp_trial *trial, struct smtp_peer *peer, struct smtp_span expected);
 
 /* ---- sending and looking at what was captured ---- */
 

@@ -1,9 +1,9 @@
 /* state.h - what a session knows, for the files of this folder only, from the ground up: state.c
  * changes it and speaks, auth.c logs the peer in, chunk.c reads BDAT, offers.c says which extensions
- * hold, decisions.c goes on once a step is decided, envelope.c acts on MAIL and RCPT, mail_data.c on DATA
- * and BDAT, xclient.c on XCLIENT, inquiries.c on VRFY and EXPN, verbs.c on all other commands, intake.c takes content in,
- * lines.c cuts lines out of the octets, session.c moves octets and time. Each calls only those before
- * it. */
+ * hold, decisions.c goes on once a step is decided, parameters.c takes those of MAIL and RCPT,
+ * envelope.c acts on MAIL and RCPT, xclient.c on XCLIENT, inquiries.c on VRFY and EXPN, mail_data.c on
+ * DATA and BDAT, verbs.c on all other commands, intake.c takes content in, lines.c cuts lines out of the
+ * octets, session.c moves octets and time. Each calls only those before it. */
 #ifndef SMTP_SERVER_PROTOCOL_STATE_H
 #define SMTP_SERVER_PROTOCOL_STATE_H
 
@@ -55,11 +55,10 @@ struct smtp_server_session {
     bool overlong_bdat; /* or BDAT */
     bool utf8_inquiry;  /* the command is VRFY or EXPN with SMTPUTF8: its reply may hold UTF-8 */
     bool octets_behind; /* the line is not the end of what was received */
-    bool
-        secrets_may_follow; /* after an AUTH that did not log in: its client may have sent responses
+    bool secrets_may_follow; /* after AUTH that did not log in: its client may have sent responses
                               * without waiting, which are commands now */
-    char last_octet;        /* of an overlong line: its CR may come alone */
-    int turned_away_with;   /* the greeting's code in SMTP_SERVER_TURNED_AWAY */
+    char last_octet;         /* of an overlong line: its CR may come alone */
+    int turned_away_with;    /* the greeting's code in SMTP_SERVER_TURNED_AWAY */
     size_t error_count;
     size_t command_count;
     uint16_t verb_uses
@@ -168,6 +167,7 @@ bool smtp_server_announce_chunk(struct smtp_server_session *session, struct smtp
 void smtp_server_take_in_chunk(struct smtp_server_session *session);
 /** It was refused, which was said: its octets are dropped. */
 void smtp_server_drop_chunk(struct smtp_server_session *session);
+
 /* ---- offers.c ---- */
 
 /** The service extensions, in the order of the EHLO reply. */

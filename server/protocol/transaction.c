@@ -2,12 +2,9 @@
  * allowed, and what the peer is told, is the session's business. */
 #include "server/protocol/transaction.h"
 
-#define TEXTS_MAX UINT32_MAX /* a message finds its recipients by 32-bit places */
-#define STORAGE_KEPT 1024    /* an idle session stays small */
-#define DECLARED_TRUSTED                                                                           \
-    (1u                                                                                            \
-     << 26) /* 64 MiB: a declared size is room set aside only up to here                        \
-                */
+#define TEXTS_MAX UINT32_MAX        /* a message finds its recipients by 32-bit places */
+#define STORAGE_KEPT 1024           /* an idle session stays small */
+#define DECLARED_TRUSTED (1u << 26) /* octets of a declared size for which room is set aside */
 
 void smtp_transaction_init(struct smtp_transaction *transaction)
 {

@@ -11,7 +11,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -235,16 +234,6 @@ TEST(server_maildir, what_a_table_before_it_refuses_leaves_nothing)
 
 /* ---- disks ---- */
 
-/* A file of this process may not be larger: the one shortage of room that anybody can make. */
-static void limit_files(rlim_t octets)
-{
-    struct rlimit limit;
-    signal(SIGXFSZ, SIG_IGN);
-    expect_int(getrlimit(RLIMIT_FSIZE, &limit), 0);
-    limit.rlim_cur = octets;
-    expect_int(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
 static void send_large(struct smtp_wire *wire, size_t lines)
 {
     char line[1000];
@@ -262,12 +251,12 @@ TEST(server_maildir, no_room_is_452_and_the_session_goes_on)
         struct delivering delivering;
         struct smtp_wire wire;
         open_server(&delivering, i == 1);
-        limit_files(500 * lines[i]);
+        smtp_limit_files(500 * lines[i]);
         open_content(&wire, delivering.server);
         send_large(&wire, lines[i]);
         expect_contains(smtp_wire_ask(&wire, "."), "452 4.3.1 ");
         expect_counts(&delivering, 0, 0);
-        limit_files(RLIM_INFINITY);
+        smtp_limit_files(UINT64_MAX);
         expect_contains(smtp_wire_ask(&wire, "MAIL FROM:<>"), "250 ");
         expect_contains(smtp_wire_ask(&wire, "RCPT TO:<b@b.example>"), "250 ");
         expect_contains(smtp_wire_ask(&wire, "DATA"), "354 ");

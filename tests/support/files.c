@@ -3,10 +3,12 @@
 
 #include <dirent.h>
 #include <ftw.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static void must(bool holds, const char *path)
 {
@@ -67,4 +69,13 @@ unsigned smtp_count_entries(const char *directory, const char *folder, char *nam
     }
     closedir(entries);
     return count;
+}
+
+void smtp_limit_files(uint64_t octets)
+{
+    struct rlimit limit;
+    signal(SIGXFSZ, SIG_IGN);
+    must(getrlimit(RLIMIT_FSIZE, &limit) == 0, "RLIMIT_FSIZE");
+    limit.rlim_cur = octets < limit.rlim_max ? octets : limit.rlim_max;
+    must(setrlimit(RLIMIT_FSIZE, &limit) == 0, "RLIMIT_FSIZE");
 }

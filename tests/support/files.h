@@ -4,6 +4,7 @@
 #define SMTP_TESTS_SUPPORT_FILES_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /** All that is in a file, NUL-terminated; owned. */
 char *smtp_read_file(const char *path, size_t *len);
@@ -13,5 +14,7 @@ const char *smtp_make_directory(char path[64]);
 void smtp_remove_directory(const char *path);
 /** How many entries it has, and (name not NULL) the name of one of them. */
 unsigned smtp_count_entries(const char *directory, const char *folder, char *name, size_t size);
+/** From now on no file of this process grows beyond that (EFBIG, as of a full disk); UINT64_MAX: any may. */
+void smtp_limit_files(uint64_t octets);
 
 #endif

@@ -9,9 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -309,16 +307,6 @@ TEST(maildir, the_replies_say_whether_there_is_room_RFC_3463_3_4)
     }
 }
 
-/* A file of this process may not be larger: the one shortage of room that anybody can make. */
-static void limit_files(rlim_t octets)
-{
-    struct rlimit limit;
-    signal(SIGXFSZ, SIG_IGN);
-    expect_int(getrlimit(RLIMIT_FSIZE, &limit), 0);
-    limit.rlim_cur = octets;
-    expect_int(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
 TEST(maildir, no_room_for_a_message_is_452_and_nothing_is_left)
 {
     static char content[3 * SMTP_DELIVERY_BLOCK];
@@ -326,7 +314,7 @@ TEST(maildir, no_room_for_a_message_is_452_and_nothing_is_left)
     struct maildir_test test;
     struct smtp_message *message = made_message(&(struct made){.content = "x"});
     open_maildir(&test, true);
-    limit_files(SMTP_DELIVERY_BLOCK + 100);
+    smtp_limit_files(SMTP_DELIVERY_BLOCK + 100);
     expect_true(give(&test, message, content, SMTP_DELIVERY_BLOCK));
     expect_true(!give(&test, message, content, sizeof content)); /* told while it comes */
     expect_nothing(&test);
@@ -334,7 +322,7 @@ TEST(maildir, no_room_for_a_message_is_452_and_nothing_is_left)
     expect_int(finish(&test, message), 452);
     expect_str(test.reply.enhanced, "4.3.1");
     expect_nothing(&test);
-    limit_files(RLIM_INFINITY);
+    smtp_limit_files(UINT64_MAX);
     expect_int(deliver(&test, &(struct made){.content = "room again\r\n"}, 100), 250);
     expect_int(smtp_count_entries(test.path, "new", NULL, 0), 1);
     smtp_message_release(message);
@@ -345,7 +333,7 @@ TEST(maildir, no_room_for_the_last_octets_is_452_and_nothing_is_left)
 {
     struct maildir_test test;
     open_maildir(&test, false);
-    limit_files(10);
+    smtp_limit_files(10);
     expect_int(deliver(&test, &(struct made){.content = "a short message\r\n"}, 100), 452);
     expect_nothing(&test);
     close_maildir(&test);

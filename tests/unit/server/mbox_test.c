@@ -9,9 +9,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -205,16 +203,6 @@ TEST(mbox, what_is_there_is_kept_and_parted_from_what_comes)
 
 /* ---- what fails ---- */
 
-/* A file of this process may not be larger: the one shortage of room that anybody can make. */
-static void limit_files(rlim_t octets)
-{
-    struct rlimit limit;
-    signal(SIGXFSZ, SIG_IGN);
-    expect_int(getrlimit(RLIMIT_FSIZE, &limit), 0);
-    limit.rlim_cur = octets;
-    expect_int(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
 TEST(mbox, a_message_that_does_not_fit_is_452_and_the_file_is_as_it_was)
 {
     static char large[300000];
@@ -225,7 +213,7 @@ TEST(mbox, a_message_that_does_not_fit_is_452_and_the_file_is_as_it_was)
     expect_int(give(&test.table, &(struct made){.content = "first\r\n"}, &test.reply), 250);
     char *before = smtp_read_file(test.path, NULL);
     for (size_t i = 0; i < sizeof lens / sizeof *lens; i++) {
-        limit_files(strlen(before) + lens[i]);
+        smtp_limit_files(strlen(before) + lens[i]);
         expect_int(give(&test.table, &(struct made){.content = large, .len = lens[i]}, &test.reply),
                    452);
         expect_str(test.reply.enhanced, "4.3.1");
@@ -233,7 +221,7 @@ TEST(mbox, a_message_that_does_not_fit_is_452_and_the_file_is_as_it_was)
         expect_str(after, before);
         free(after);
     }
-    limit_files(RLIM_INFINITY);
+    smtp_limit_files(UINT64_MAX);
     expect_int(give(&test.table, &(struct made){.content = "room again\r\n"}, &test.reply), 250);
     expect_mbox(&test, HEAD "first\n\n" HEAD "room again\n\n");
     free(before);
