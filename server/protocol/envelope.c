@@ -81,6 +81,7 @@ void smtp_server_act_mail(struct smtp_server_session *session, struct smtp_span 
         return;
     }
     struct smtp_transaction *transaction = &session->transaction;
+    smtp_transaction_clear(transaction); /* of a chunk that was refused where none was open, too */
     if (!smtp_server_take_parameters(session, argument, true) ||
         needs_smtputf8(session, path.text, SMTP_REVERSE_PATH)) {
         smtp_transaction_clear(transaction);

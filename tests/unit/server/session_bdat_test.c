@@ -9,6 +9,15 @@
 
 /* ---- what is taken ---- */
 
+TEST(session, a_chunk_refused_outside_a_transaction_does_not_fail_those_of_the_next_rfc3030_2)
+{
+    struct core core = core_defaults();
+    CORE_EXPECT(&core,
+                "EHLO client.test\r\nBDAT 1 LAST\r\nx"
+                "MAIL FROM:<a@x.test>\r\nRCPT TO:<b@y.test>\r\nBDAT 3 LAST\r\no\r\n",
+                "220 250 503/5.5.1 250/2.1.0 250/2.1.5 250/2.0.0", "o\r\n");
+}
+
 TEST(session, each_chunk_gets_its_250_rfc3030_2)
 {
     struct core core = core_defaults();
