@@ -496,17 +496,14 @@ TEST(print, a_message_that_could_not_be_printed_leaves_nothing)
 {
     struct smtp_server_hooks table;
     struct smtp_server_reply reply;
-    struct rlimit limit;
     char path[80], directory[64];
     size_t len;
     snprintf(path, sizeof path, "%s/out", smtp_make_directory(directory));
     FILE *file = fopen(path, "wb");
     expect_int(smtp_receiver_print(&table, file, NULL), SMTP_OK);
-    signal(SIGXFSZ, SIG_IGN);
-    expect_int(getrlimit(RLIMIT_FSIZE, &limit), 0);
-    expect_int(setrlimit(RLIMIT_FSIZE, &(struct rlimit){0, limit.rlim_max}), 0);
+    smtp_limit_files(0);
     expect_int(give(&table, &(struct made){.content = "first\r\n"}, &reply), 452);
-    expect_int(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    smtp_limit_files(UINT64_MAX);
     expect_int(give(&table, &(struct made){.content = "second\r\n"}, &reply), 250);
     fclose(file);
     char *text = smtp_read_file(path, &len);
