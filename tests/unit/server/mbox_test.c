@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -409,6 +410,45 @@ TEST(mbox, waits_for_another_program_that_has_locked_the_file)
     close(fds[0]);
     close(pipe_ends[0]);
     close(pipe_ends[1]);
+    close_mbox(&test);
+}
+
+/* How many descriptors of this process are of the file that fd is. */
+static unsigned count_open(int fd)
+{
+    struct stat wanted, status;
+    unsigned count = 0;
+    expect_int(fstat(fd, &wanted), 0);
+    for (int i = 0; i < 64; i++) {
+        count += fstat(i, &status) == 0 && status.st_ino == wanted.st_ino &&
+                 status.st_dev == wanted.st_dev;
+    }
+    return count;
+}
+
+TEST(mbox, a_file_that_is_replaced_while_its_lock_is_waited_for_gets_the_message)
+{
+    struct mbox_test test;
+    char other[90];
+    pthread_t giving;
+    void *given;
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    open_mbox(&test);
+    snprintf(other, sizeof other, "%s.new", test.path);
+    int fd = open(test.path, O_RDWR | O_CLOEXEC);
+    int new_fd = open(other, O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    expect_true(fd >= 0 && new_fd >= 0);
+    close(new_fd);
+    expect_int(fcntl(fd, F_OFD_SETLK, &lock), 0);
+    expect_int(pthread_create(&giving, NULL, tell_to_unlock, &test), 0);
+    while (count_open(fd) < 2) {
+        sched_yield(); /* until it has the old one open */
+    }
+    expect_int(rename(other, test.path), 0);
+    close(fd);
+    expect_int(pthread_join(giving, &given), 0);
+    expect_true(given != NULL);
+    expect_mbox(&test, HEAD "x\n\n");
     close_mbox(&test);
 }
 
