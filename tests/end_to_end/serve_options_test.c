@@ -50,11 +50,12 @@ TEST(serve_options, each_keyword_can_be_hidden_and_those_that_are_off_offered)
 TEST(serve_options, limits_are_set_by_name)
 {
     struct smtp_wire wire;
-    struct background serve = start_process(ARGV("serve", "--limit", "message-octets=4711",
-                                                 "--limit=errors=1", "--limit", "recipients=2"));
+    struct background serve = start_process(
+        ARGV("serve", "--limit", "message-octets=4711", "--limit=errors=1", "--limit",
+             "recipients=2", "--limit", "recipient-domains=3", "--limit", "messages=4"));
     const char *reply = offered(&serve, &wire);
     expect_contains(reply, "SIZE 4711");
-    expect_contains(reply, "RCPTMAX=2");
+    expect_contains(reply, "LIMITS MAILMAX=4 RCPTMAX=2 RCPTDOMAINMAX=3");
     expect_contains(smtp_wire_ask(&wire, "FOO"), "50");
     expect_contains(smtp_wire_ask(&wire, "FOO"), "421 ");
     smtp_wire_close(&wire);
