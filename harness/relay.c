@@ -15,6 +15,7 @@
 
 #define NS_PER_S 1000000000
 #define CHUNK_OCTETS ((size_t)1 << 20)
+#define RECEIVED_MAX 100 /* RFC 5321 6.3: a message that has been on its way so often goes round */
 
 struct relay {
     struct smtp_client_kept_target next; /* the next server */
@@ -271,6 +272,21 @@ static enum smtp_server_verdict answer_for_each(const struct way *way,
     return verdict;
 }
 
+/* How many Received fields the header section has. */
+static size_t count_received(const struct smtp_message *message)
+{
+    size_t len, count = 0;
+    const char *at = smtp_message_content(message, &len), *end = at + len;
+    while (at < end && *at != '\r' && *at != '\n') {
+        const char *lf = memchr(at, '\n', (size_t)(end - at));
+        struct smtp_span name = {at, sizeof "Received:" - 1};
+        count +=
+            (size_t)(end - at) > name.len && smtp_span_equal_nocase(name, SMTP_SPAN("Received:"));
+        at = lf != NULL ? lf + 1 : end;
+    }
+    return count;
+}
+
 static enum smtp_server_verdict say_content(struct way *way,
                                             const struct smtp_server_session_info *session,
                                             const struct smtp_message *message,
@@ -335,6 +351,9 @@ static enum smtp_server_verdict on_message(void *user,
     enum smtp_server_verdict verdict = SMTP_ACCEPT;
     if (!way->transaction) {
         return gone(way, reply);
+    }
+    if (count_received(message) > RECEIVED_MAX) {
+        return smtp_server_reply(reply, 554, "5.4.6", "Too many hops: the message goes round");
     }
     if (way->recipients != smtp_message_recipient_count(message)) {
         verdict = say_envelope(user, session, way, message, reply);

@@ -7,6 +7,7 @@
 #include "common/tls.h"
 #include "server/auth.h"
 #include "server/inquiry.h"
+#include "server/message.h"
 #include "server/server.h"
 
 #include <string.h>
@@ -134,6 +135,10 @@ static void handle(struct smtp_server_connection *connection, const struct smtp_
         break;
     case SMTP_SERVER_AUTH_CANCELLED:
         smtp_server_end_auth(connection);
+        break;
+    case SMTP_SERVER_ASK_MESSAGE:
+        smtp_message_set_received(event->message, smtp_clock_unix_ns());
+        smtp_server_inquire(connection, event, answer);
         break;
     case SMTP_SERVER_RESET:
         smtp_server_inquire(connection, event, told);

@@ -98,11 +98,10 @@ static bool make_room(struct smtp_mailbox *mailbox)
 
 enum smtp_status smtp_mailbox_put(struct smtp_mailbox *mailbox, struct smtp_message *message)
 {
-    int64_t now_unix_ns = smtp_clock_unix_ns();
     lock(mailbox);
     bool room = make_room(mailbox);
     if (room) {
-        smtp_message_stamp(message, mailbox->first + mailbox->count, now_unix_ns);
+        smtp_message_set_number(message, mailbox->first + mailbox->count);
         mailbox->messages[mailbox->count++] = message;
         if (mailbox->waiters > 0) {
             pthread_cond_broadcast(&mailbox->came);
@@ -114,9 +113,8 @@ enum smtp_status smtp_mailbox_put(struct smtp_mailbox *mailbox, struct smtp_mess
 
 void smtp_mailbox_pass(struct smtp_mailbox *mailbox, struct smtp_message *message)
 {
-    int64_t now_unix_ns = smtp_clock_unix_ns();
     lock(mailbox);
-    smtp_message_stamp(message, mailbox->first++, now_unix_ns);
+    smtp_message_set_number(message, mailbox->first++);
     unlock(mailbox);
 }
 

@@ -172,9 +172,13 @@ void smtp_message_finish(struct smtp_message **message)
     atomic_init(&(*message)->u.received_unix_ns, 0);
 }
 
-void smtp_message_stamp(struct smtp_message *message, uint64_t number, int64_t received_unix_ns)
+void smtp_message_set_received(struct smtp_message *message, int64_t unix_ns)
 {
-    atomic_store_explicit(&message->u.received_unix_ns, received_unix_ns, memory_order_relaxed);
+    atomic_store_explicit(&message->u.received_unix_ns, unix_ns, memory_order_relaxed);
+}
+
+void smtp_message_set_number(struct smtp_message *message, uint64_t number)
+{
     atomic_store_explicit(&message->number, number, memory_order_relaxed);
 }
 

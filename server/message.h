@@ -38,7 +38,9 @@ bool smtp_message_append(struct smtp_message **message, const char *bytes, size_
 void smtp_message_omit(struct smtp_message *message, size_t len);
 /** No more content: gives back what room is left over. May move the message. */
 void smtp_message_finish(struct smtp_message **message);
-/** The mailbox's part: number and time, once, before anybody else sees it. */
-void smtp_message_stamp(struct smtp_message *message, uint64_t number, int64_t received_unix_ns);
+/** The driver's part: when its content was complete, once, before anybody else sees it. */
+void smtp_message_set_received(struct smtp_message *message, int64_t unix_ns);
+/** The mailbox's part: its number, once. */
+void smtp_message_set_number(struct smtp_message *message, uint64_t number);
 
 #endif

@@ -92,10 +92,35 @@ TEST(relay, rfc5321_4_4_the_message_arrives_with_received_in_front_and_no_return
     const char *content = smtp_message_content(smtp_harness_envelope(message), &len);
     expect_true(strncmp(content, "Received: from c.example ", 25) == 0);
     expect_contains(content, "by harness.test with ESMTP");
+    expect_contains(content, " 20"); /* a year of this century */
+    expect_true(strstr(content, " 1970 ") == NULL);
     expect_contains(content, "\r\nSubject: hi\r\n\r\n.dot\r\n");
     expect_true(smtp_harness_header(message, "Return-Path") == NULL);
     expect_int(smtp_mailbox_captured(smtp_server_mailbox(relaying.server)), 1);
     end_relay(&relaying);
+    smtp_harness_stop(next);
+}
+
+/* What comes back to a message of so many Received fields. */
+static const char *ask_hops(struct relaying *relaying, size_t count)
+{
+    ask_envelope(relaying);
+    expect_contains(ask(relaying, "DATA"), "354 ");
+    for (size_t i = 0; i < count; i++) {
+        smtp_wire_send(&relaying->wire, "received: from a by b; today\r\n", 30);
+    }
+    return ask(relaying, "Subject: hi\r\n\r\nReceived: x\r\n.");
+}
+
+TEST(relay, rfc5321_6_3_a_message_with_more_than_100_received_fields_goes_round)
+{
+    struct relaying relaying;
+    struct smtp_harness *next = smtp_harness_start(NULL, NULL);
+    relay_to(&relaying, smtp_server_address(smtp_harness_server(next), 0), NULL);
+    expect_contains(ask_hops(&relaying, 100), "250 ");
+    expect_contains(ask_hops(&relaying, 101), "554 5.4.6 ");
+    end_relay(&relaying);
+    expect_int(smtp_mailbox_captured(smtp_harness_mailbox(next)), 1);
     smtp_harness_stop(next);
 }
 

@@ -1,5 +1,6 @@
 /* server_hooks_test.c - the hooks of a running server: which one is called when, on which thread,
  * and whose words reach the peer. */
+#include "common/clock.h"
 #include "server/smtp_server.h"
 #include "tests/end_to_end/running_server.h"
 #include "tests/support/test.h"
@@ -29,6 +30,38 @@ TEST(server_hooks, the_message_hooks_own_words_are_said_and_the_message_is_captu
     expect_contains(smtp_wire_ask(&wire, "DATA"), "354 ");
     expect_str(smtp_wire_ask(&wire, "x\r\n."), "250 2.6.0 Queued as 4711");
     expect_int(smtp_mailbox_captured(smtp_server_mailbox(server)), 1);
+    smtp_wire_close(&wire);
+    smtp_server_free(server);
+}
+
+/* Keeps when it was received, as the hook sees it. */
+static enum smtp_server_verdict note_time(void *user,
+                                          const struct smtp_server_session_info *session,
+                                          struct smtp_message *message,
+                                          struct smtp_server_reply *reply)
+{
+    (void)session;
+    (void)reply;
+    *(int64_t *)user = smtp_message_received_unix_ns(message);
+    return SMTP_ACCEPT;
+}
+
+TEST(server_hooks, the_message_hook_and_the_mailbox_are_told_the_same_time_of_receipt)
+{
+    int64_t seen_ns = 0, before_ns = smtp_clock_unix_ns();
+    struct smtp_server_options options;
+    struct smtp_wire wire;
+    smtp_server_options_init(&options);
+    options.hooks.user = &seen_ns;
+    options.hooks.message = note_time;
+    struct smtp_server *server = started(&options);
+    open_transaction(&wire, server);
+    expect_contains(smtp_wire_ask(&wire, "DATA"), "354 ");
+    expect_contains(smtp_wire_ask(&wire, "x\r\n."), "250 ");
+    expect_true(seen_ns >= before_ns && seen_ns <= smtp_clock_unix_ns());
+    struct smtp_message *message = smtp_mailbox_get(smtp_server_mailbox(server), 1);
+    expect_int(smtp_message_received_unix_ns(message), seen_ns);
+    smtp_message_release(message);
     smtp_wire_close(&wire);
     smtp_server_free(server);
 }

@@ -24,7 +24,7 @@ static struct smtp_harness_message *finish(struct smtp_message_envelope *envelop
     expect_true(message != NULL);
     expect_true(smtp_message_append(&message, content, len));
     smtp_message_finish(&message);
-    smtp_message_stamp(message, 7, 0);
+    smtp_message_set_number(message, 7);
     smtp_buffer_free(&envelope->texts);
     smtp_buffer_free(&envelope->places);
     struct smtp_harness_message *view = smtp_harness_message_new(message);

@@ -49,7 +49,7 @@ struct smtp_message *made_message(const struct made *made)
     expect_true(
         smtp_message_append(&message, content, made->len > 0 ? made->len : strlen(content)));
     smtp_message_finish(&message);
-    smtp_message_stamp(message, made->number, 0);
+    smtp_message_set_number(message, made->number);
     return message;
 }
 

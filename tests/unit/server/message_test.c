@@ -128,13 +128,14 @@ TEST(message, an_impossible_size_is_refused_and_nothing_changes)
     smtp_message_release(message);
 }
 
-TEST(message, number_and_time_come_with_the_stamp)
+TEST(message, number_and_time_are_set_later)
 {
     struct smtp_message *message = make_message(1, 100);
     smtp_message_finish(&message);
     expect_int(smtp_message_number(message), 0);
     expect_int(smtp_message_received_unix_ns(message), 0);
-    smtp_message_stamp(message, 12, 1234567890);
+    smtp_message_set_received(message, 1234567890);
+    smtp_message_set_number(message, 12);
     expect_int(smtp_message_number(message), 12);
     expect_int(smtp_message_received_unix_ns(message), 1234567890);
     smtp_message_release(message);
