@@ -228,6 +228,21 @@ TEST_WITHIN(peers, curl_sends_from_and_to_addresses_beyond_ascii, SECONDS)
     sending_end(&sending);
 }
 
+TEST_WITHIN(peers, nodemailer_sends_to_an_address_beyond_ascii, SECONDS)
+{
+    struct sending sending;
+    sending_begin(&sending, NULL);
+    const char *argv[] = {
+        "node", PEERS_SOURCE "/submit_extensions.js", sending.port, UTF8_PATH, UTF8_PATH, NULL};
+    const struct letter *letter = &sending.letters[LETTER_EIGHT_BIT];
+    free(sending_run(argv, letter->octets, letter->len));
+    const struct smtp_message *message = sending_message(&sending, 0);
+    expect_str(smtp_message_reverse_path(message), UTF8_PATH);
+    expect_str(smtp_message_forward_path(message, 0), UTF8_PATH);
+    expect_str(smtp_message_protocol(message), "UTF8SMTP");
+    sending_end(&sending);
+}
+
 /* A mail server hands on what it was asked for: ENVID, RET, NOTIFY, ORCPT (RFC 3461 5.2.1), and UTF-8 in
  * a path. */
 TEST_WITHIN(peers, postfix_hands_on_notifications_and_utf8, SECONDS)
