@@ -5,8 +5,8 @@
 #include "client/address_list.h"
 #include "client/client.h"
 #include "client/header.h"
-#include "client/protocol/utf8.h"
 #include "common/error.h"
+#include "common/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -221,7 +221,7 @@ enum smtp_status smtp_client_envelope_read(struct smtp_client_header_envelope *o
     }
     size_t kept = remove_bcc(header->bytes, end);
     struct smtp_span section = {header->bytes, kept};
-    out->mail.smtputf8 = !smtp_client_is_ascii(section) && smtp_client_utf8_valid(section);
+    out->mail.smtputf8 = smtp_has_eight_bit(section) && smtp_is_utf8(section);
     out->envelope.mail = &out->mail;
     memmove(header->bytes + kept, header->bytes + end, header->len - end);
     header->len -= end - kept;

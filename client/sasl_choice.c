@@ -2,9 +2,9 @@
  * Knows: every mechanism the client has, strongest first, and what each needs. Does not know: what they
  * say (sasl.c). */
 #include "client/protocol/extensions.h"
-#include "client/protocol/utf8.h"
 #include "client/sasl.h"
 #include "common/error.h"
+#include "common/utf8.h"
 
 #include <string.h>
 
@@ -40,7 +40,7 @@ static enum smtp_status check_text(const char *what, const char *text, struct sm
             return smtp_error_set(error, SMTP_UNSAFE_ARGUMENT, 0, "the %s holds a control octet",
                                   what);
         }
-        size_t len = smtp_client_utf8_length(rest);
+        size_t len = smtp_utf8_character(rest);
         if (len == 0) {
             return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0, "the %s is no UTF-8 text", what);
         }

@@ -5,9 +5,9 @@
 
 #include "client/client.h"
 #include "client/protocol/idn.h"
-#include "client/protocol/utf8.h"
 #include "common/clock.h"
 #include "common/error.h"
+#include "common/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -211,10 +211,10 @@ static enum smtp_status ask_about(struct smtp_client *client, const char *verb, 
 {
     char argument[SMTP_CLIENT_NAME_MAX + sizeof(" SMTPUTF8")];
     struct smtp_span text = smtp_span_of(name != NULL ? name : "");
-    if (smtp_client_is_ascii(text)) {
+    if (!smtp_has_eight_bit(text)) {
         return inquire(client, verb, name);
     }
-    if (!smtp_client_utf8_valid(text) || text.len > SMTP_CLIENT_NAME_MAX) {
+    if (!smtp_is_utf8(text) || text.len > SMTP_CLIENT_NAME_MAX) {
         return smtp_error_set(&client->error, SMTP_BAD_ARGUMENT, 0,
                               "%s: the name is no UTF-8, or longer than %d octets", verb,
                               SMTP_CLIENT_NAME_MAX);

@@ -2,9 +2,9 @@
  * attributes and their encoding. Does not know: what the session forgets after it (client/protocol/). */
 #include "client/client.h"
 #include "client/protocol/extensions.h"
-#include "client/protocol/utf8.h"
 #include "client/protocol/xtext.h"
 #include "common/error.h"
+#include "common/utf8.h"
 
 #include <strings.h>
 
@@ -37,7 +37,7 @@ static enum smtp_status check_attribute(const char *name, struct smtp_span value
                                   "XCLIENT: %s holds the control octet 0x%02X", name, c);
         }
     }
-    if (value.len == 0 || !smtp_client_utf8_valid(value)) {
+    if (value.len == 0 || !smtp_is_utf8(value)) {
         return bad(error, "a value is empty, or no UTF-8");
     }
     if (!smtp_client_words_have(offered, name)) {

@@ -36,6 +36,11 @@ size_t smtp_utf8_sequence(struct smtp_span text)
     return len;
 }
 
+size_t smtp_utf8_character(struct smtp_span text)
+{
+    return text.len > 0 && (unsigned char)text.bytes[0] < 128 ? 1 : smtp_utf8_sequence(text);
+}
+
 /* Looked for in each path of mail: eight octets a step, the last step over octets seen before. */
 bool smtp_has_eight_bit(struct smtp_span text)
 {
@@ -57,7 +62,7 @@ bool smtp_has_eight_bit(struct smtp_span text)
 bool smtp_is_utf8(struct smtp_span text)
 {
     while (text.len > 0) {
-        size_t len = (unsigned char)text.bytes[0] < 128 ? 1 : smtp_utf8_sequence(text);
+        size_t len = smtp_utf8_character(text);
         if (len == 0) {
             return false;
         }

@@ -7,6 +7,8 @@
 /** How many octets the character above U+007F has that the text starts with; 0: it starts with none,
  *  or with an ill-formed one. */
 size_t smtp_utf8_sequence(struct smtp_span text);
+/** The same of any character, ASCII too, which has one octet. */
+size_t smtp_utf8_character(struct smtp_span text);
 /** Whether an octet is above 127. */
 bool smtp_has_eight_bit(struct smtp_span text);
 /** Whether all of it is UTF-8, ASCII included. */

@@ -2,8 +2,8 @@
  * wrong. Does not know: which labels DNS or SMTP would take (domain.c). */
 #include "client/protocol/idn.h"
 
-#include "client/protocol/utf8.h"
 #include "common/error.h"
+#include "common/utf8.h"
 
 #include <idn2.h>
 
@@ -13,7 +13,7 @@
 static enum smtp_status wrong_label(struct smtp_error *error, struct smtp_span label,
                                     const char *why)
 {
-    int shown = smtp_client_utf8_valid(label) ? (int)label.len : 0;
+    int shown = smtp_is_utf8(label) ? (int)label.len : 0;
     return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
                           "the label \"%.*s\" of a domain is no U-label: %s",
                           shown < 80 ? shown : 0, label.bytes, why);
@@ -35,13 +35,13 @@ static bool is_letters_digits_hyphens(struct smtp_span label)
 static enum smtp_status append_label(struct smtp_buffer *out, struct smtp_span label,
                                      struct smtp_error *error)
 {
-    if (smtp_client_is_ascii(label)) {
+    if (!smtp_has_eight_bit(label)) {
         return smtp_buffer_append(out, label.bytes, label.len);
     }
     if (label.len > U_LABEL_MAX) {
         return wrong_label(error, label, "it is too long");
     }
-    if (!smtp_client_utf8_valid(label)) {
+    if (!smtp_is_utf8(label)) {
         return wrong_label(error, label, "it is no UTF-8");
     }
     char text[U_LABEL_MAX + 1] = "";
@@ -66,7 +66,7 @@ static enum smtp_status append_label(struct smtp_buffer *out, struct smtp_span l
 enum smtp_status smtp_client_idn_append(struct smtp_buffer *out, struct smtp_span domain,
                                         struct smtp_error *error)
 {
-    if (smtp_client_is_ascii(domain)) {
+    if (!smtp_has_eight_bit(domain)) {
         return smtp_buffer_append(out, domain.bytes, domain.len);
     }
     for (;;) {

@@ -5,8 +5,8 @@
 
 #include "client/protocol/parameters.h"
 #include "client/protocol/session_state.h"
-#include "client/protocol/utf8.h"
 #include "common/error.h"
+#include "common/utf8.h"
 
 #include <inttypes.h>
 
@@ -189,7 +189,7 @@ enum smtp_status smtp_client_session_check_offered(struct smtp_client_session *s
 
 static bool is_international(const char *path)
 {
-    return path != NULL && !smtp_client_is_ascii(smtp_span_of(path));
+    return path != NULL && smtp_has_eight_bit(smtp_span_of(path));
 }
 
 /* RFC 6531 3.1: SMTPUTF8 counts with 8BITMIME alone. */

@@ -4,9 +4,9 @@
 #include "client/protocol/parameters.h"
 
 #include "client/protocol/path.h"
-#include "client/protocol/utf8.h"
 #include "client/protocol/xtext.h"
 #include "common/error.h"
+#include "common/utf8.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -243,7 +243,7 @@ static enum smtp_status check_parameters(const char *parameters, bool smtputf8,
                                   "a parameter holds the control octet 0x%02X", (unsigned char)*at);
         }
     }
-    if (!smtp_client_utf8_valid(smtp_span_of(parameters))) {
+    if (!smtp_is_utf8(smtp_span_of(parameters))) {
         return bad(error, "a parameter is no UTF-8");
     }
     const char *at = parameters;

@@ -6,8 +6,8 @@
 #include "client/protocol/path.h"
 
 #include "client/protocol/idn.h"
-#include "client/protocol/utf8.h"
 #include "common/error.h"
+#include "common/utf8.h"
 
 #include <string.h>
 
@@ -91,7 +91,7 @@ static enum smtp_status check_octets(const char *text, struct smtp_error *error)
                                   i);
         }
         if (c > 127) {
-            size_t len = smtp_client_utf8_length((struct smtp_span){text + i, all.len - i});
+            size_t len = smtp_utf8_character((struct smtp_span){text + i, all.len - i});
             if (len == 0) {
                 return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
                                       "an address holds the octet 0x%02X at position %zu, where it "
@@ -204,7 +204,7 @@ static enum smtp_status append_mailbox(struct smtp_buffer *out, const char *text
     if (local_len > SMTP_CLIENT_LOCAL_PART_MAX) {
         return bad_path(error, text, "its local part is longer than 64 octets");
     }
-    if (!smtputf8 && !smtp_client_is_ascii((struct smtp_span){local, local_len})) {
+    if (!smtputf8 && smtp_has_eight_bit((struct smtp_span){local, local_len})) {
         return smtp_error_set(
             error, SMTP_UNSUPPORTED, 0,
             "the local part of \"%.120s\" is not ASCII: that needs SMTPUTF8, which "

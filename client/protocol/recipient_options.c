@@ -2,9 +2,9 @@
  * 6533 3). Knows: address types, and both forms of a recipient that is not ASCII. Does not know: what the
  * server offers (offered.c). */
 #include "client/protocol/parameters.h"
-#include "client/protocol/utf8.h"
 #include "client/protocol/xtext.h"
 #include "common/error.h"
+#include "common/utf8.h"
 
 #include <stdio.h>
 
@@ -82,7 +82,7 @@ static enum smtp_status append_utf8(struct smtp_buffer *out, struct smtp_span te
 {
     enum smtp_status status = SMTP_OK;
     while (text.len > 0 && status == SMTP_OK) {
-        size_t len = smtp_client_utf8_length(text);
+        size_t len = smtp_utf8_character(text);
         if (len == 0 || smtp_is_control((unsigned char)text.bytes[0])) {
             return smtp_error_set(error, len == 0 ? SMTP_BAD_ARGUMENT : SMTP_UNSAFE_ARGUMENT, 0,
                                   "original_recipient holds the octet 0x%02X, which is %s",
@@ -105,7 +105,7 @@ static enum smtp_status append_original(struct smtp_buffer *out, const char *rec
     struct smtp_span address = smtp_span_of(recipient);
     struct smtp_span type = take_type(&address);
     if (type.bytes == NULL) {
-        type = smtp_client_is_ascii(address) ? SMTP_SPAN("rfc822") : SMTP_SPAN("utf-8");
+        type = !smtp_has_eight_bit(address) ? SMTP_SPAN("rfc822") : SMTP_SPAN("utf-8");
     }
     if (address.len == 0) {
         return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0, "original_recipient has no address");

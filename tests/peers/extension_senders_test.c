@@ -29,28 +29,9 @@ TEST_WITHIN(peers, swaks_delivers_by_lmtp, SECONDS)
     struct smtp_harness_options options;
     smtp_harness_options_init(&options);
     begin_lmtp(&sending, &options);
-    const char *argv[] = {"swaks",
-                          "--protocol",
-                          "LMTP",
-                          "--server",
-                          "127.0.0.1",
-                          "--port",
-                          sending.port,
-                          "--helo",
-                          "peer.test",
-                          "--from",
-                          REVERSE_PATH,
-                          "--to",
-                          "bob@example.com,carol@example.net",
-                          "--data",
-                          "-",
-                          "--hide-all",
-                          "--no-strip-from",
-                          "--timeout",
-                          "10",
-                          NULL};
     const struct letter *letter = &sending.letters[LETTER_DOTS];
-    free(sending_run(argv, letter->octets, letter->len - 2)); /* it adds a CRLF always */
+    sending_by_swaks(&sending, letter, "bob@example.com,carol@example.net",
+                     (const char *[]){"--protocol", "LMTP", NULL});
     expect_sent(&sending, 0, letter, sending_two);
     expect_str(smtp_message_protocol(sending_message(&sending, 0)), "LMTP");
     sending_end(&sending);
@@ -348,15 +329,7 @@ static void expect_named_peer(struct sending *sending, const struct letter *lett
 
 static void run_swaks(const struct sending *sending, const char *const *more)
 {
-    const struct letter *letter = &sending->letters[LETTER_PLAIN];
-    struct arguments arguments = {0};
-    arguments_add(&arguments,
-                  (const char *[]){"swaks", "--server", "127.0.0.1", "--port", sending->port,
-                                   "--helo", "peer.test", "--from", REVERSE_PATH, "--to",
-                                   sending_two[0], "--data", "-", "--hide-all", "--no-strip-from",
-                                   "--timeout", "10", NULL});
-    arguments_add(&arguments, more);
-    free(sending_run(arguments.argv, letter->octets, letter->len - 2));
+    sending_by_swaks(sending, &sending->letters[LETTER_PLAIN], sending_two[0], more);
 }
 
 TEST_WITHIN(peers, swaks_names_the_peer_by_xclient, SECONDS)

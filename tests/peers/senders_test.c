@@ -87,27 +87,10 @@ TEST_WITHIN(peers, swaks_delivers_every_octet, SECONDS)
 {
     struct sending sending;
     sending_begin(&sending, NULL);
-    const char *argv[] = {"swaks",
-                          "--server",
-                          "127.0.0.1",
-                          "--port",
-                          sending.port,
-                          "--helo",
-                          "peer.test",
-                          "--from",
-                          REVERSE_PATH,
-                          "--to",
-                          "bob@example.com,carol@example.net",
-                          "--data",
-                          "-",
-                          "--hide-all",
-                          "--no-strip-from",
-                          "--timeout",
-                          "10",
-                          NULL};
     for (size_t i = 0; i < LETTER_COUNT; i++) {
         const struct letter *letter = &sending.letters[i];
-        free(sending_run(argv, letter->octets, letter->len - 2)); /* it adds a CRLF always */
+        sending_by_swaks(&sending, letter, "bob@example.com,carol@example.net",
+                         (const char *[]){NULL});
         expect_sent(&sending, i, letter, sending_two);
     }
     sending_end(&sending);

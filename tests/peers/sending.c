@@ -41,6 +41,19 @@ char *sending_run(const char *const *argv, const void *input, size_t len)
     return said;
 }
 
+void sending_by_swaks(const struct sending *sending, const struct letter *letter,
+                      const char *recipients, const char *const *more)
+{
+    struct arguments arguments = {0};
+    arguments_add(&arguments,
+                  (const char *[]){"swaks", "--server", "127.0.0.1", "--port", sending->port,
+                                   "--helo", "peer.test", "--from", REVERSE_PATH, "--to",
+                                   recipients, "--data", "-", "--hide-all", "--no-strip-from",
+                                   "--timeout", "10", NULL});
+    arguments_add(&arguments, more);
+    free(sending_run(arguments.argv, letter->octets, letter->len - 2)); /* it adds a CRLF always */
+}
+
 const struct smtp_message *sending_message(const struct sending *sending, size_t i)
 {
     expect_int(smtp_harness_wait_count(sending->harness, i + 1), SMTP_OK);

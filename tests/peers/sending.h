@@ -26,6 +26,11 @@ void sending_end(struct sending *sending);
  *  caller. */
 char *sending_run(const char *const *argv, const void *input, size_t len);
 
+/** Has swaks bring the letter to these recipients (parted by commas), with these further options, up to a
+ *  NULL. */
+void sending_by_swaks(const struct sending *sending, const struct letter *letter,
+                      const char *recipients, const char *const *more);
+
 /** The i-th message, once it is there. */
 const struct smtp_message *sending_message(const struct sending *sending, size_t i);
 /** The i-th captured message is this letter, to these recipients. */

@@ -10,15 +10,7 @@
 #define CONTENT "C: Subject: x\nC: \nC: .a\n"
 #define PIPED "PIPELINING\nCHUNKING\n"
 
-struct dialogue {
-    const char *what;
-    struct flow_of of;
-    const char *lines;
-    const char *results;
-    bool ended;
-};
-
-static const struct dialogue dialogues[] = {
+static const struct flow_dialogue dialogues[] = {
     /* rfc3030/2/bdat-exact-count */
     {"one chunk in the group of its envelope",
      {.offered = PIPED},
@@ -201,25 +193,11 @@ static const struct dialogue dialogues[] = {
      true},
 };
 
-static void play(const struct dialogue *row, struct flow_of of, size_t piece)
-{
-    struct flow flow;
-    flow_open(&flow, &of, row->what);
-    flow_play(&flow, row->lines, piece);
-    if (strcmp(flow.results, row->results) != 0) {
-        FLOW_FAIL(&flow, "expected %s, came %s", row->results, flow.results);
-    }
-    if (smtp_client_session_ended(flow.session) != row->ended) {
-        FLOW_FAIL(&flow, "the session %s", row->ended ? "goes on" : "ended");
-    }
-    flow_close(&flow);
-}
-
 TEST(client_bdat, dialogues_go_as_written_under_any_split_of_the_replies)
 {
     for (size_t i = 0; i < sizeof(dialogues) / sizeof(dialogues[0]); i++) {
         for (size_t piece = 0; piece < 40; piece++) {
-            play(&dialogues[i], dialogues[i].of, piece);
+            flow_compare(&dialogues[i], &dialogues[i].of, piece);
         }
     }
 }
@@ -230,7 +208,7 @@ TEST(client_bdat, dialogues_go_as_written_under_any_split_of_the_content)
     for (size_t i = 0; i < sizeof(dialogues) / sizeof(dialogues[0]); i++) {
         struct flow_of of = dialogues[i].of;
         for (of.block = 1; of.block < 20 && !of.size_unknown; of.block++) {
-            play(&dialogues[i], of, 0);
+            flow_compare(&dialogues[i], &of, 0);
         }
     }
 }

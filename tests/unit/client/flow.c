@@ -283,3 +283,17 @@ void flow_play(struct flow *flow, const char *lines, size_t piece)
     }
     expect_no_more(flow);
 }
+
+void flow_compare(const struct flow_dialogue *dialogue, const struct flow_of *of, size_t piece)
+{
+    struct flow flow;
+    flow_open(&flow, of, dialogue->what);
+    flow_play(&flow, dialogue->lines, piece);
+    if (strcmp(flow.results, dialogue->results) != 0) {
+        FLOW_FAIL(&flow, "expected %s, came %s", dialogue->results, flow.results);
+    }
+    if (smtp_client_session_ended(flow.session) != dialogue->ended) {
+        FLOW_FAIL(&flow, "the session %s", dialogue->ended ? "goes on" : "ended");
+    }
+    flow_close(&flow);
+}

@@ -64,6 +64,16 @@ void flow_go_on(struct flow *flow);
  *  lines are said; [close] and [timeout]. */
 void flow_play(struct flow *flow, const char *lines, size_t piece);
 
+struct flow_dialogue {
+    const char *what;
+    struct flow_of of;
+    const char *lines;
+    const char *results; /* as struct flow has them */
+    bool ended;          /* the session, afterwards */
+};
+/** Plays a dialogue, the server's octets in pieces of so many (0: whole lines), and compares. */
+void flow_compare(const struct flow_dialogue *dialogue, const struct flow_of *of, size_t piece);
+
 #define FLOW_FAIL(flow, ...)                                                                       \
     do {                                                                                           \
         char text_[2400];                                                                          \

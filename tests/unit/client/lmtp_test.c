@@ -15,15 +15,7 @@
 #define THREE .lmtp = true, .messages = {{.recipients = "b@x c@x d@x"}}
 #define OK4 "S: 250 ok\nS: 250 b\nS: 250 c\nS: 250 d\n"
 
-struct dialogue {
-    const char *what;
-    struct flow_of of;
-    const char *lines;
-    const char *results;
-    bool ended;
-};
-
-static const struct dialogue dialogues[] = {
+static const struct flow_dialogue dialogues[] = {
     {"a reply each behind the dot",
      {.offered = "PIPELINING\n", THREE},
      MAIL RCPTS DATA OK4 "S: 354 go\n" CONTENT "S: 250 b\nS: 250-c\nS: 250 c\nS: 250 d\n",
@@ -126,18 +118,8 @@ static const struct dialogue dialogues[] = {
 TEST(client_lmtp, dialogues_go_as_written_under_any_split)
 {
     for (size_t i = 0; i < sizeof(dialogues) / sizeof(dialogues[0]); i++) {
-        const struct dialogue *row = &dialogues[i];
         for (size_t piece = 0; piece < 30; piece++) {
-            struct flow flow;
-            flow_open(&flow, &row->of, row->what);
-            flow_play(&flow, row->lines, piece);
-            if (strcmp(flow.results, row->results) != 0) {
-                FLOW_FAIL(&flow, "expected %s, came %s", row->results, flow.results);
-            }
-            if (smtp_client_session_ended(flow.session) != row->ended) {
-                FLOW_FAIL(&flow, "the session %s", row->ended ? "goes on" : "ended");
-            }
-            flow_close(&flow);
+            flow_compare(&dialogues[i], &dialogues[i].of, piece);
         }
     }
 }

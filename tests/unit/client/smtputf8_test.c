@@ -2,7 +2,6 @@
  * or a clear refusal without. */
 #include "client/protocol/command.h"
 #include "client/protocol/idn.h"
-#include "client/protocol/utf8.h"
 #include "common/deadline.h"
 #include "tests/support/test.h"
 #include "tests/unit/client/asked.h"
@@ -129,17 +128,6 @@ TEST(client_smtputf8, a_domain_of_wrong_labels_is_refused_and_the_label_named)
     }
     struct asked asked = ask_paths("", "ann@x", "bob@good.\xCC\x88x.example", NULL);
     expect_contains(asked.message, "the label \"\xCC\x88x\"");
-}
-
-/* RFC 3629 4: a character that is cut short is none, whatever stands behind it. */
-TEST(client_smtputf8, a_character_ends_where_its_text_does)
-{
-    expect_int(smtp_client_utf8_length((struct smtp_span){"\xC3\xB6", 2}), 2);
-    expect_int(smtp_client_utf8_length((struct smtp_span){"\xC3\xB6", 1}), 0);
-    expect_int(smtp_client_utf8_length((struct smtp_span){"\xF0\x9F\x98\x80", 3}), 0);
-    expect_int(smtp_client_utf8_length((struct smtp_span){"a", 0}), 0);
-    expect_true(smtp_client_utf8_valid((struct smtp_span){"", 0}));
-    expect_true(!smtp_client_utf8_valid((struct smtp_span){"a\0b", 3}));
 }
 
 /* RFC 5321 4.5.3.1 counts octets, not characters. */

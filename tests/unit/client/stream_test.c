@@ -18,15 +18,7 @@
 #define OK3 "S: 250 ok\nS: 250 ok\nS: 250 taken\n"
 #define GO3 "S: 250 ok\nS: 250 ok\nS: 354 go\n"
 
-struct dialogue {
-    const char *what;
-    struct flow_of of;
-    const char *lines;
-    const char *results;
-    bool ended;
-};
-
-static const struct dialogue dialogues[] = {
+static const struct flow_dialogue dialogues[] = {
     /* RFC 3030 4.2 */
     {"whole messages behind each other, RSET where the fate of the one before is not known",
      {.offered = PIPED, THREE},
@@ -157,20 +149,6 @@ static const struct dialogue dialogues[] = {
      true},
 };
 
-static void play(const struct dialogue *row, struct flow_of of, size_t piece)
-{
-    struct flow flow;
-    flow_open(&flow, &of, row->what);
-    flow_play(&flow, row->lines, piece);
-    if (strcmp(flow.results, row->results) != 0) {
-        FLOW_FAIL(&flow, "expected %s, came %s", row->results, flow.results);
-    }
-    if (smtp_client_session_ended(flow.session) != row->ended) {
-        FLOW_FAIL(&flow, "the session %s", row->ended ? "goes on" : "ended");
-    }
-    flow_close(&flow);
-}
-
 TEST(client_stream, dialogues_go_as_written_under_any_split)
 {
     for (size_t i = 0; i < sizeof(dialogues) / sizeof(dialogues[0]); i++) {
@@ -178,7 +156,7 @@ TEST(client_stream, dialogues_go_as_written_under_any_split)
             struct flow_of of = dialogues[i].of;
             of.block = piece;
             of.in_one_piece = piece % 2 == 0;
-            play(&dialogues[i], of, piece);
+            flow_compare(&dialogues[i], &of, piece);
         }
     }
 }

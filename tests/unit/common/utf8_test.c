@@ -47,6 +47,11 @@ TEST(utf8, ill_formed_ones_are_not_rfc3629_4)
     }
     expect_int(smtp_utf8_sequence(SMTP_SPAN("a")), 0);
     expect_int(smtp_utf8_sequence(SMTP_SPAN("")), 0);
+    expect_int(smtp_utf8_character(SMTP_SPAN("a")), 1);
+    expect_int(smtp_utf8_character(SMTP_SPAN("\xc3\xa9")), 2);
+    expect_int(smtp_utf8_character(SMTP_SPAN("\x80")), 0);
+    expect_int(smtp_utf8_character(SMTP_SPAN("")), 0);
+    expect_int(smtp_utf8_character((struct smtp_span){"\xf0\x9f\x98\x80", 3}), 0);
     expect_int(smtp_utf8_sequence((struct smtp_span){"\xc3\xa9", 1}),
                0); /* nothing behind it is read */
     expect_int(smtp_utf8_sequence((struct smtp_span){"\xe1\x80\x80", 2}), 0);
