@@ -244,7 +244,8 @@ struct smtp_server_keywords {
     bool expn;   /* offered where a hook answers it; off: 502 */
     bool help;   /* RFC 5321 4.1.1.8; off: 502 */
     /* Off by default: they need a clock that both ends share, or trust. */
-    bool future_release; /* RFC 4865, up to limits.hold_s; the message is captured at once */
+    bool future_release; /* RFC 4865, up to limits.hold_s. The message is captured at once: not for
+                          * tables that deliver at once, as the Maildir's and the mbox's */
     bool deliver_by;     /* RFC 2852, from limits.deliver_by_s */
     bool mt_priority;    /* RFC 6710 */
     bool xclient;        /* of options.trusted_peers alone */

@@ -301,10 +301,18 @@ static bool apply_protocol(struct smtp_serve_options *options)
            smtp_serve_set_limits(PROGRAM, &options->limit, &server->limits);
 }
 
-/** Nobody looks into the mailbox here. */
+/** Nobody looks into the mailbox here. RFC 4865 4.2: what is held is not released early. */
 static bool apply_receivers(struct smtp_serve_options *options)
 {
     struct smtp_server_options *server = &options->server;
+    const struct smtp_serve_receivers *wanted = &options->receivers;
+    if (server->keywords.future_release && (wanted->maildir != NULL || wanted->mbox != NULL)) {
+        smtp_cli_wrong(PROGRAM,
+                       "--offer FUTURERELEASE cannot be kept to with --%s, which delivers at "
+                       "once: leave one of them out",
+                       wanted->maildir != NULL ? "maildir" : "mbox");
+        return false;
+    }
     server->mailbox = SMTP_MAILBOX_DISCARD;
     server->receivers = options->tables;
     return smtp_serve_receivers_make(PROGRAM, &options->receivers, options->tables,

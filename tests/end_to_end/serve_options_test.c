@@ -72,6 +72,8 @@ TEST(serve_options, wrong_names_list_those_that_are_known)
     expect_wrong(ARGV("serve", "--limit", "errors=-1"), "--limit errors= takes a number, not '-1'");
     expect_wrong(ARGV("serve", "--limit", "command-line-octets=10"), "command_line_octets");
     expect_wrong(ARGV("serve", "--durable"), "--durable needs --maildir DIR");
+    expect_wrong(ARGV("serve", "--offer", "FUTURERELEASE", "--mbox", "x"),
+                 "--mbox, which delivers");
     expect_wrong(ARGV("serve", "--trust", "mx.example"), "mx.example");
     expect_wrong(ARGV("serve", "--maildir", "/dev/null/x"), "/dev/null/x");
     expect_wrong(ARGV("serve", "--mbox", "/dev/null/x"), "/dev/null/x");
