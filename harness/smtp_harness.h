@@ -42,6 +42,10 @@ struct smtp_harness_options {
     struct smtp_client_options client; /* for smtp_harness_client and smtp_harness_connect */
     uint64_t wait_ms;                  /* 5000: how long the waiting calls wait */
     uint64_t stop_ms;                  /* 1000: how long open transactions may take at stop */
+    uint64_t fault_seed; /* of faults by chance; 0: one is drawn, see smtp_harness_faults */
+    /** An address spells the reply it gets: with "+CODE" or "+CODE-ENHANCED" at the end of its local part,
+     *  like "bob+450-4.7.1@example.com", as a forward-path at RCPT, as a reverse-path at MAIL. */
+    bool magic_addresses;
 };
 /** Sets every option to its default. */
 void smtp_harness_options_init(struct smtp_harness_options *options);
@@ -108,6 +112,49 @@ enum smtp_status smtp_harness_expect_none(struct smtp_harness *harness, const ch
 /** Why the last call failed, in lines; "" when none did. */
 const char *smtp_harness_failure(const struct smtp_harness *harness);
 
+/* ---- faults: what goes wrong, where and how often, chosen. The notation is
+ *  'STAGE [PATTERN]: ACTION... [FREQUENCY]':
+ *   STAGE      connect           accepted, nothing said yet     PATTERN: of the peer, "127.0.0.1:*"
+ *              greeting                                         of the peer
+ *              ehlo              EHLO, HELO, LHLO               of the name given
+ *              starttls          the command                    none
+ *              tls               the handshake                  none
+ *              auth              AUTH                           of the mechanism
+ *              mail rcpt                                        of the path without its brackets
+ *              data bdat dot     the command; the end of        of any forward-path: with LMTP a reply to
+ *                                the content, also BDAT's       the dot is for those it matches alone
+ *              content           while content comes            a number N: once N octets are there
+ *              rset quit                                        none
+ *              any               every command                  of the whole line
+ *   PATTERN    a glob with * ? [...], a word or "quoted"; none: all
+ *   ACTION     reply CODE [ENHANCED] ["TEXT"]  4yz and 5yz: in place of the step; 2yz and 3yz: the step is
+ *                                done and this is said. \n parts the lines of TEXT
+ *              octets "RAW"      exactly these in place of the reply; \r \n \t \" \\ \xNN
+ *              delay MS          before the step; longer than the client waits, it is a reply too late
+ *              twice             the reply, two times
+ *              drip N            the reply octet by octet, N a second
+ *              split N           the reply in segments of N octets
+ *              garble            the reply with the high bit of its octets set
+ *              cut N             the first N octets of the reply, then close (or what follows)
+ *              close half-close reset     then, in place of the reply where no other action speaks of it
+ *              hang deaf         then silence: with what comes read, or not even that
+ *              certificate FLAW  (tls) expired, not-yet-valid, wrong-name, self-signed, unknown-ca,
+ *                                no-intermediate
+ *   FREQUENCY  once, times N, every N, from N; chance P% (of a seed); over N/s, over N/min: where so many
+ *              have come in that time already; none: always. Counted over all sessions, by fault.
+ *  Like 'rcpt bob@*: reply 450 4.7.1 times 2', 'dot: delay 3000 once', 'tls: cut 200 hang',
+ *  'mail: reply 421 over 10/s'. Of several faults the first that is due has its way. ---- */
+
+/** Adds a fault to the plan, from the next step on; at any time. SMTP_OK; SMTP_BAD_ARGUMENT, and
+ *  smtp_harness_failure shows where the mistake is. */
+enum smtp_status smtp_harness_fault(struct smtp_harness *harness, const char *fault)
+    SMTP_MUST_CHECK;
+/** Takes all of them back. */
+void smtp_harness_clear_faults(struct smtp_harness *harness);
+/** The plan, a line each with how often it was due of how many steps, and the seed where chance plays;
+ *  "" where there is none. Failures show it. */
+const char *smtp_harness_faults(struct smtp_harness *harness);
+
 /* ---- messages ---- */
 /** The i-th message captured (0-based), NULL beyond. */
 const struct smtp_harness_message *smtp_harness_message(struct smtp_harness *harness, size_t i);
@@ -134,6 +181,16 @@ struct smtp_harness_part {
 size_t smtp_harness_part_count(const struct smtp_harness_message *message);
 const struct smtp_harness_part *smtp_harness_part(const struct smtp_harness_message *message,
                                                   size_t i);
+
+/** What a POSIX extended regular expression finds first in the subject, the text, or the HTML: what its
+ *  first parentheses hold, or all of it where it has none; for one-time codes and the like. NULL: nothing
+ *  found, or no regular expression; smtp_harness_failure says which. */
+const char *smtp_harness_extract(struct smtp_harness *harness,
+                                 const struct smtp_harness_message *message, const char *pattern);
+/** The i-th link (0-based) of a message: "http:", "https:" and "mailto:" in the HTML's href attributes, with
+ *  character references resolved, else in the text. NULL beyond. */
+const char *smtp_harness_link(struct smtp_harness *harness,
+                              const struct smtp_harness_message *message, size_t i);
 
 /* ---- the conversation ---- */
 /** What session `number` said (1 for the first), as a dialogue of "C: " and "S: " lines, secrets

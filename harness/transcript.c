@@ -3,6 +3,7 @@
  * know: the server, expectations, how a dialogue is drawn. */
 #include "harness/transcript.h"
 
+#include "common/clock.h"
 #include "harness/lines.h"
 
 #include <pthread.h>
@@ -19,6 +20,7 @@
 
 struct entry {
     enum smtp_server_log_kind kind;
+    bool pipelined;
     size_t start; /* into octets */
     size_t len;
     uint64_t time_ns;
@@ -134,32 +136,53 @@ static void keep_content(struct smtp_harness_transcript *transcript, uint64_t ti
     leave_out(transcript, text.len);
 }
 
-static void keep_line(struct smtp_harness_transcript *transcript, enum smtp_server_log_kind kind,
-                      uint64_t time_ns, struct smtp_span text)
+static void keep_line(struct smtp_harness_transcript *transcript,
+                      const struct smtp_server_log_entry *entry, struct smtp_span text)
 {
     size_t cost = text.len + LINE_OVERHEAD;
     if (cost <= DIALOGUE_KEPT_MAX - transcript->dialogue_kept &&
-        append(transcript, kind, time_ns, text)) {
+        append(transcript, entry->kind, entry->time_ns, text)) {
+        last_entry(transcript)->pipelined = entry->pipelined;
         transcript->dialogue_kept += cost;
         return;
     }
     leave_out(transcript, text.len + 2);
 }
 
-static void keep(struct smtp_harness_transcript *transcript,
-                 const struct smtp_server_log_entry *entry)
+void smtp_harness_transcript_add(struct smtp_harness_transcript *transcript,
+                                 const struct smtp_server_log_entry *entry)
 {
     struct smtp_span text = {entry->len > 0 ? entry->text : "", entry->len};
     if (entry->kind == SMTP_LOG_CONTENT) {
         keep_content(transcript, entry->time_ns, text);
     } else {
-        keep_line(transcript, entry->kind, entry->time_ns, text);
+        keep_line(transcript, entry, text);
     }
+}
+
+void smtp_harness_transcript_client_log(void *transcript, enum smtp_client_log_kind kind,
+                                        const char *text, size_t len)
+{
+    static const enum smtp_server_log_kind kinds[] = {[SMTP_CLIENT_LOG_COMMAND] = SMTP_LOG_COMMAND,
+                                                      [SMTP_CLIENT_LOG_REPLY] = SMTP_LOG_REPLY,
+                                                      [SMTP_CLIENT_LOG_CONTENT] = SMTP_LOG_CONTENT,
+                                                      [SMTP_CLIENT_LOG_NOTE] = SMTP_LOG_NOTE,
+                                                      [SMTP_CLIENT_LOG_TLS] = SMTP_LOG_TLS};
+    const struct smtp_harness_transcript *so_far = transcript;
+    const struct entry *last = last_entry(so_far);
+    const struct smtp_server_log_entry entry = {
+        .kind = kinds[kind],
+        .pipelined = kind == SMTP_CLIENT_LOG_COMMAND && last != NULL &&
+                     (last->kind == SMTP_LOG_COMMAND || last->kind == SMTP_LOG_CONTENT),
+        .time_ns = smtp_clock_now_ns(),
+        .text = text,
+        .len = len};
+    smtp_harness_transcript_add(transcript, &entry);
 }
 
 /* ---- sessions ---- */
 
-static struct smtp_harness_transcript *transcript_new(void)
+struct smtp_harness_transcript *smtp_harness_transcript_new(void)
 {
     struct smtp_harness_transcript *transcript = calloc(1, sizeof *transcript);
     if (transcript != NULL) {
@@ -197,7 +220,7 @@ static struct smtp_harness_transcript *session_for(struct smtp_harness_transcrip
     }
     struct smtp_harness_transcript **at = &transcripts->sessions[number - 1];
     if (*at == NULL) {
-        *at = transcript_new();
+        *at = smtp_harness_transcript_new();
     }
     return *at;
 }
@@ -209,7 +232,7 @@ void smtp_harness_transcripts_log(struct smtp_harness_transcripts *transcripts,
     pthread_mutex_lock(&transcripts->lock);
     struct smtp_harness_transcript *transcript = session_for(transcripts, session_number);
     if (transcript != NULL) {
-        keep(transcript, entry);
+        smtp_harness_transcript_add(transcript, entry);
     }
     pthread_mutex_unlock(&transcripts->lock);
 }
@@ -236,7 +259,7 @@ static bool copy_buffer(struct smtp_buffer *to, const struct smtp_buffer *from)
 struct smtp_harness_transcript *
 smtp_harness_transcript_copy(struct smtp_harness_transcripts *transcripts, uint64_t number)
 {
-    struct smtp_harness_transcript *copy = transcript_new();
+    struct smtp_harness_transcript *copy = smtp_harness_transcript_new();
     if (copy == NULL) {
         return NULL;
     }
@@ -272,8 +295,11 @@ bool smtp_harness_transcript_next(const struct smtp_harness_transcript *transcri
     struct smtp_span rest = {smtp_buffer_span(&transcript->octets).bytes + entry->start +
                                  place->offset,
                              entry->len - place->offset};
-    *line = (struct smtp_harness_transcript_line){
-        .kind = entry->kind, .text = rest, .has_crlf = true, .time_ns = entry->time_ns};
+    *line = (struct smtp_harness_transcript_line){.kind = entry->kind,
+                                                  .text = rest,
+                                                  .pipelined = entry->pipelined,
+                                                  .has_crlf = true,
+                                                  .time_ns = entry->time_ns};
     if (entry->kind == SMTP_LOG_CONTENT) {
         line->text.len = line_len(rest, &line->has_crlf);
         place->offset += line->text.len + (line->has_crlf ? 2 : 0);

@@ -4,6 +4,7 @@
 #ifndef SMTP_HARNESS_TRANSCRIPT_H
 #define SMTP_HARNESS_TRANSCRIPT_H
 
+#include "client/smtp_client.h"
 #include "common/bytes.h"
 #include "server/smtp_server.h"
 
@@ -30,10 +31,21 @@ struct smtp_harness_transcript *
 smtp_harness_transcript_copy(struct smtp_harness_transcripts *transcripts, uint64_t number);
 void smtp_harness_transcript_free(struct smtp_harness_transcript *transcript);
 
+/** An empty one, for what is not a session of the server's: a client's log, a dialogue that is played.
+ *  NULL: out of memory. */
+struct smtp_harness_transcript *smtp_harness_transcript_new(void);
+/** Keeps one entry; `time_ns` as given. Of one thread. */
+void smtp_harness_transcript_add(struct smtp_harness_transcript *transcript,
+                                 const struct smtp_server_log_entry *entry);
+/** The same as smtp_client_options.log, with the transcript as its user: the time is now. */
+void smtp_harness_transcript_client_log(void *transcript, enum smtp_client_log_kind kind,
+                                        const char *text, size_t len);
+
 /** One line of it. Content comes line by line, as SMTP_LOG_CONTENT. */
 struct smtp_harness_transcript_line {
     enum smtp_server_log_kind kind;
     struct smtp_span text; /* octets as they came, without CRLF; lives as long as the copy */
+    bool pipelined;        /* a command sent before the reply to the one before it had come */
     bool has_crlf;         /* false: content that goes on or stops without one */
     uint64_t time_ns;      /* monotonic clock, when (the last of) it was logged */
     uint64_t left_out;     /* octets that were not kept right after it; 0: none */

@@ -91,6 +91,7 @@ enum smtp_server_log_kind {
 };
 struct smtp_server_log_entry {
     enum smtp_server_log_kind kind;
+    bool pipelined;   /* a command that came before the reply to the one before it was out */
     uint64_t time_ns; /* monotonic clock */
     const char *text; /* not NUL-terminated */
     size_t len;
@@ -106,6 +107,61 @@ struct smtp_server_credentials {
 };
 #define SMTP_SERVER_SECRET_SIZE 4096
 
+/* ---- faults: how a step goes wrong, for tests of what talks to this server ---- */
+
+/** A step of a session, for the fault hook. */
+enum smtp_server_step_kind {
+    SMTP_STEP_CONNECT,        /* accepted; nothing is said, TLS has not begun */
+    SMTP_STEP_TLS,            /* a handshake begins: at a smtps:// address, or after STARTTLS */
+    SMTP_STEP_GREETING,       /* the greeting is to be said */
+    SMTP_STEP_COMMAND,        /* a command line is whole; nothing of it is done */
+    SMTP_STEP_CONTENT,        /* octets of content have come */
+    SMTP_STEP_END_OF_CONTENT, /* the message is whole, by the dot or BDAT LAST; nobody has it yet */
+};
+struct smtp_server_step {
+    enum smtp_server_step_kind kind;
+    const char *verb;        /* of COMMAND: upper case, or what came in its place; else "" */
+    const char *argument;    /* of COMMAND: as it came, but of AUTH its first word alone; else "" */
+    uint64_t content_octets; /* of CONTENT: how many so far, dots removed */
+    const struct smtp_message *message; /* from MAIL on the envelope so far; else NULL */
+};
+
+/** What happens after the reply to a step. */
+enum smtp_server_ending {
+    SMTP_GO_ON,
+    SMTP_END_CLOSE,      /* of both directions */
+    SMTP_END_HALF_CLOSE, /* of ours: nothing more is said, what comes is read and dropped */
+    SMTP_END_RESET,      /* TCP RST; with a Unix socket as CLOSE */
+    SMTP_END_HANG,       /* silence: nothing more is said, what comes is read and dropped */
+    SMTP_END_DEAF,       /* nothing more is said or read */
+};
+
+/** How a step goes wrong. All zero: not at all. HALF_CLOSE, HANG and DEAF last until the peer closes, the
+ *  session's time is over, or the server stops (which does not wait for them). */
+struct smtp_server_fault {
+    uint64_t delay_ms; /* before the step is done, while nothing is read or said */
+    /** A code of 400 to 599: the step is not done, and this is the reply. 200 to 399: it is done, and this
+     *  is said in place of its reply. 0: its own reply. Where an END_OF_CONTENT is not done nothing is
+     *  captured; CONTENT and TLS have no reply; a CONNECT's is said in the clear, then it closes. */
+    struct smtp_server_reply reply;
+    /** The step is done, and exactly these octets are said in place of its reply. */
+    bool replaced;
+    size_t octet_count;
+    char octets[4096];
+    bool silent;  /* no reply at all: the ending comes in its place, and the step is not done */
+    bool twice;   /* the reply is said twice */
+    bool garbled; /* its octets, but for CR and LF, have their high bit set */
+    uint64_t drip_octets_s; /* it goes out octet by octet, so many a second; 0: at once */
+    size_t split_octets;    /* it goes out in segments of so many octets; 0: in one */
+    bool cut;               /* only its first cut_octets go out; with GO_ON it closes then */
+    size_t cut_octets;
+    enum smtp_server_ending ending;
+    /** Of TLS: what this handshake shows in place of the server's certificate; a reference, which the
+     *  server gives back. NULL: the server's own. */
+    struct smtp_identity *identity;
+    char note[160]; /* for the log, before what comes of it; "": none */
+};
+
 /** Each hook: `user` as given in the table; the session; what the stage is about; the reply it may
  *  fill in. Without the hook: accept, but for vrfy (252), expn (502) and unknown (500). Where a
  *  hook accepts, an empty *reply means the library's own text.
@@ -120,7 +176,7 @@ struct smtp_server_hooks {
      *  pool (libuv's, of the whole process: 4, or UV_THREADPOOL_SIZE), never two at once for one session,
      *  and the session waits while the loop serves others. Nothing is read of it or said to it meanwhile; a
      *  deadline, a cut or a stop has its effect when the row has returned, and smtp_server_stop waits for
-     *  that; rows that have not begun when its time is over are not called any more, but for close. But for log, content and drop, which must be quick and are always called on the loop's thread,
+     *  that; rows that have not begun when its time is over are not called any more, but for close. But for log, fault, content and drop, which must be quick and are always called on the loop's thread,
      *  and release. Where the table of either blocks, auth and find_password are both called on the pool. */
     bool blocking;
     /** It takes content as it comes, by its `content` row: `message` does not look at the message's. */
@@ -188,6 +244,11 @@ struct smtp_server_hooks {
     void (*close)(void *user, const struct smtp_server_session_info *session);
     /** The server is freed: the table is of no more use. Not called where smtp_server_new fails. */
     void (*release)(void *user);
+    /** Each step before it is done and before any other row is asked, on the loop's thread: true where it
+     *  is to go wrong, as *fault (all zero when it is called) says then. Of several tables the first that
+     *  says true. For TLS what goes wrong is the handshake: its octets are delayed, garbled and cut. */
+    bool (*fault)(void *user, const struct smtp_server_session_info *session,
+                  const struct smtp_server_step *step, struct smtp_server_fault *fault);
     /** Everything said, for logs and transcripts. */
     void (*log)(void *user, const struct smtp_server_session_info *session,
                 const struct smtp_server_log_entry *entry);
@@ -300,6 +361,7 @@ struct smtp_server_options {
     /** Where to listen: "127.0.0.1:0", "[::1]:2525", "localhost:0", "unix:/path"; several at once.
      *  "smtps://127.0.0.1:0": TLS from the first octet (RFC 8314); "smtp://..." is the plain form;
      *  "lmtp://unix:/path", "lmtp://127.0.0.1:0": LMTP (RFC 2033).
+     *  "fd:3", alone or behind one of these: a socket that listens already; the server takes it over.
      *  Numeric addresses only: no name is ever looked up. NULL: "127.0.0.1:0". Port 0: any free. */
     const char *const *listen;
     size_t listen_count;

@@ -7,15 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-struct verb {
-    const char *name;
-    int (*run)(int argc, char **argv);
-    const char *about;
-};
-
-static const struct verb verbs[] = {
-    {"selftest", smtp_verb_selftest, "the main job: a server, clients, every message compared"},
-    {"serve", smtp_verb_serve, "an SMTP server in the foreground, until SIGINT or SIGTERM"},
+static const struct smtp_cli_verb *const verbs[] = {
+    &smtp_verb_selftest,
+    &smtp_verb_serve,
 };
 static const size_t verb_count = sizeof verbs / sizeof *verbs;
 
@@ -25,7 +19,7 @@ static void print_help(void)
            "Usage: smtp-harness [VERB] [OPTION]...\n\n"
            "Without a verb it is selftest.\n\n");
     for (size_t i = 0; i < verb_count; i++) {
-        printf("  %-10s  %s\n", verbs[i].name, verbs[i].about);
+        printf("  %-10s  %s\n", verbs[i]->name, verbs[i]->about);
     }
     printf("  %-10s  this text; after a verb, the verb's own\n", "--help");
     printf("  %-10s  the version\n\n", "--version");
@@ -40,7 +34,7 @@ static int unknown_verb(const char *word)
 {
     struct smtp_nearest nearest = {.typed = word};
     for (size_t i = 0; i < verb_count; i++) {
-        smtp_nearest_offer(&nearest, verbs[i].name);
+        smtp_nearest_offer(&nearest, verbs[i]->name);
     }
     if (nearest.word != NULL) {
         return smtp_cli_wrong("smtp-harness", "there is no verb '%s'; did you mean '%s'?", word,
@@ -52,7 +46,7 @@ static int unknown_verb(const char *word)
 int main(int argc, char **argv)
 {
     if (argc < 2) {
-        return smtp_verb_selftest(argc, argv);
+        return smtp_verb_selftest.run(argc, argv);
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         print_help();
@@ -63,11 +57,11 @@ int main(int argc, char **argv)
         return SMTP_EXIT_HELD;
     }
     if (argv[1][0] == '-') {
-        return smtp_verb_selftest(argc, argv);
+        return smtp_verb_selftest.run(argc, argv);
     }
     for (size_t i = 0; i < verb_count; i++) {
-        if (strcmp(argv[1], verbs[i].name) == 0) {
-            return verbs[i].run(argc - 1, argv + 1);
+        if (strcmp(argv[1], verbs[i]->name) == 0) {
+            return verbs[i]->run(argc - 1, argv + 1);
         }
     }
     return unknown_verb(argv[1]);

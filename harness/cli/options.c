@@ -107,7 +107,8 @@ static void print_option(const struct smtp_cli_option *option)
 
 static void print_help(const struct smtp_cli_usage *usage)
 {
-    printf("%s\n\nUsage: %s [OPTION]...\n\n", usage->about, usage->program);
+    printf("%s\n\nUsage: %s [OPTION]...%s%s\n\n", usage->about, usage->program,
+           usage->words != NULL ? " " : "", usage->words != NULL ? usage->words->name : "");
     printf("%-*s  this text\n", HELP_COLUMN, "  -h, --help");
     for (size_t i = 0; i < usage->option_count; i++) {
         print_option(&usage->options[i]);
@@ -252,16 +253,51 @@ static bool take(const struct smtp_cli_usage *usage, int argc, char **argv, int 
     return set_value(usage, option, argv[(*at)++]);
 }
 
+/** Whether a word is none of the options; "-" alone is a file name. */
+static bool is_word(const char *word)
+{
+    return word[0] != '-' || word[1] == '\0';
+}
+
+static bool has_enough_words(const struct smtp_cli_usage *usage)
+{
+    if (usage->words == NULL || usage->words->count >= usage->words->min) {
+        return true;
+    }
+    smtp_cli_wrong(usage->program, "%s is missing", usage->words->name);
+    return false;
+}
+
 enum smtp_cli_parsed smtp_cli_parse(const struct smtp_cli_usage *usage, int argc, char **argv)
 {
+    struct smtp_cli_words none = {.max = 0};
+    struct smtp_cli_words *words = usage->words != NULL ? usage->words : &none;
+    bool options_end = false;
+    words->items = argv + 1;
+    words->count = 0;
     for (int at = 1; at < argc;) {
-        if (strcmp(argv[at], "--help") == 0 || strcmp(argv[at], "-h") == 0) {
+        if (words->max > 0 && !options_end && strcmp(argv[at], "--") == 0) {
+            options_end = true;
+            at++;
+        } else if (options_end || (words->count < words->max && is_word(argv[at]))) {
+            if (words->count == words->max) {
+                smtp_cli_wrong(usage->program, "'%s' is one word too many", argv[at]);
+                return SMTP_CLI_WRONG;
+            }
+            words->items[words->count++] = argv[at++];
+            options_end = options_end || words->end_options;
+        } else if (strcmp(argv[at], "--help") == 0 || strcmp(argv[at], "-h") == 0) {
             print_help(usage);
             return SMTP_CLI_HELP;
-        }
-        if (!take(usage, argc, argv, &at)) {
+        } else if (!take(usage, argc, argv, &at)) {
             return SMTP_CLI_WRONG;
         }
     }
-    return SMTP_CLI_RUN;
+    return has_enough_words(usage) ? SMTP_CLI_RUN : SMTP_CLI_WRONG;
+}
+
+void smtp_cli_parse_line(const struct smtp_cli_usage *usage, void *user)
+{
+    struct smtp_cli_line *line = user;
+    line->parsed = smtp_cli_parse(usage, line->argc, line->argv);
 }

@@ -53,10 +53,21 @@ struct smtp_cli_option smtp_cli_number(const char *name, uint64_t *target, uint6
 struct smtp_cli_option smtp_cli_choice(const char *name, const char *value_name, unsigned *target,
                                        const char *const *choices, const char *help);
 
+/** The words of a command line that are no options. */
+struct smtp_cli_words {
+    const char *name; /* as the help shows them: "URL", "FILE...", "-- COMMAND [ARG]..." */
+    size_t min, max;
+    /** The first of them ends the options, and so does "--": what follows is another program's. */
+    bool end_options;
+    char **items; /* of argv, `count` of them, then what argv has there */
+    size_t count;
+};
+
 /** A verb as its help shows it. */
 struct smtp_cli_usage {
-    const char *program; /* "smtp-harness serve" */
-    const char *about;   /* one sentence */
+    const char *program;          /* "smtp-harness serve" */
+    const char *about;            /* one sentence */
+    struct smtp_cli_words *words; /* NULL: it takes none */
     const char *examples[3];
     const struct smtp_cli_option *options;
     size_t option_count;
@@ -68,8 +79,20 @@ enum smtp_cli_parsed {
     SMTP_CLI_WRONG, /* what was wrong is said on standard error: exit 2 */
 };
 
-/** Reads argv[1..argc-1]: "--name VALUE", "--name=VALUE", "-l VALUE". No other words are taken. */
+/** Reads argv[1..argc-1]: "--name VALUE", "--name=VALUE", "-l VALUE", and the words the verb takes, which are
+ *  moved together in argv. */
 enum smtp_cli_parsed smtp_cli_parse(const struct smtp_cli_usage *usage, int argc, char **argv);
+
+/** Is shown a verb's usage: to read a command line by it, to write a page of the manual. */
+typedef void smtp_cli_reader(const struct smtp_cli_usage *usage, void *user);
+
+/** A command line, for the reader smtp_cli_parse_line. */
+struct smtp_cli_line {
+    int argc;
+    char **argv;
+    enum smtp_cli_parsed parsed;
+};
+void smtp_cli_parse_line(const struct smtp_cli_usage *usage, void *line);
 
 /** Complains on standard error in the one form all verbs use, and returns the exit status 2. */
 int smtp_cli_wrong(const char *program, const char *format, ...)

@@ -149,37 +149,59 @@ static int run(const struct selftest *selftest)
     return smtp_report_end(&report) ? SMTP_EXIT_HELD : SMTP_EXIT_NOT_HELD;
 }
 
-int smtp_verb_selftest(int argc, char **argv)
+#define PROGRAM "smtp-harness selftest"
+
+/** Shows `reader` the usage, whose options write to *selftest. */
+static void use(struct selftest *selftest, smtp_cli_reader *reader, void *user)
 {
-    struct selftest selftest = {.list = false};
     const struct smtp_cli_option options[] = {
-        smtp_cli_flag(0, "list", &selftest.list, "names the scenarios, each with its RFC"),
-        smtp_cli_texts("only", "NAME", &selftest.only, "runs this scenario; may be given again"),
-        smtp_cli_flag('v', "verbose", &selftest.verbose,
+        smtp_cli_flag(0, "list", &selftest->list, "names the scenarios, each with its RFC"),
+        smtp_cli_texts("only", "NAME", &selftest->only, "runs this scenario; may be given again"),
+        smtp_cli_flag('v', "verbose", &selftest->verbose,
                       "shows each dialogue, client left, server right"),
-        smtp_cli_flag(0, "tap", &selftest.tap, "tells the results in TAP version 13"),
-        smtp_cli_flag(0, "json", &selftest.json, "tells the results as JSON, one object a line"),
+        smtp_cli_flag(0, "tap", &selftest->tap, "tells the results in TAP version 13"),
+        smtp_cli_flag(0, "json", &selftest->json, "tells the results as JSON, one object a line"),
     };
     const struct smtp_cli_usage usage = {
-        .program = "smtp-harness selftest",
+        .program = PROGRAM,
         .about = "The main job: starts the server on a background thread, drives clients against\n"
                  "it, and compares every message captured. Exit status 0: all scenarios held.",
-        .examples = {"smtp-harness selftest", "smtp-harness selftest --only ten-mebibytes -v",
-                     "smtp-harness selftest --json | jq -r 'select(.result == \"failed\").name'"},
+        .examples = {PROGRAM, PROGRAM " --only ten-mebibytes -v",
+                     PROGRAM " --json | jq -r 'select(.result == \"failed\").name'"},
         .options = options,
         .option_count = sizeof options / sizeof *options,
     };
-    enum smtp_cli_parsed parsed = smtp_cli_parse(&usage, argc, argv);
-    if (parsed != SMTP_CLI_RUN) {
-        return parsed == SMTP_CLI_HELP ? SMTP_EXIT_HELD : SMTP_EXIT_USAGE;
+    reader(&usage, user);
+}
+
+static void describe(smtp_cli_reader *reader, void *user)
+{
+    struct selftest selftest = {.list = false};
+    use(&selftest, reader, user);
+}
+
+static int run_verb(int argc, char **argv)
+{
+    struct selftest selftest = {.list = false};
+    struct smtp_cli_line line = {argc, argv, SMTP_CLI_RUN};
+    use(&selftest, smtp_cli_parse_line, &line);
+    if (line.parsed != SMTP_CLI_RUN) {
+        return line.parsed == SMTP_CLI_HELP ? SMTP_EXIT_HELD : SMTP_EXIT_USAGE;
     }
     if (selftest.tap && selftest.json) {
-        return smtp_cli_wrong(usage.program, "--tap and --json exclude each other");
+        return smtp_cli_wrong(PROGRAM, "--tap and --json exclude each other");
     }
     if (selftest.list) {
         selftest.json ? list_json() : list();
         return SMTP_EXIT_HELD;
     }
-    int wrong = check_names(usage.program, &selftest);
+    int wrong = check_names(PROGRAM, &selftest);
     return wrong != 0 ? wrong : run(&selftest);
 }
+
+const struct smtp_cli_verb smtp_verb_selftest = {
+    .name = "selftest",
+    .about = "the main job: a server, clients, every message compared",
+    .run = run_verb,
+    .describe = describe,
+};

@@ -145,12 +145,26 @@ static int run(struct serve *serve)
     return status;
 }
 
-int smtp_verb_serve(int argc, char **argv)
+static void describe(smtp_cli_reader *reader, void *user)
+{
+    struct smtp_serve_options options;
+    smtp_serve_options_use(&options, reader, user);
+}
+
+static int run_verb(int argc, char **argv)
 {
     struct serve serve = {.server = NULL};
-    enum smtp_cli_parsed parsed = smtp_serve_options_parse(&serve.options, argc, argv);
-    if (parsed != SMTP_CLI_RUN) {
-        return parsed == SMTP_CLI_HELP ? SMTP_EXIT_HELD : SMTP_EXIT_USAGE;
+    struct smtp_cli_line line = {argc, argv, SMTP_CLI_RUN};
+    smtp_serve_options_use(&serve.options, smtp_cli_parse_line, &line);
+    if (line.parsed != SMTP_CLI_RUN) {
+        return line.parsed == SMTP_CLI_HELP ? SMTP_EXIT_HELD : SMTP_EXIT_USAGE;
     }
     return run(&serve);
 }
+
+const struct smtp_cli_verb smtp_verb_serve = {
+    .name = "serve",
+    .about = "an SMTP server in the foreground, until SIGINT or SIGTERM",
+    .run = run_verb,
+    .describe = describe,
+};

@@ -120,8 +120,7 @@ static void add_auth_rows(struct smtp_serve_options *options,
                             "takes passwords in the clear too");
 }
 
-enum smtp_cli_parsed smtp_serve_options_parse(struct smtp_serve_options *options, int argc,
-                                              char **argv)
+void smtp_serve_options_use(struct smtp_serve_options *options, smtp_cli_reader *reader, void *user)
 {
     struct smtp_cli_option rows[LISTEN_ROWS + MESSAGE_ROWS + PROTOCOL_ROWS + TLS_ROWS + AUTH_ROWS];
     struct smtp_cli_option *end = rows;
@@ -146,7 +145,7 @@ enum smtp_cli_parsed smtp_serve_options_parse(struct smtp_serve_options *options
         .options = rows,
         .option_count = sizeof rows / sizeof *rows,
     };
-    return smtp_cli_parse(&usage, argc, argv);
+    reader(&usage, user);
 }
 
 /* ---- what it means ---- */

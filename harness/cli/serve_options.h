@@ -32,10 +32,10 @@ struct smtp_serve_options {
     char *client_ca_pem;
 };
 
-/** Reads the command line; argv is written to: the secrets in it are wiped by the clear. On RUN
- *  all but `server` is set. */
-enum smtp_cli_parsed smtp_serve_options_parse(struct smtp_serve_options *options, int argc,
-                                              char **argv);
+/** Sets the defaults and shows `reader` the usage, whose options write to *options. The argv that is read
+ *  by it is written to: the secrets in it are wiped by the clear. */
+void smtp_serve_options_use(struct smtp_serve_options *options, smtp_cli_reader *reader,
+                            void *user);
 /** Fills `server` in, reading the files it names. False: what is wrong is said. */
 bool smtp_serve_options_apply(struct smtp_serve_options *options);
 /** Once the server has its copy: frees, and wipes the secrets, in argv too, where others can see

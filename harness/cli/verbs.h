@@ -1,6 +1,8 @@
-/* verbs.h - the verbs of smtp-harness, one file each. argv[0] is the verb's own word. */
+/* verbs.h - the verbs of smtp-harness, one file each. */
 #ifndef SMTP_HARNESS_CLI_VERBS_H
 #define SMTP_HARNESS_CLI_VERBS_H
+
+#include "harness/cli/options.h"
 
 /** What a verb returns to the shell. */
 enum smtp_cli_exit {
@@ -9,7 +11,14 @@ enum smtp_cli_exit {
     SMTP_EXIT_USAGE = 2,    /* a wrong command line, or it could not run */
 };
 
-int smtp_verb_selftest(int argc, char **argv);
-int smtp_verb_serve(int argc, char **argv);
+struct smtp_cli_verb {
+    const char *name;
+    const char *about;                                     /* half a line */
+    int (*run)(int argc, char **argv);                     /* argv[0] is the verb's own word */
+    void (*describe)(smtp_cli_reader *reader, void *user); /* shows its usage */
+};
+
+extern const struct smtp_cli_verb smtp_verb_selftest;
+extern const struct smtp_cli_verb smtp_verb_serve;
 
 #endif

@@ -8,7 +8,7 @@
 static void say(struct smtp_harness_transcripts *all, uint64_t session,
                 enum smtp_server_log_kind kind, const char *text, size_t len)
 {
-    struct smtp_server_log_entry entry = {kind, 100, text, len};
+    struct smtp_server_log_entry entry = {kind, false, 100, text, len};
     smtp_harness_transcripts_log(all, session, &entry);
 }
 #define SAY(all, session, kind, literal) say(all, session, kind, literal, sizeof(literal) - 1)
@@ -137,7 +137,7 @@ TEST(transcript, a_million_commands_are_bounded_too)
 TEST(transcript, lines_come_with_their_time_and_kind)
 {
     struct smtp_harness_transcripts *all = smtp_harness_transcripts_new();
-    struct smtp_server_log_entry content = {SMTP_LOG_CONTENT, 12345, "a\r\nb", 4};
+    struct smtp_server_log_entry content = {SMTP_LOG_CONTENT, false, 12345, "a\r\nb", 4};
     smtp_harness_transcripts_log(all, 1, &content);
     struct smtp_harness_transcript *copy = smtp_harness_transcript_copy(all, 1);
     struct smtp_harness_transcript_place place = {0};
