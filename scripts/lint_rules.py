@@ -36,6 +36,8 @@ BANNED = "strcpy strcat sprintf vsprintf strtok atoi atol gets gmtime localtime 
 BANNED_IN_LIBRARIES = "printf puts perror exit abort atexit signal sigaction".split()  # no prints, nothing global
 SOCKET_CALLS = "send recv sendto recvfrom sendmsg recvmsg".split()  # outside common/
 
+TOP = {*ARROWS, "tests", "scripts", "build", "CMakeLists.txt", "CMakePresets.json", "README.md"}  # and dot files
+
 FUNCTION_LINES = 60
 FILE_LINES = 500
 TEST_FILE_LINES = 700  # cases side by side, not logic
@@ -151,13 +153,19 @@ def names_of_tests():
     return names
 
 
-def check_parity(path, tests, faces):
-    """The rows of a table "| Python | Here | Test |": what they name is there."""
+def check_top():
+    for path in root.iterdir():
+        if path.name not in TOP and not path.name.startswith("."):
+            breach(path, 1, "does not belong at the top")
+
+
+def check_table(path, tests, faces):
+    """The rows of a table "| ... | Here | Test |": what they name is there."""
     lines = path.read_text().splitlines()
     inside = False
     for number, line in enumerate(lines, 1):
         cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
-        if cells == ["Python", "Here", "Test"]:
+        if cells[1:] == ["Here", "Test"]:
             inside = True
         elif not cells:
             inside = False
@@ -177,8 +185,9 @@ def check_parity(path, tests, faces):
 def main():
     faces = "".join((root / folder / header).read_text() for header, folder in PUBLIC_HEADERS.items())
     tests = names_of_tests()
-    for path in (root / "client/README.md", root / "server/README.md"):
-        check_parity(path, tests, faces)
+    check_top()
+    for path in (root / "README.md", root / "client/README.md", root / "server/README.md"):
+        check_table(path, tests, faces)
     paths = sorted(p for f in [*ARROWS, "tests"] for p in (root / f).rglob("*.[ch]"))
     for path in paths:
         check_file(path)
