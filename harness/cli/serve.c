@@ -123,10 +123,11 @@ static struct smtp_server *make_server(struct smtp_serve_options *options)
     struct smtp_server *server = NULL;
     struct smtp_error error = {.message = ""};
     if (!smtp_serve_options_apply(options)) {
+        smtp_cli_server_options_release_tables(&options->common);
         return NULL;
     }
-    if (smtp_server_new(&server, &options->server, &error) != SMTP_OK) {
-        smtp_serve_receivers_release(options->tables, options->server.receiver_count);
+    if (smtp_server_new(&server, &options->common.server, &error) != SMTP_OK) {
+        smtp_cli_server_options_release_tables(&options->common);
         smtp_cli_wrong(PROGRAM, "%s", error.message);
         return NULL;
     }

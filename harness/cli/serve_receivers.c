@@ -3,7 +3,6 @@
 
 #include "client/url.h"
 #include "common/error.h"
-#include "harness/cli/options.h"
 #include "harness/smtp_relay.h"
 #include "server/smtp_receivers.h"
 
@@ -55,38 +54,29 @@ static enum smtp_status make_print(const struct smtp_serve_receivers *wanted,
     return smtp_receiver_print(out, stdout, error);
 }
 
-void smtp_serve_receivers_release(struct smtp_server_hooks *tables, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        tables[i].release(tables[i].user);
-    }
-}
-
 bool smtp_serve_receivers_make(const char *program, const struct smtp_serve_receivers *wanted,
-                               struct smtp_server_hooks tables[SMTP_SERVE_RECEIVERS_MAX],
-                               size_t *count)
+                               struct smtp_cli_server_options *server)
 {
     const struct {
         bool wanted;
         make_receiver *make;
-    } rows[SMTP_SERVE_RECEIVERS_MAX] = {
+    } rows[] = {
         {wanted->relay_url != NULL, make_relay}, /* the most likely to refuse comes first */
         {wanted->maildir != NULL, make_maildir},
         {wanted->mbox != NULL, make_mbox},
         {wanted->print, make_print},
     };
     struct smtp_error error = {.message = ""};
-    *count = 0;
-    for (size_t i = 0; i < SMTP_SERVE_RECEIVERS_MAX; i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (!rows[i].wanted) {
             continue;
         }
-        if (rows[i].make(wanted, &tables[*count], &error) != SMTP_OK) {
+        struct smtp_server_hooks table;
+        if (rows[i].make(wanted, &table, &error) != SMTP_OK) {
             smtp_cli_wrong(program, "%s", error.message);
-            smtp_serve_receivers_release(tables, *count);
             return false;
         }
-        ++*count;
+        smtp_cli_server_options_add(server, &table);
     }
     return true;
 }

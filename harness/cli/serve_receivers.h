@@ -2,9 +2,7 @@
 #ifndef SMTP_HARNESS_CLI_SERVE_RECEIVERS_H
 #define SMTP_HARNESS_CLI_SERVE_RECEIVERS_H
 
-#include "server/smtp_server.h"
-
-#define SMTP_SERVE_RECEIVERS_MAX 4
+#include "harness/cli/server_options.h"
 
 /** Which are wanted; NULL or false: not that one. */
 struct smtp_serve_receivers {
@@ -15,11 +13,8 @@ struct smtp_serve_receivers {
     bool print;
 };
 
-/** Makes them; a server takes them over. False: what is wrong is said, and nothing is left. */
+/** Makes them and adds them to the server's tables. False: what is wrong is said. */
 bool smtp_serve_receivers_make(const char *program, const struct smtp_serve_receivers *wanted,
-                               struct smtp_server_hooks tables[SMTP_SERVE_RECEIVERS_MAX],
-                               size_t *count);
-/** Gives them back, where no server took them over. */
-void smtp_serve_receivers_release(struct smtp_server_hooks *tables, size_t count);
+                               struct smtp_cli_server_options *server);
 
 #endif

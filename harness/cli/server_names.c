@@ -1,6 +1,6 @@
-/* serve_names.c - see serve_names.h. Knows every member of the server's keywords and limits; the server
+/* server_names.c - see server_names.h. Knows every member of the server's keywords and limits; the server
  * itself knows which values they take. */
-#include "harness/cli/serve_names.h"
+#include "harness/cli/server_names.h"
 
 #include "common/bytes.h"
 
@@ -89,9 +89,9 @@ static bool *find_keyword(struct smtp_server_keywords *all, const char *name)
     return NULL;
 }
 
-bool smtp_serve_set_keywords(const char *program, const char *option,
-                             const struct smtp_cli_texts *list, bool on,
-                             struct smtp_server_keywords *out)
+bool smtp_cli_set_keywords(const char *program, const char *option,
+                           const struct smtp_cli_texts *list, bool on,
+                           struct smtp_server_keywords *out)
 {
     for (size_t i = 0; i < list->count; i++) {
         bool *keyword = find_keyword(out, list->items[i]);
@@ -146,8 +146,8 @@ static bool set_limit(const char *program, const char *setting, struct smtp_serv
     return true;
 }
 
-bool smtp_serve_set_limits(const char *program, const struct smtp_cli_texts *settings,
-                           struct smtp_server_limits *out)
+bool smtp_cli_set_limits(const char *program, const struct smtp_cli_texts *settings,
+                         struct smtp_server_limits *out)
 {
     for (size_t i = 0; i < settings->count; i++) {
         if (!set_limit(program, settings->items[i], out)) {
