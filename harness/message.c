@@ -11,15 +11,10 @@
  * itself stops at 1024. */
 #define NESTING_MAX 100
 
-struct field {
-    char *name;
-    char *value;
-};
-
 /* What was made of the octets. */
 struct parsed {
     bool done;
-    GArray *fields; /* struct field, in the order of the header */
+    GArray *fields; /* struct smtp_harness_field, in the order of the header */
     GArray *parts;  /* struct smtp_harness_part, in the order of the body */
     char *text;     /* NULL: none */
     char *html;
@@ -52,9 +47,9 @@ struct smtp_harness_message *smtp_harness_message_new(struct smtp_message *captu
 
 static void free_field(gpointer at)
 {
-    struct field *field = at;
-    g_free(field->name);
-    g_free(field->value);
+    struct smtp_harness_field *field = at;
+    g_free((gpointer)field->name);
+    g_free((gpointer)field->value);
 }
 
 static void free_part(gpointer at)
@@ -221,8 +216,8 @@ static void add_fields(struct parsed *parsed, GMimeObject *object)
     for (int i = 0; i < g_mime_header_list_get_count(list); i++) {
         GMimeHeader *header = g_mime_header_list_get_header_at(list, i);
         const char *value = g_mime_header_get_value(header);
-        struct field field = {g_strdup(g_mime_header_get_name(header)),
-                              g_strdup(value != NULL ? value : "")};
+        struct smtp_harness_field field = {g_strdup(g_mime_header_get_name(header)),
+                                           g_strdup(value != NULL ? value : "")};
         g_array_append_val(parsed->fields, field);
     }
 }
@@ -257,7 +252,7 @@ static void add_bare_body(struct parsed *parsed, const char *content, size_t len
 static void fill(struct parsed *parsed, const char *content, size_t len)
 {
     pthread_once(&gmime_started, g_mime_init);
-    parsed->fields = g_array_new(FALSE, FALSE, sizeof(struct field));
+    parsed->fields = g_array_new(FALSE, FALSE, sizeof(struct smtp_harness_field));
     parsed->parts = g_array_new(FALSE, FALSE, sizeof(struct smtp_harness_part));
     g_array_set_clear_func(parsed->fields, free_field);
     g_array_set_clear_func(parsed->parts, free_part);
@@ -304,14 +299,22 @@ const char *smtp_harness_header(const struct smtp_harness_message *message, cons
 const char *smtp_harness_header_at(const struct smtp_harness_message *message, const char *name,
                                    size_t i)
 {
-    const struct parsed *parsed = parsed_of(message);
-    for (guint at = 0; at < parsed->fields->len; at++) {
-        const struct field *field = &g_array_index(parsed->fields, struct field, at);
+    const struct smtp_harness_field *field;
+    for (size_t at = 0; (field = smtp_harness_field(message, at)) != NULL; at++) {
         if (g_ascii_strcasecmp(field->name, name) == 0 && i-- == 0) {
             return field->value;
         }
     }
     return NULL;
+}
+
+const struct smtp_harness_field *smtp_harness_field(const struct smtp_harness_message *message,
+                                                    size_t i)
+{
+    const struct parsed *parsed = parsed_of(message);
+    return i < parsed->fields->len
+               ? &g_array_index(parsed->fields, struct smtp_harness_field, (guint)i)
+               : NULL;
 }
 
 const char *smtp_harness_text(const struct smtp_harness_message *message)

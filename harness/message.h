@@ -12,4 +12,12 @@ struct smtp_harness_message *smtp_harness_message_new(struct smtp_message *captu
 /** Frees the view and gives the reference back. NULL: nothing. */
 void smtp_harness_message_free(struct smtp_harness_message *message);
 
+/** One field of the header: its name as it came; its value unfolded, RFC 2047 words decoded to UTF-8. */
+struct smtp_harness_field {
+    const char *name, *value;
+};
+/** The i-th (0-based), the Content- fields behind the others; NULL beyond. */
+const struct smtp_harness_field *smtp_harness_field(const struct smtp_harness_message *message,
+                                                    size_t i);
+
 #endif

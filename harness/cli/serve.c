@@ -1,123 +1,94 @@
-/* serve.c - the server in the foreground, for clients in other processes, until SIGINT or SIGTERM.
- * Knows how the addresses are told (standard output, ready file). */
+/* serve.c - the server on its own, for clients in other processes, from its start to its end. */
 #include "common/error.h"
+#include "harness/cli/serve_background.h"
 #include "harness/cli/serve_options.h"
 #include "harness/cli/verbs.h"
-#include "harness/cli/whole_file.h"
 
-#include <errno.h>
-#include <pthread.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define STOP_MS 1000 /* for open transactions, when a signal came */
 #define PROGRAM SMTP_SERVE_PROGRAM
+#define UNIX_PREFIX "unix:"
 
 struct serve {
     struct smtp_serve_options options;
     struct smtp_server *server;
+    int ready; /* in the background: who waits for it */
 };
 
-/* ---- where it listens ---- */
+/* ---- the end ---- */
 
-static void write_url(const struct serve *serve, size_t i, const char *before, FILE *out)
+/** Those that it made; a server that ends takes them away itself. */
+static void take_sockets_away(const struct serve *serve)
 {
-    const char *address = smtp_server_address(serve->server, i);
-    const char *scheme = smtp_server_is_lmtp(serve->server, i)           ? "lmtp://"
-                         : strncmp(address, "unix:", 5) == 0             ? ""
-                         : smtp_server_is_implicit_tls(serve->server, i) ? "smtps://"
-                                                                         : "smtp://";
-    fprintf(out, "%s%s%s\n", before, scheme, address);
-}
-
-static void write_urls(const struct serve *serve, const char *before, FILE *out)
-{
-    for (size_t i = 0; smtp_server_address(serve->server, i) != NULL; i++) {
-        write_url(serve, i, before, out);
+    const char *address;
+    for (size_t i = serve->options.activation.count;
+         (address = smtp_server_address(serve->server, i)) != NULL; i++) {
+        if (strncmp(address, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0) {
+            unlink(address + strlen(UNIX_PREFIX));
+        }
     }
 }
 
-static bool write_ready_file(const struct serve *serve)
+static void on_end(void *user, bool at_once)
 {
-    char *urls = NULL;
-    size_t len = 0;
-    FILE *out = open_memstream(&urls, &len);
-    if (out != NULL) {
-        write_urls(serve, "", out);
+    const struct serve *serve = user;
+    if (!at_once) {
+        smtp_serve_tell_no_more(&serve->options.tell);
+        return;
     }
-    bool written = out != NULL && fclose(out) == 0 &&
-                   smtp_cli_write_file(PROGRAM, serve->options.ready_file, urls);
-    free(urls);
-    return written;
+    take_sockets_away(serve);
+    smtp_serve_tell_end(&serve->options.tell);
+    fprintf(stderr, PROGRAM ": stopped at once; sessions open: %zu\n",
+            smtp_server_session_count(serve->server));
 }
 
-static bool write_ca_file(const struct serve *serve)
+/** The exit status, and why it is not 0. */
+static int judge(struct smtp_serve_life *life, enum smtp_serve_end end)
 {
-    const char *pem = smtp_server_ca_pem(serve->server);
-    if (pem[0] == '\0') {
-        fprintf(stderr, PROGRAM ": the certificate cannot be made\n");
-        return false;
+    uint64_t count = atomic_load(&life->messages);
+    if (end == SMTP_SERVE_MUTE) {
+        fprintf(stderr, PROGRAM ": cannot write to standard output: %s; ends\n",
+                smtp_errno_text(atomic_load(&life->output_errno)));
+        return SMTP_EXIT_NOT_HELD;
     }
-    return smtp_cli_write_file(PROGRAM, serve->options.ca_file_out, pem);
-}
-
-/** The files first: whoever reads the lines finds them there, and whoever waits for the ready file
- *  finds the authority's. */
-static bool tell_addresses(const struct serve *serve)
-{
-    if (serve->options.ca_file_out != NULL && !write_ca_file(serve)) {
-        return false;
+    if (count < life->exit_after) {
+        fprintf(stderr, PROGRAM ": ends after %" PRIu64 " of %" PRIu64 " messages\n", count,
+                life->exit_after);
+        return SMTP_EXIT_NOT_HELD;
     }
-    if (serve->options.ready_file != NULL && !write_ready_file(serve)) {
-        return false;
-    }
-    write_urls(serve, "listening on ", stdout);
-    if (fflush(stdout) != 0) {
-        fprintf(stderr, PROGRAM ": cannot write to standard output: %s\n", smtp_errno_text(errno));
-        return false;
-    }
-    return true;
-}
-
-static void take_files_away(const struct serve *serve)
-{
-    if (serve->options.ready_file != NULL) {
-        unlink(serve->options.ready_file);
-    }
-    if (serve->options.ca_file_out != NULL) {
-        unlink(serve->options.ca_file_out);
-    }
+    return SMTP_EXIT_HELD;
 }
 
 /* ---- life ---- */
 
-static int serve_until_signal(struct serve *serve)
+static int serve_until_end(struct serve *serve)
 {
-    sigset_t signals;
-    int received = 0;
+    struct smtp_serve_options *options = &serve->options;
     struct smtp_error error = {.status = SMTP_OK};
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before the server's threads: they inherit it */
     if (smtp_server_start(serve->server, &error) != SMTP_OK) {
         fprintf(stderr, PROGRAM ": %s\n", error.message);
         return SMTP_EXIT_USAGE;
     }
-    if (!tell_addresses(serve)) {
-        take_files_away(serve);
+    if (!smtp_serve_tell(&options->tell, PROGRAM, serve->server)) {
         return SMTP_EXIT_USAGE;
     }
-    sigwait(&signals, &received);
-    take_files_away(serve);
-    smtp_server_stop(serve->server, STOP_MS);
-    return SMTP_EXIT_HELD;
+    if (options->background &&
+        !smtp_serve_background_ready(PROGRAM, serve->ready,
+                                     options->receivers.json || options->receivers.print)) {
+        smtp_serve_tell_no_more(&options->tell);
+        smtp_serve_tell_end(&options->tell);
+        return SMTP_EXIT_USAGE;
+    }
+    enum smtp_serve_end end = smtp_serve_life_run(&options->life, serve->server);
+    smtp_serve_tell_end(&options->tell);
+    return judge(&options->life, end);
 }
 
-/** The server, which has the receivers then; NULL: what is wrong is said. */
+/** The server, which has the tables then; NULL: what is wrong is said. */
 static struct smtp_server *make_server(struct smtp_serve_options *options)
 {
     struct smtp_server *server = NULL;
@@ -136,14 +107,26 @@ static struct smtp_server *make_server(struct smtp_serve_options *options)
 
 static int run(struct serve *serve)
 {
-    serve->server = make_server(&serve->options);
-    smtp_serve_options_clear(&serve->options);
-    if (serve->server == NULL) {
+    struct smtp_serve_options *options = &serve->options;
+    options->life.ends = on_end;
+    options->life.user = serve;
+    if (!smtp_serve_life_begin(&options->life, PROGRAM)) {
+        smtp_serve_options_clear(options);
         return SMTP_EXIT_USAGE;
     }
-    int status = serve_until_signal(serve);
+    serve->server = make_server(options);
+    smtp_serve_options_clear(options);
+    int status = serve->server != NULL ? serve_until_end(serve) : SMTP_EXIT_USAGE;
     smtp_server_free(serve->server);
+    smtp_serve_life_over(&options->life);
     return status;
+}
+
+/** What cannot be written is an error like others, not the end of the process. */
+static void ignore_signals(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 static void describe(smtp_cli_reader *reader, void *user)
@@ -160,12 +143,22 @@ static int run_verb(int argc, char **argv)
     if (line.parsed != SMTP_CLI_RUN) {
         return line.parsed == SMTP_CLI_HELP ? SMTP_EXIT_HELD : SMTP_EXIT_USAGE;
     }
+    ignore_signals();
+    if (!smtp_serve_activation_take(&serve.options.activation, PROGRAM)) {
+        smtp_serve_options_clear(&serve.options);
+        return SMTP_EXIT_USAGE;
+    }
+    int status = serve.options.background ? smtp_serve_background(PROGRAM, &serve.ready) : -1;
+    if (status >= 0) {
+        smtp_serve_options_clear(&serve.options);
+        return status;
+    }
     return run(&serve);
 }
 
 const struct smtp_cli_verb smtp_verb_serve = {
     .name = "serve",
-    .about = "an SMTP server in the foreground, until SIGINT or SIGTERM",
+    .about = "an SMTP server for other programs, until SIGINT or SIGTERM",
     .run = run_verb,
     .describe = describe,
 };

@@ -3,10 +3,13 @@
 
 #include "client/url.h"
 #include "common/error.h"
+#include "harness/cli/serve_json.h"
 #include "harness/smtp_relay.h"
 #include "server/smtp_receivers.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef enum smtp_status make_receiver(const struct smtp_serve_receivers *wanted,
@@ -47,12 +50,67 @@ static enum smtp_status make_mbox(const struct smtp_serve_receivers *wanted,
     return smtp_receiver_mbox(out, wanted->mbox, error);
 }
 
+/* ---- what writes to standard output ---- */
+
+/** A receiver that is watched for whether it still can. */
+struct watched {
+    struct smtp_server_hooks table;
+    void (*failed)(void *user, int sys_errno);
+    void *user;
+};
+
+static enum smtp_server_verdict on_message(void *user,
+                                           const struct smtp_server_session_info *session,
+                                           struct smtp_message *message,
+                                           struct smtp_server_reply *reply)
+{
+    const struct watched *watched = user;
+    enum smtp_server_verdict verdict =
+        watched->table.message(watched->table.user, session, message, reply);
+    int sys_errno = errno;
+    if (verdict != SMTP_ACCEPT && ferror(stdout) != 0) {
+        watched->failed(watched->user, sys_errno != 0 ? sys_errno : EIO);
+    }
+    return verdict;
+}
+
+static void on_release(void *user)
+{
+    struct watched *watched = user;
+    watched->table.release(watched->table.user);
+    free(watched);
+}
+
+/** Puts the watch in the table's place. */
+static enum smtp_status watch(const struct smtp_serve_receivers *wanted,
+                              struct smtp_server_hooks *table, struct smtp_error *error)
+{
+    struct watched *watched = malloc(sizeof *watched);
+    if (watched == NULL) {
+        table->release(table->user);
+        return smtp_error_set(error, SMTP_NO_MEMORY, 0, "out of memory");
+    }
+    *watched = (struct watched){*table, wanted->output_failed, wanted->output_user};
+    *table = (struct smtp_server_hooks){
+        .user = watched, .blocking = true, .message = on_message, .release = on_release};
+    return SMTP_OK;
+}
+
 static enum smtp_status make_print(const struct smtp_serve_receivers *wanted,
                                    struct smtp_server_hooks *out, struct smtp_error *error)
 {
-    (void)wanted;
-    return smtp_receiver_print(out, stdout, error);
+    enum smtp_status status = smtp_receiver_print(out, stdout, error);
+    return status == SMTP_OK ? watch(wanted, out, error) : status;
 }
+
+static enum smtp_status make_json(const struct smtp_serve_receivers *wanted,
+                                  struct smtp_server_hooks *out, struct smtp_error *error)
+{
+    enum smtp_status status = smtp_serve_json(out, stdout, wanted->json_content, error);
+    return status == SMTP_OK ? watch(wanted, out, error) : status;
+}
+
+/* ---- all of them ---- */
 
 bool smtp_serve_receivers_make(const char *program, const struct smtp_serve_receivers *wanted,
                                struct smtp_cli_server_options *server)
@@ -61,10 +119,11 @@ bool smtp_serve_receivers_make(const char *program, const struct smtp_serve_rece
         bool wanted;
         make_receiver *make;
     } rows[] = {
-        {wanted->relay_url != NULL, make_relay}, /* the most likely to refuse comes first */
+        {wanted->relay_url != NULL, make_relay},
         {wanted->maildir != NULL, make_maildir},
         {wanted->mbox != NULL, make_mbox},
         {wanted->print, make_print},
+        {wanted->json, make_json},
     };
     struct smtp_error error = {.message = ""};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
