@@ -1,0 +1,85 @@
+/* serve_test.c - the program's verb `serve` between others: what it delivers is read by Python. */
+#include "client/smtp_client.h"
+#include "tests/peers/letters.h"
+#include "tests/peers/program.h"
+#include "tests/support/test.h"
+
+#include <stdio.h>
+
+#define SECONDS 60
+#define READY_MS 10000
+
+/** Where the words are in what it says, from *at on; moves *at behind them. */
+static const char *hear(struct program *program, size_t *at, const char *words)
+{
+    ssize_t place = program_says(program, *at, words, READY_MS);
+    if (place < 0) {
+        SMTP_TEST_FAIL("%s did not say \"%s\": %s", program->name, words, program->said + *at);
+    }
+    *at = (size_t)place + strlen(words);
+    return program->said + *at;
+}
+
+static void send_letters(const char *address, const struct letter letters[LETTER_COUNT])
+{
+    const char *to[] = {"bob@example.com", "carol@example.com"};
+    struct smtp_envelope envelope = {
+        .reverse_path = "ann@example.org", .forward_paths = to, .forward_path_count = 2};
+    struct smtp_client *client;
+    expect_int(smtp_client_new(&client, NULL), SMTP_OK);
+    expect_int(smtp_client_connect(client, address, 0), SMTP_OK);
+    for (size_t i = 0; i < LETTER_COUNT; i++) {
+        struct smtp_content content = smtp_content_memory(letters[i].octets, letters[i].len);
+        expect_int(smtp_client_send(client, &envelope, content, NULL), SMTP_OK);
+    }
+    smtp_client_free(client);
+}
+
+/** What the reader printed is these letters with LF line ends, each with its envelope. */
+static void expect_read(const struct program *reader, const struct letter letters[LETTER_COUNT])
+{
+    const char *at = reader->said;
+    for (size_t i = 0; i < LETTER_COUNT; i++) {
+        size_t len;
+        char head[256], *text = letter_with_lf(&letters[i], &len);
+        snprintf(head, sizeof head,
+                 "from <ann@example.org>\nto bob@example.com\nto carol@example.com\noctets %zu\n",
+                 len);
+        size_t left = reader->said_len - (size_t)(at - reader->said);
+        expect_true(left >= strlen(head) + len);
+        expect_bytes(at, strlen(head), head, strlen(head));
+        expect_bytes(at + strlen(head), len, text, len);
+        at += strlen(head) + len;
+        free(text);
+    }
+    expect_int(reader->said_len, at - reader->said);
+}
+
+TEST_WITHIN(peers, python_reads_the_maildir_that_serve_delivers_into, SECONDS)
+{
+    struct letter letters[LETTER_COUNT];
+    struct program serve, reader;
+    char *directory = make_directory(), maildir[128], address[64];
+    snprintf(maildir, sizeof maildir, "%s/Mail", directory);
+    letters_make(letters);
+    program_start(&serve, (const char *[]){SMTP_HARNESS, "serve", "--maildir", maildir,
+                                           "--exit-after", "4", "--idle-exit", "20", NULL});
+    size_t at = 0;
+    hear(&serve, &at, "listening on smtp://");
+    size_t begin = at;
+    hear(&serve, &at, "\n");
+    snprintf(address, sizeof address, "%.*s", (int)(at - 1 - begin), serve.said + begin);
+    send_letters(address, letters);
+    expect_int(program_wait(&serve), 0);
+    program_start(&reader, (const char *[]){"/usr/bin/python3", PEERS_SOURCE "/read_maildir.py",
+                                            maildir, NULL});
+    int status = program_wait(&reader);
+    if (status != 0) {
+        SMTP_TEST_FAIL("read_maildir.py ended with %d: %s", status, reader.said);
+    }
+    expect_read(&reader, letters);
+    program_free(&reader);
+    program_free(&serve);
+    remove_directory(directory);
+    letters_free(letters);
+}
