@@ -4,8 +4,10 @@
 #include "harness/cli/verbs.h"
 #include "harness/nearest.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct smtp_cli_verb *const verbs[] = {
     &smtp_verb_selftest,
@@ -43,8 +45,21 @@ static int unknown_verb(const char *word)
     return smtp_cli_wrong("smtp-harness", "there is no verb '%s'", word);
 }
 
+/** A standard stream that is closed would be the next socket or file that is opened. What is written to one
+ *  fails then, as it did. */
+static void hold_streams(void)
+{
+    while (fcntl(STDERR_FILENO, F_GETFD) < 0 || fcntl(STDOUT_FILENO, F_GETFD) < 0 ||
+           fcntl(STDIN_FILENO, F_GETFD) < 0) {
+        if (open("/dev/null", O_RDONLY) < 0) {
+            return;
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
+    hold_streams();
     if (argc < 2) {
         return smtp_verb_selftest.run(argc, argv);
     }

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <stdio_ext.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,8 +19,9 @@ struct json_lines {
     bool with_content;
 };
 
-/** The message as text, to be freed by the caller. NULL: out of memory. */
-static char *line_of(const struct json_lines *lines, struct smtp_message *message, uint64_t number)
+/** The message as an object of the caller's. NULL: out of memory. */
+static json_t *object_of(const struct json_lines *lines, struct smtp_message *message,
+                         uint64_t number)
 {
     struct smtp_message *reference = smtp_message_retain(message);
     struct smtp_harness_message *view = smtp_harness_message_new(reference);
@@ -30,10 +30,22 @@ static char *line_of(const struct json_lines *lines, struct smtp_message *messag
         return NULL;
     }
     json_t *object = smtp_report_message(view, number, lines->with_content);
-    char *text = object != NULL ? json_dumps(object, JSON_COMPACT) : NULL;
-    json_decref(object);
     smtp_harness_message_free(view);
-    return text;
+    return object;
+}
+
+/** With LMTP a table before this one may have refused the message for some (RFC 2033 4.2). */
+static void mark_refused(json_t *object, const struct smtp_server_reply *replies)
+{
+    const json_t *recipients = json_object_get(object, "to");
+    size_t i;
+    json_t *recipient;
+    json_array_foreach(recipients, i, recipient)
+    {
+        if (replies[i].code >= 400) {
+            json_object_set_new(recipient, "refused", json_integer(replies[i].code));
+        }
+    }
 }
 
 /** Where a file ends before something is written to it; -1: it is no file. */
@@ -54,14 +66,13 @@ static void cut_back(FILE *file, off_t end)
 }
 
 /** With the file's lock. 0, or the errno. */
-static int write_line(FILE *file, const char *text)
+static int write_line(FILE *file, const json_t *object)
 {
     off_t end = end_of_file(file);
     errno = 0;
     clearerr(file);
-    fputs(text, file);
-    putc('\n', file);
-    if (fflush(file) == 0 && ferror(file) == 0) {
+    if (json_dumpf(object, file, JSON_COMPACT) == 0 && putc('\n', file) != EOF &&
+        fflush(file) == 0) {
         return 0;
     }
     int failure = errno != 0 ? errno : EIO;
@@ -75,13 +86,15 @@ static enum smtp_server_verdict on_message(void *user,
                                            struct smtp_server_reply *reply)
 {
     struct json_lines *lines = user;
-    (void)session;
     flockfile(lines->file);
-    char *text = line_of(lines, message, lines->count + 1);
-    int failure = text != NULL ? write_line(lines->file, text) : ENOMEM;
+    json_t *object = object_of(lines, message, lines->count + 1);
+    if (session->lmtp) {
+        mark_refused(object, reply);
+    }
+    int failure = object != NULL ? write_line(lines->file, object) : ENOMEM;
     lines->count += failure == 0;
     funlockfile(lines->file);
-    free(text);
+    json_decref(object);
     return failure == 0 ? SMTP_ACCEPT : smtp_delivery_refuse(failure, reply);
 }
 

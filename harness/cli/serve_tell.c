@@ -14,8 +14,8 @@
 static const char *scheme_of(const struct smtp_server *server, size_t i)
 {
     return smtp_server_is_lmtp(server, i)                             ? "lmtp://"
-           : strncmp(smtp_server_address(server, i), "unix:", 5) == 0 ? ""
            : smtp_server_is_implicit_tls(server, i)                   ? "smtps://"
+           : strncmp(smtp_server_address(server, i), "unix:", 5) == 0 ? ""
                                                                       : "smtp://";
 }
 

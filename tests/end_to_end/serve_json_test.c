@@ -1,4 +1,5 @@
 /* serve_json_test.c - what `serve --json` prints, and what becomes of mail when it cannot be printed. */
+#include "harness/smtp_harness.h"
 #include "tests/end_to_end/serve.h"
 #include "tests/support/files.h"
 #include "tests/support/test.h"
@@ -171,6 +172,49 @@ TEST(serve_json, messages_that_come_at_once_are_whole_lines_with_numbers_in_orde
     expect_int(end_process(&serve, SIGTERM), 0);
 }
 
+static enum smtp_server_verdict full(void *user, const struct smtp_server_session_info *session,
+                                     struct smtp_message *message, struct smtp_server_reply *reply)
+{
+    (void)user;
+    (void)session;
+    (void)message;
+    (void)smtp_server_reply(&reply[1], 452, "4.2.2", "Mailbox full");
+    return SMTP_ACCEPT;
+}
+
+/* RFC 2033 4.2 */
+TEST(serve_json, a_recipient_whom_the_next_server_refuses_is_told_with_its_code)
+{
+    char relay[200], url[200];
+    struct smtp_wire wire;
+    struct smtp_harness_options options;
+    smtp_harness_options_init(&options);
+    options.server.listen = (const char *const[]){"lmtp://127.0.0.1:0"};
+    options.server.listen_count = 1;
+    options.server.hooks.message = full;
+    struct smtp_harness *next = smtp_harness_start(&options, NULL);
+    expect_true(next != NULL);
+    snprintf(relay, sizeof relay, "%s?tls=never", smtp_harness_url(next));
+    struct background serve =
+        start_process(ARGV("serve", "--json", "--listen", "lmtp://127.0.0.1:0", "--relay", relay));
+    hear_listening(&serve, url, sizeof url);
+    expect_true(smtp_wire_connect(&wire, url + strlen("lmtp://")));
+    expect_contains(smtp_wire_reply(&wire), "220 ");
+    expect_contains(smtp_wire_ask(&wire, "LHLO c.example"), "250 ");
+    expect_contains(send_message(&wire, letter), "250 ");
+    expect_contains(smtp_wire_reply(&wire), "452 4.2.2 ");
+    json_t *message = hear_object(&serve);
+    expect_member(message, "protocol", "\"LMTP\"");
+    expect_member(message, "to",
+                  "[{\"path\":\"bob@example.com\",\"parameters\":\"\"},"
+                  "{\"path\":\"\\\"c d\\\"@example.com\",\"parameters\":\"NOTIFY=NEVER\","
+                  "\"refused\":452}]");
+    json_decref(message);
+    smtp_wire_close(&wire);
+    expect_int(end_process(&serve, SIGTERM), 0);
+    smtp_harness_stop(next);
+}
+
 /* ---- where it cannot be written ---- */
 
 /** The reader of its output goes, then a message comes: it is refused, and the server ends with 1. */
@@ -253,6 +297,20 @@ TEST(serve_json, output_that_is_full_from_the_start_is_told_and_nothing_is_left)
     expect_int(smtp_count_entries(folder, "", NULL, 0), 0);
     ended_clear(&ended);
     smtp_remove_directory(folder);
+}
+
+/* What is opened next would be its standard output, and be written to. */
+TEST(serve_json, a_closed_output_is_told)
+{
+    static const char *const closings[] = {">&-", "<&- >&-"};
+    for (size_t i = 0; i < sizeof closings / sizeof *closings; i++) {
+        char command[512];
+        snprintf(command, sizeof command, "exec " SMTP_HARNESS " serve --json %s", closings[i]);
+        struct ended ended = run_to_end((const char *const[]){"/bin/sh", "-c", command, NULL});
+        expect_int(ended.exit_status, 2);
+        expect_contains(ended.err, "cannot write to standard output: Bad file descriptor");
+        ended_clear(&ended);
+    }
 }
 
 TEST(serve_json, options_that_contradict_are_told)
