@@ -5,8 +5,10 @@
 #include "common/secret.h"
 #include "harness/cli/server_names.h"
 #include "harness/cli/whole_file.h"
+#include "harness/record.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +27,7 @@ static const char *const flaw_choices[] = {
 #define PROTOCOL_ROWS 8
 #define TLS_ROWS 8
 #define AUTH_ROWS 5
+#define RECORD_ROWS 2
 
 static void add_listen_rows(struct smtp_cli_server_options *options,
                             struct smtp_cli_option rows[LISTEN_ROWS])
@@ -99,10 +102,19 @@ static void add_auth_rows(struct smtp_cli_server_options *options,
                             "takes passwords in the clear too");
 }
 
+static void add_record_rows(struct smtp_cli_server_options *options,
+                            struct smtp_cli_option rows[RECORD_ROWS])
+{
+    rows[0] = smtp_cli_heading("What is recorded:");
+    rows[1] = smtp_cli_text("record", "DIR", &options->record,
+                            "each session as a dialogue that `play` takes");
+}
+
 void smtp_cli_server_options_use(struct smtp_cli_server_options *options, const char *program,
                                  struct smtp_cli_option rows[SMTP_CLI_SERVER_ROWS])
 {
-    static_assert(LISTEN_ROWS + PROTOCOL_ROWS + TLS_ROWS + AUTH_ROWS == SMTP_CLI_SERVER_ROWS,
+    static_assert(LISTEN_ROWS + PROTOCOL_ROWS + TLS_ROWS + AUTH_ROWS + RECORD_ROWS ==
+                      SMTP_CLI_SERVER_ROWS,
                   "all rows");
     *options = (struct smtp_cli_server_options){.program = program};
     smtp_server_options_init(&options->server);
@@ -113,7 +125,8 @@ void smtp_cli_server_options_use(struct smtp_cli_server_options *options, const 
     add_listen_rows(options, rows);
     add_protocol_rows(options, rows += LISTEN_ROWS);
     add_tls_rows(options, rows += PROTOCOL_ROWS);
-    add_auth_rows(options, rows + TLS_ROWS);
+    add_auth_rows(options, rows += TLS_ROWS);
+    add_record_rows(options, rows + AUTH_ROWS);
 }
 
 /* ---- what it means ---- */
@@ -266,6 +279,27 @@ static bool apply_protocol(struct smtp_cli_server_options *options)
            smtp_cli_set_limits(options->program, &options->limit, &server->limits);
 }
 
+/** On the server's threads, which know no program's name. */
+static void complain_of_record(const char *message)
+{
+    fprintf(stderr, "smtp-harness: %s\n", message);
+}
+
+static bool apply_record(struct smtp_cli_server_options *options)
+{
+    struct smtp_server_hooks table;
+    struct smtp_error error = {.message = ""};
+    if (options->record == NULL) {
+        return true;
+    }
+    if (smtp_harness_recorder(&table, options->record, complain_of_record, &error) != SMTP_OK) {
+        smtp_cli_wrong(options->program, "--record: %s", error.message);
+        return false;
+    }
+    smtp_cli_server_options_add(options, &table);
+    return true;
+}
+
 bool smtp_cli_server_options_apply(struct smtp_cli_server_options *options)
 {
     struct smtp_server_options *server = &options->server;
@@ -278,7 +312,7 @@ bool smtp_cli_server_options_apply(struct smtp_cli_server_options *options)
     server->trusted_peer_count = options->trust.count;
     server->receivers = options->tables;
     return is_consistent(options) && apply_protocol(options) && apply_auth(options) &&
-           apply_tls(options);
+           apply_tls(options) && apply_record(options);
 }
 
 /* ---- its end ---- */

@@ -6,7 +6,7 @@
 #include "harness/cli/options.h"
 #include "server/smtp_server.h"
 
-#define SMTP_CLI_SERVER_ROWS 27
+#define SMTP_CLI_SERVER_ROWS 29
 #define SMTP_CLI_SERVER_TABLES_MAX 8
 
 struct smtp_cli_server_options {
@@ -24,6 +24,7 @@ struct smtp_cli_server_options {
     struct smtp_cli_texts auth;
     bool auth_required, plain_without_tls;
     const char *auth_mechanisms;
+    const char *record; /* a directory; NULL: nothing is recorded */
 
     /* what that comes to */
     struct smtp_server_options
