@@ -8,6 +8,7 @@
 #include "server/receivers/delivery.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -15,8 +16,9 @@
 
 struct json_lines {
     FILE *file;
-    uint64_t count; /* under the file's lock */
     bool with_content;
+    pthread_mutex_t lock; /* of all below, and for writing */
+    uint64_t count;
 };
 
 /** The message as an object of the caller's. NULL: out of memory. */
@@ -65,7 +67,7 @@ static void cut_back(FILE *file, off_t end)
     }
 }
 
-/** With the file's lock. 0, or the errno. */
+/** With the lock. 0, or the errno. */
 static int write_line(FILE *file, const json_t *object)
 {
     off_t end = end_of_file(file);
@@ -86,21 +88,23 @@ static enum smtp_server_verdict on_message(void *user,
                                            struct smtp_server_reply *reply)
 {
     struct json_lines *lines = user;
-    flockfile(lines->file);
+    pthread_mutex_lock(&lines->lock);
     json_t *object = object_of(lines, message, lines->count + 1);
     if (session->lmtp) {
         mark_refused(object, reply);
     }
     int failure = object != NULL ? write_line(lines->file, object) : ENOMEM;
     lines->count += failure == 0;
-    funlockfile(lines->file);
+    pthread_mutex_unlock(&lines->lock);
     json_decref(object);
     return failure == 0 ? SMTP_ACCEPT : smtp_delivery_refuse(failure, reply);
 }
 
 static void on_release(void *user)
 {
-    free(user);
+    struct json_lines *lines = user;
+    pthread_mutex_destroy(&lines->lock);
+    free(lines);
 }
 
 enum smtp_status smtp_serve_json(struct smtp_server_hooks *out, FILE *file, bool with_content,
@@ -110,7 +114,9 @@ enum smtp_status smtp_serve_json(struct smtp_server_hooks *out, FILE *file, bool
     if (lines == NULL) {
         return smtp_error_set(error, SMTP_NO_MEMORY, 0, "out of memory");
     }
-    *lines = (struct json_lines){.file = file, .with_content = with_content};
+    lines->file = file;
+    lines->with_content = with_content;
+    pthread_mutex_init(&lines->lock, NULL);
     *out = (struct smtp_server_hooks){
         .user = lines, .blocking = true, .message = on_message, .release = on_release};
     return SMTP_OK;
