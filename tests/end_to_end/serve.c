@@ -23,3 +23,13 @@ void hear_url(struct background *serve, char *url, size_t capacity)
     expect_true(strncmp(line, "listening on ", 13) == 0);
     snprintf(url, capacity, "%s", line + 13);
 }
+
+const char *enter(struct smtp_wire *wire, const char *url)
+{
+    bool lmtp = strncmp(url, "lmtp://", 7) == 0;
+    expect_true(smtp_wire_connect(wire, url + strlen(lmtp ? "lmtp://" : "smtp://")));
+    expect_contains(smtp_wire_reply(wire), "220 ");
+    const char *reply = smtp_wire_ask(wire, lmtp ? "LHLO c.example" : "EHLO c.example");
+    expect_contains(reply, "250 ");
+    return reply;
+}

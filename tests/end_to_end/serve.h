@@ -3,6 +3,7 @@
 #define SMTP_TESTS_END_TO_END_SERVE_H
 
 #include "tests/end_to_end/process.h"
+#include "tests/support/wire.h"
 
 #include <stddef.h>
 
@@ -12,5 +13,7 @@
 void expect_wrong(const char *const argv[], const char *complaint);
 /** What stands behind "listening on " in its next line. */
 void hear_url(struct background *serve, char *url, size_t capacity);
+/** Connects to a URL that it told, past EHLO (with LMTP: LHLO): that reply. */
+const char *enter(struct smtp_wire *wire, const char *url);
 
 #endif

@@ -36,13 +36,6 @@ static void hear_listening(struct background *serve, char *url, size_t capacity)
     json_decref(object);
 }
 
-static void enter(struct smtp_wire *wire, const char *url)
-{
-    expect_true(smtp_wire_connect(wire, url + strlen("smtp://")));
-    expect_contains(smtp_wire_reply(wire), "220 ");
-    expect_contains(smtp_wire_ask(wire, "EHLO c.example"), "250 ");
-}
-
 /** From ann to bob and carol, with content that ends in CRLF: the reply to its dot. */
 static const char *send_message(struct smtp_wire *wire, const char *content)
 {
@@ -198,9 +191,7 @@ TEST(serve_json, a_recipient_whom_the_next_server_refuses_is_told_with_its_code)
     struct background serve =
         start_process(ARGV("serve", "--json", "--listen", "lmtp://127.0.0.1:0", "--relay", relay));
     hear_listening(&serve, url, sizeof url);
-    expect_true(smtp_wire_connect(&wire, url + strlen("lmtp://")));
-    expect_contains(smtp_wire_reply(&wire), "220 ");
-    expect_contains(smtp_wire_ask(&wire, "LHLO c.example"), "250 ");
+    enter(&wire, url);
     expect_contains(send_message(&wire, letter), "250 ");
     expect_contains(smtp_wire_reply(&wire), "452 4.2.2 ");
     json_t *message = hear_object(&serve);

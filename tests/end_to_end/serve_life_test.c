@@ -14,14 +14,6 @@
 
 #define MS 1000000u
 
-/** Connects where it listens, past EHLO. */
-static void enter(struct smtp_wire *wire, const char *url)
-{
-    expect_true(smtp_wire_connect(wire, url + strlen("smtp://")));
-    expect_contains(smtp_wire_reply(wire), "220 ");
-    expect_contains(smtp_wire_ask(wire, "EHLO c.example"), "250 ");
-}
-
 /** As far as the 354 of DATA. */
 static void begin_message(struct smtp_wire *wire)
 {

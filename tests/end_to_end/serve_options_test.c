@@ -15,9 +15,7 @@ static const char *offered(struct background *serve, struct smtp_wire *wire)
 {
     char url[200];
     hear_url(serve, url, sizeof url);
-    expect_true(smtp_wire_connect(wire, url + strlen("smtp://")));
-    expect_contains(smtp_wire_reply(wire), "220 ");
-    return smtp_wire_ask(wire, "EHLO c.example");
+    return enter(wire, url);
 }
 
 /** A message to bob over the wire, after EHLO: the reply to its dot. */

@@ -16,9 +16,7 @@ TEST(serve_record, each_session_is_recorded_as_a_dialogue)
     snprintf(file, sizeof file, "%s/session-1.smtp", made);
     struct background serve = start_process(ARGV("serve", "--record", made));
     hear_url(&serve, url, sizeof url);
-    expect_true(smtp_wire_connect(&wire, url + strlen("smtp://")));
-    expect_contains(smtp_wire_reply(&wire), "220 ");
-    expect_contains(smtp_wire_ask(&wire, "EHLO c.example"), "250 ");
+    enter(&wire, url);
     expect_contains(smtp_wire_ask(&wire, "MAIL FROM:<ann@example.com>"), "250 ");
     expect_contains(smtp_wire_ask(&wire, "QUIT"), "221 ");
     expect_true(smtp_wire_closed(&wire));
