@@ -216,9 +216,21 @@ static bool issue_flawed(struct smtp_identity *identity, const struct request *r
     return issued;
 }
 
-static bool issue_root(struct smtp_identity *identity)
+static void share_root(struct smtp_identity *identity, const struct smtp_identity *authority)
+{
+    X509_up_ref(authority->ca);
+    EVP_PKEY_up_ref(authority->ca_key);
+    identity->ca = authority->ca;
+    identity->ca_key = authority->ca_key;
+}
+
+static bool issue_root(struct smtp_identity *identity, const struct smtp_identity *authority)
 {
     struct signer root;
+    if (authority != NULL && authority->ca_key != NULL) {
+        share_root(identity, authority);
+        return true;
+    }
     if (!issue_authority(&root, "SMTP harness authority", NULL)) {
         return false;
     }
@@ -325,8 +337,8 @@ enum smtp_status smtp_identity_new(struct smtp_identity **out,
     if (identity == NULL) {
         return smtp_error_set(error, SMTP_NO_MEMORY, 0, "no memory for an identity");
     }
-    if (!issue_root(identity) || !issue_flawed(identity, &request, options->flaw) ||
-        !smtp_identity_write_pem(identity)) {
+    if (!issue_root(identity, options->authority) ||
+        !issue_flawed(identity, &request, options->flaw) || !smtp_identity_write_pem(identity)) {
         return not_made(identity, error);
     }
     *out = identity;
@@ -363,10 +375,7 @@ enum smtp_status smtp_identity_new_client(struct smtp_identity **out,
     if (identity == NULL) {
         return smtp_error_set(error, SMTP_NO_MEMORY, 0, "no memory for an identity");
     }
-    X509_up_ref(authority->ca);
-    EVP_PKEY_up_ref(authority->ca_key);
-    identity->ca = authority->ca;
-    identity->ca_key = authority->ca_key;
+    share_root(identity, authority);
     int64_t now = (int64_t)time(NULL);
     struct request request = {.common_name = common_name,
                               .from_unix_s = now - HOUR_S,

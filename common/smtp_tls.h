@@ -51,6 +51,8 @@ struct smtp_identity_options {
     int64_t valid_from_unix_s;  /* 0: an hour ago */
     int64_t valid_until_unix_s; /* 0: in 30 days */
     enum smtp_identity_flaw flaw;
+    /** Whose authority signs it, where that was made here too (borrowed). NULL: a new one is made. */
+    const struct smtp_identity *authority;
 };
 
 /** Makes an authority, and a certificate signed by it, in memory (ECDSA P-256). options NULL: the

@@ -76,8 +76,20 @@ static void show_last_session(struct smtp_harness *harness, struct smtp_harness_
     free(text);
 }
 
+static void show_faults(struct smtp_harness *harness, struct smtp_harness_lines *lines)
+{
+    const char *plan = smtp_harness_faults(harness);
+    if (plan[0] != '\0') {
+        smtp_harness_lines_print(lines, "the faults:\n");
+    }
+    for (const char *end; (end = strchr(plan, '\n')) != NULL; plan = end + 1) {
+        show_line(lines, (struct smtp_span){plan, (size_t)(end - plan)});
+    }
+}
+
 void smtp_harness_fail_with(struct smtp_harness *harness, struct smtp_harness_lines *lines)
 {
+    show_faults(harness, lines);
     show_last_session(harness, lines);
     set_failure(harness, lines);
 }

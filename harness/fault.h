@@ -19,7 +19,11 @@ enum smtp_status smtp_harness_faults_add(struct smtp_harness_faults *faults, con
                                          struct smtp_harness_lines *why) SMTP_MUST_CHECK;
 void smtp_harness_faults_clear(struct smtp_harness_faults *faults);
 
-/** The table that puts it into effect; the plan must outlive the server. */
+/** Certificates with a flaw are signed by this server's authority, so that whoever trusts it sees the flaw
+ *  alone; before the server starts. Without it each is signed by an authority of its own. */
+void smtp_harness_faults_use_server(struct smtp_harness_faults *faults, struct smtp_server *server);
+
+/** The table that puts it into effect, to be asked before all others; the plan must outlive the server. */
 struct smtp_server_hooks smtp_harness_faults_hooks(struct smtp_harness_faults *faults);
 
 /** The plan as smtp_harness_faults of smtp_harness.h tells it; nothing where there is none. */

@@ -74,8 +74,11 @@ static struct smtp_harness *make(const struct smtp_harness_options *options)
     harness->views = SMTP_BUFFER(SIZE_MAX);
     harness->texts = SMTP_BUFFER(SIZE_MAX);
     harness->failure = "";
+    harness->asks_faults = !options->without_faults;
     harness->transcripts = smtp_harness_transcripts_new();
-    if (harness->transcripts == NULL || !copy_client_options(harness, &options->client)) {
+    harness->faults = smtp_harness_faults_new(options->fault_seed, options->magic_addresses);
+    if (harness->transcripts == NULL || harness->faults == NULL ||
+        !copy_client_options(harness, &options->client)) {
         smtp_harness_stop(harness);
         return NULL;
     }
@@ -128,22 +131,27 @@ static void release_tables(const struct smtp_server_options *options)
     }
 }
 
-/* The caller's tables, and behind them the harness's own, for the transcripts. */
+/* The plan of faults before the caller's tables, the transcripts behind them. */
 static enum smtp_status make_server(struct smtp_harness *harness,
                                     const struct smtp_server_options *given,
                                     struct smtp_error *error)
 {
     struct smtp_server_options options = *given;
-    struct smtp_server_hooks *tables = calloc(given->receiver_count + 1, sizeof *tables);
+    struct smtp_server_hooks *tables = calloc(given->receiver_count + 2, sizeof *tables);
     if (tables == NULL) {
         return smtp_error_set(error, SMTP_NO_MEMORY, 0, "out of memory");
     }
-    for (size_t i = 0; i < given->receiver_count; i++) {
-        tables[i] = given->receivers[i];
+    size_t count = 0;
+    if (harness->asks_faults) {
+        options.hooks = smtp_harness_faults_hooks(harness->faults);
+        tables[count++] = given->hooks;
     }
-    tables[options.receiver_count++] =
-        (struct smtp_server_hooks){.user = harness->transcripts, .log = log_entry};
+    for (size_t i = 0; i < given->receiver_count; i++) {
+        tables[count++] = given->receivers[i];
+    }
+    tables[count++] = (struct smtp_server_hooks){.user = harness->transcripts, .log = log_entry};
     options.receivers = tables;
+    options.receiver_count = count;
     enum smtp_status status = smtp_server_new(&harness->server, &options, error);
     free(tables);
     return status;
@@ -159,6 +167,7 @@ static enum smtp_status start_server(struct smtp_harness *harness,
         release_tables(options);
         return status;
     }
+    smtp_harness_faults_use_server(harness->faults, harness->server);
     status = smtp_server_start(harness->server, error);
     return status == SMTP_OK ? note_address(harness, error) : status;
 }
@@ -218,6 +227,7 @@ void smtp_harness_stop(struct smtp_harness *harness)
         smtp_server_free(harness->server);
     }
     smtp_harness_transcripts_free(harness->transcripts); /* no hook runs any more */
+    smtp_harness_faults_free(harness->faults);
     free_handed_out(harness);
     free(harness->host);
     free(harness->url);
@@ -259,6 +269,40 @@ struct smtp_mailbox *smtp_harness_mailbox(struct smtp_harness *harness)
 struct smtp_harness_transcripts *smtp_harness_transcripts(struct smtp_harness *harness)
 {
     return harness->transcripts;
+}
+
+/* ---- faults ---- */
+
+enum smtp_status smtp_harness_fault(struct smtp_harness *harness, const char *fault)
+{
+    harness->failure = "";
+    if (!harness->asks_faults) {
+        smtp_harness_fail(harness, "a fault cannot be added",
+                          "the harness was started without them");
+        return SMTP_BAD_STATE;
+    }
+    struct smtp_harness_lines why = SMTP_HARNESS_LINES;
+    enum smtp_status status = smtp_harness_faults_add(harness->faults, fault, &why);
+    char *text = smtp_harness_lines_take(&why);
+    const char *kept = smtp_harness_keep_text(harness, text);
+    if (status != SMTP_OK) {
+        harness->failure =
+            kept != NULL && kept[0] != '\0' ? kept : "a fault cannot be added: out of memory\n";
+    }
+    return status;
+}
+
+void smtp_harness_clear_faults(struct smtp_harness *harness)
+{
+    smtp_harness_faults_clear(harness->faults);
+}
+
+const char *smtp_harness_faults(struct smtp_harness *harness)
+{
+    struct smtp_harness_lines lines = SMTP_HARNESS_LINES;
+    smtp_harness_faults_tell(harness->faults, &lines);
+    const char *text = smtp_harness_keep_text(harness, smtp_harness_lines_take(&lines));
+    return text != NULL ? text : "";
 }
 
 /* ---- clients ---- */

@@ -3,6 +3,7 @@
 #ifndef SMTP_HARNESS_HARNESS_H
 #define SMTP_HARNESS_HARNESS_H
 
+#include "harness/fault.h"
 #include "harness/lines.h"
 #include "harness/smtp_harness.h"
 #include "harness/transcript.h"
@@ -11,6 +12,8 @@
 struct smtp_harness {
     struct smtp_server *server;
     struct smtp_harness_transcripts *transcripts;
+    struct smtp_harness_faults *faults;
+    bool asks_faults; /* the server asks them at each step */
     uint64_t wait_ms;
     uint64_t stop_ms;
     char *host;

@@ -46,6 +46,9 @@ struct smtp_harness_options {
     /** An address spells the reply it gets: with "+CODE" or "+CODE-ENHANCED" at the end of its local part,
      *  like "bob+450-4.7.1@example.com", as a forward-path at RCPT, as a reverse-path at MAIL. */
     bool magic_addresses;
+    /** The server asks for no faults at its steps, which costs it a little each, as for load: then
+     *  smtp_harness_fault is SMTP_BAD_STATE, and there are no magic addresses. */
+    bool without_faults;
 };
 /** Sets every option to its default. */
 void smtp_harness_options_init(struct smtp_harness_options *options);
@@ -126,9 +129,10 @@ const char *smtp_harness_failure(const struct smtp_harness *harness);
  *              content           while content comes            a number N: once N octets are there
  *              rset quit                                        none
  *              any               every command                  of the whole line
- *   PATTERN    a glob with * ? [...], a word or "quoted"; none: all
+ *   PATTERN    a glob with * ? [...], in any case of letters, a word or "quoted"; none: all
  *   ACTION     reply CODE [ENHANCED] ["TEXT"]  4yz and 5yz: in place of the step; 2yz and 3yz: the step is
- *                                done and this is said. \n parts the lines of TEXT
+ *                                done and this is said. \n parts the lines of TEXT.
+ *                                421 closes (RFC 5321 3.8) unless another ending stands with it
  *              octets "RAW"      exactly these in place of the reply; \r \n \t \" \\ \xNN
  *              delay MS          before the step; longer than the client waits, it is a reply too late
  *              twice             the reply, two times
@@ -141,12 +145,13 @@ const char *smtp_harness_failure(const struct smtp_harness *harness);
  *              certificate FLAW  (tls) expired, not-yet-valid, wrong-name, self-signed, unknown-ca,
  *                                no-intermediate
  *   FREQUENCY  once, times N, every N, from N; chance P% (of a seed); over N/s, over N/min: where so many
- *              have come in that time already; none: always. Counted over all sessions, by fault.
+ *              have come in that time already; several: where all of them say so; none: always. Counted
+ *              over all sessions, by fault: its matching steps, but with times those it was due in.
  *  Like 'rcpt bob@*: reply 450 4.7.1 times 2', 'dot: delay 3000 once', 'tls: cut 200 hang',
  *  'mail: reply 421 over 10/s'. Of several faults the first that is due has its way. ---- */
 
 /** Adds a fault to the plan, from the next step on; at any time. SMTP_OK; SMTP_BAD_ARGUMENT, and
- *  smtp_harness_failure shows where the mistake is. */
+ *  smtp_harness_failure shows where the mistake is; SMTP_BAD_STATE (options.without_faults). */
 enum smtp_status smtp_harness_fault(struct smtp_harness *harness, const char *fault)
     SMTP_MUST_CHECK;
 /** Takes all of them back. */

@@ -151,6 +151,20 @@ enum smtp_status smtp_server_certificate_set(struct smtp_server_certificate *cer
     return status;
 }
 
+struct smtp_identity *smtp_server_certificate_identity(struct smtp_server_certificate *certificate)
+{
+    struct smtp_identity *identity = NULL;
+    if (!certificate->settings->tls) {
+        return NULL;
+    }
+    pthread_mutex_lock(&certificate->lock);
+    if (make_if_none(certificate, NULL) == SMTP_OK && certificate->identity != NULL) {
+        identity = smtp_identity_retain(certificate->identity);
+    }
+    pthread_mutex_unlock(&certificate->lock);
+    return identity;
+}
+
 const char *smtp_server_certificate_ca_pem(struct smtp_server_certificate *certificate)
 {
     if (!certificate->settings->tls) {

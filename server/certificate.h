@@ -28,11 +28,12 @@ void smtp_server_certificate_clear(struct smtp_server_certificate *certificate);
 enum smtp_status smtp_server_certificate_context(struct smtp_server_certificate *certificate,
                                                  struct ssl_ctx_st **out, struct smtp_error *error)
     SMTP_MUST_CHECK;
-/** See smtp_server_set_certificate and smtp_server_ca_pem. */
+/** See smtp_server_set_certificate, smtp_server_identity and smtp_server_ca_pem. */
 enum smtp_status smtp_server_certificate_set(struct smtp_server_certificate *certificate,
                                              struct smtp_identity *identity,
                                              struct ssl_ctx_st *context, struct smtp_error *error)
     SMTP_MUST_CHECK;
+struct smtp_identity *smtp_server_certificate_identity(struct smtp_server_certificate *certificate);
 const char *smtp_server_certificate_ca_pem(struct smtp_server_certificate *certificate);
 
 #endif

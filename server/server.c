@@ -173,6 +173,11 @@ bool smtp_server_is_lmtp(const struct smtp_server *server, size_t i)
     return i < server->settings.listen_count && server->settings.listen[i].lmtp;
 }
 
+struct smtp_identity *smtp_server_identity(struct smtp_server *server)
+{
+    return smtp_server_certificate_identity(&server->certificate);
+}
+
 const char *smtp_server_ca_pem(struct smtp_server *server)
 {
     return smtp_server_certificate_ca_pem(&server->certificate);

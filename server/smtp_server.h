@@ -443,6 +443,9 @@ bool smtp_server_is_lmtp(const struct smtp_server *server, size_t i);
  *  there is none yet. "" where the certificate was loaded or is an SSL_CTX's, TLS is off, or it cannot
  *  be made. Lives until smtp_server_set_certificate or _free. */
 const char *smtp_server_ca_pem(struct smtp_server *server);
+/** The certificate itself, made where there is none yet: a reference of the caller's. NULL where
+ *  smtp_server_ca_pem is "" but for a certificate that was loaded. */
+struct smtp_identity *smtp_server_identity(struct smtp_server *server);
 /** From now on new TLS connections get this certificate, or this SSL_CTX (one of them NULL), while the
  *  server runs or not. SMTP_OK, SMTP_TLS_FAILED (the old one stays), SMTP_BAD_ARGUMENT. */
 enum smtp_status smtp_server_set_certificate(struct smtp_server *server,
