@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,6 +19,22 @@ struct serve {
     struct smtp_server *server;
     int ready; /* in the background: who waits for it */
 };
+
+/* ---- faults ---- */
+
+/** The plan and how often each of it was due so far. */
+static void tell_faults(const struct serve *serve)
+{
+    struct smtp_harness_lines lines = SMTP_HARNESS_LINES;
+    if (serve->options.faults != NULL) {
+        smtp_harness_faults_tell(serve->options.faults, &lines);
+    }
+    char *text = smtp_harness_lines_take(&lines);
+    if (text != NULL && text[0] != '\0') {
+        fprintf(stderr, PROGRAM ": faults:\n%s", text);
+    }
+    free(text);
+}
 
 /* ---- the end ---- */
 
@@ -42,6 +59,7 @@ static void on_end(void *user, bool at_once)
     }
     take_sockets_away(serve);
     smtp_serve_tell_end(&serve->options.tell);
+    tell_faults(serve);
     fprintf(stderr, PROGRAM ": stopped at once; sessions open: %zu\n",
             smtp_server_session_count(serve->server));
 }
@@ -73,6 +91,7 @@ static int serve_until_end(struct serve *serve)
         fprintf(stderr, PROGRAM ": %s\n", error.message);
         return SMTP_EXIT_USAGE;
     }
+    tell_faults(serve);
     if (!smtp_serve_tell(&options->tell, PROGRAM, serve->server)) {
         return SMTP_EXIT_USAGE;
     }
@@ -85,6 +104,7 @@ static int serve_until_end(struct serve *serve)
     }
     enum smtp_serve_end end = smtp_serve_life_run(&options->life, serve->server);
     smtp_serve_tell_end(&options->tell);
+    tell_faults(serve);
     return judge(&options->life, end);
 }
 
@@ -102,6 +122,9 @@ static struct smtp_server *make_server(struct smtp_serve_options *options)
         smtp_cli_wrong(PROGRAM, "%s", error.message);
         return NULL;
     }
+    if (options->faults != NULL) {
+        smtp_harness_faults_use_server(options->faults, server);
+    }
     return server;
 }
 
@@ -118,6 +141,7 @@ static int run(struct serve *serve)
     smtp_serve_options_clear(options);
     int status = serve->server != NULL ? serve_until_end(serve) : SMTP_EXIT_USAGE;
     smtp_server_free(serve->server);
+    smtp_harness_faults_free(options->faults);
     smtp_serve_life_over(&options->life);
     return status;
 }

@@ -153,6 +153,7 @@ bool smtp_serve_options_apply(struct smtp_serve_options *options)
     options->tell.pid = options->background;
     if (!is_consistent(options) || !take_sockets(options) ||
         !smtp_cli_server_options_apply(&options->common) || !can_hold(options) ||
+        !smtp_cli_server_options_plan(&options->common, &options->faults) ||
         !smtp_serve_receivers_make(PROGRAM, &options->receivers, &options->common)) {
         return false;
     }

@@ -18,6 +18,9 @@ struct smtp_serve_options {
     struct smtp_serve_activation activation;
     struct smtp_serve_receivers receivers;
     struct smtp_cli_server_options common;
+
+    struct smtp_harness_faults
+        *faults; /* the plan; NULL: none; the caller frees it, behind the server */
 };
 
 /** Sets the defaults and shows `reader` the usage, whose options write to *options. */

@@ -27,7 +27,7 @@ static const char *const flaw_choices[] = {
 #define PROTOCOL_ROWS 8
 #define TLS_ROWS 8
 #define AUTH_ROWS 5
-#define RECORD_ROWS 2
+#define FAULT_ROWS 5
 
 static void add_listen_rows(struct smtp_cli_server_options *options,
                             struct smtp_cli_option rows[LISTEN_ROWS])
@@ -102,18 +102,25 @@ static void add_auth_rows(struct smtp_cli_server_options *options,
                             "takes passwords in the clear too");
 }
 
-static void add_record_rows(struct smtp_cli_server_options *options,
-                            struct smtp_cli_option rows[RECORD_ROWS])
+static void add_fault_rows(struct smtp_cli_server_options *options,
+                           struct smtp_cli_option rows[FAULT_ROWS])
 {
-    rows[0] = smtp_cli_heading("What is recorded:");
-    rows[1] = smtp_cli_text("record", "DIR", &options->record,
+    rows[0] = smtp_cli_heading("What goes wrong, and what is recorded:");
+    rows[1] = smtp_cli_texts("fault", "NOTATION", &options->faults,
+                             "like 'rcpt bob@*: reply 450 4.7.1 times 2',\n"
+                             "'dot: delay 3000 once'; more than once");
+    rows[2] = smtp_cli_number("fault-seed", &options->fault_seed, 1, UINT64_MAX,
+                              "for faults by chance (one is drawn and told)");
+    rows[3] = smtp_cli_flag(0, "magic-addresses", &options->magic_addresses,
+                            "bob+450-4.7.1@example.com gets that reply");
+    rows[4] = smtp_cli_text("record", "DIR", &options->record,
                             "each session as a dialogue that `play` takes");
 }
 
 void smtp_cli_server_options_use(struct smtp_cli_server_options *options, const char *program,
                                  struct smtp_cli_option rows[SMTP_CLI_SERVER_ROWS])
 {
-    static_assert(LISTEN_ROWS + PROTOCOL_ROWS + TLS_ROWS + AUTH_ROWS + RECORD_ROWS ==
+    static_assert(LISTEN_ROWS + PROTOCOL_ROWS + TLS_ROWS + AUTH_ROWS + FAULT_ROWS ==
                       SMTP_CLI_SERVER_ROWS,
                   "all rows");
     *options = (struct smtp_cli_server_options){.program = program};
@@ -126,7 +133,7 @@ void smtp_cli_server_options_use(struct smtp_cli_server_options *options, const 
     add_protocol_rows(options, rows += LISTEN_ROWS);
     add_tls_rows(options, rows += PROTOCOL_ROWS);
     add_auth_rows(options, rows += TLS_ROWS);
-    add_record_rows(options, rows + AUTH_ROWS);
+    add_fault_rows(options, rows + AUTH_ROWS);
 }
 
 /* ---- what it means ---- */
@@ -313,6 +320,43 @@ bool smtp_cli_server_options_apply(struct smtp_cli_server_options *options)
     server->receivers = options->tables;
     return is_consistent(options) && apply_protocol(options) && apply_auth(options) &&
            apply_tls(options) && apply_record(options);
+}
+
+/* ---- faults ---- */
+
+static bool add_fault(const struct smtp_cli_server_options *options,
+                      struct smtp_harness_faults *plan, const char *notation)
+{
+    struct smtp_harness_lines lines = SMTP_HARNESS_LINES;
+    enum smtp_status status = smtp_harness_faults_add(plan, notation, &lines);
+    char *why = smtp_harness_lines_take(&lines);
+    if (status != SMTP_OK) {
+        const char *said = status == SMTP_BAD_ARGUMENT && why != NULL ? why : "out of memory\n";
+        smtp_cli_wrong(options->program, "--fault: %.*s", (int)strlen(said) - 1, said);
+    }
+    free(why);
+    return status == SMTP_OK;
+}
+
+bool smtp_cli_server_options_plan(struct smtp_cli_server_options *options,
+                                  struct smtp_harness_faults **plan)
+{
+    *plan = NULL;
+    if (options->faults.count == 0 && !options->magic_addresses) {
+        return true;
+    }
+    *plan = smtp_harness_faults_new(options->fault_seed, options->magic_addresses);
+    if (*plan == NULL) {
+        smtp_cli_wrong(options->program, "--fault: out of memory");
+        return false;
+    }
+    options->server.hooks = smtp_harness_faults_hooks(*plan);
+    for (size_t i = 0; i < options->faults.count; i++) {
+        if (!add_fault(options, *plan, options->faults.items[i])) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* ---- its end ---- */

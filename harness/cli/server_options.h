@@ -4,9 +4,10 @@
 #define SMTP_HARNESS_CLI_SERVER_OPTIONS_H
 
 #include "harness/cli/options.h"
+#include "harness/fault.h"
 #include "server/smtp_server.h"
 
-#define SMTP_CLI_SERVER_ROWS 29
+#define SMTP_CLI_SERVER_ROWS 32
 #define SMTP_CLI_SERVER_TABLES_MAX 8
 
 struct smtp_cli_server_options {
@@ -24,6 +25,9 @@ struct smtp_cli_server_options {
     struct smtp_cli_texts auth;
     bool auth_required, plain_without_tls;
     const char *auth_mechanisms;
+    struct smtp_cli_texts faults; /* each as smtp_harness.h describes them */
+    uint64_t fault_seed;          /* 0: one is drawn */
+    bool magic_addresses;
     const char *record; /* a directory; NULL: nothing is recorded */
 
     /* what that comes to */
@@ -38,8 +42,14 @@ struct smtp_cli_server_options {
  *  read by them is written to: the secrets in it are wiped by the clear. */
 void smtp_cli_server_options_use(struct smtp_cli_server_options *options, const char *program,
                                  struct smtp_cli_option rows[SMTP_CLI_SERVER_ROWS]);
-/** Fills `server` in, reading the files that are named. False: what is wrong is said; clear and end. */
+/** Fills `server` in, reading the files that are named; but for the faults, which a harness takes as they
+ *  are, or smtp_cli_server_options_plan. False: what is wrong is said; clear and end. */
 bool smtp_cli_server_options_apply(struct smtp_cli_server_options *options);
+/** For a server without a harness: makes the plan of faults, and its table is server.hooks then. *plan, which
+ *  may be told the server and is freed behind it, stays NULL where there is none. False: what is wrong
+ *  is said. */
+bool smtp_cli_server_options_plan(struct smtp_cli_server_options *options,
+                                  struct smtp_harness_faults **plan);
 /** A further table for the server; it is taken over. */
 void smtp_cli_server_options_add(struct smtp_cli_server_options *options,
                                  const struct smtp_server_hooks *table);

@@ -1,0 +1,63 @@
+/* serve_faults_test.c - faults, and addresses that spell their reply, by the options of `serve`. */
+#include "tests/end_to_end/serve.h"
+#include "tests/support/files.h"
+#include "tests/support/test.h"
+#include "tests/support/wire.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/** `serve` with these options, as the shell reads them, and standard error in its output. */
+static struct background start_serve(const char *options)
+{
+    char command[512];
+    snprintf(command, sizeof command, "exec " SMTP_HARNESS " serve %s 2>&1", options);
+    return start_process((const char *const[]){"/bin/sh", "-c", command, NULL});
+}
+
+/** The lines up to the first that begins with `end`, which is left in `line`. */
+static void read_up_to(struct background *serve, const char *end, char line[256], char lines[4096])
+{
+    lines[0] = '\0';
+    while (next_line(serve, line, 256) != NULL && strncmp(line, end, strlen(end)) != 0) {
+        size_t len = strlen(lines);
+        snprintf(lines + len, 4096 - len, "%s\n", line);
+    }
+}
+
+/** The session past EHLO; what it said before it listened is in `lines`. */
+static void begin(struct background *serve, struct smtp_wire *wire, char lines[4096])
+{
+    char line[256];
+    read_up_to(serve, "listening on smtp://", line, lines);
+    enter(wire, line + strlen("listening on "));
+    expect_contains(smtp_wire_ask(wire, "MAIL FROM:<ann@example.com>"), "250 ");
+}
+
+TEST(serve_faults, the_plan_is_told_at_the_start_and_at_the_end)
+{
+    struct smtp_wire wire;
+    char line[256], lines[4096], again[4096];
+    struct background serve =
+        start_serve("--fault 'rcpt bob@*: reply 450 4.7.1 \"Later\" times 2' --fault-seed 4711 "
+                    "--fault 'any XYZ: reply 421 chance 1%'");
+    begin(&serve, &wire, lines);
+    expect_contains(lines, "faults:\n");
+    expect_contains(lines, "rcpt bob@*: reply 450 4.7.1 \"Later\" times 2");
+    expect_contains(lines, "4711");
+    smtp_wire_close(&wire);
+    kill(serve.pid, SIGTERM);
+    read_up_to(&serve, "never", line, again);
+    expect_contains(again, "rcpt bob@*: reply 450 4.7.1 \"Later\" times 2");
+    expect_int(end_process(&serve, 0), 0);
+}
+
+TEST(serve_faults, a_notation_that_does_not_parse_is_shown_with_its_place)
+{
+    expect_wrong(ARGV("serve", "--fault", "rcpt: reply 450", "--fault", "rcpt bob@*: repyl 450"),
+                 "  rcpt bob@*: repyl 450\n              ^\n");
+    expect_wrong(ARGV("serve", "--fault", ""), "--fault");
+    expect_wrong(ARGV("serve", "--fault-seed", "x"), "--fault-seed takes a number from 1 to ");
+    expect_wrong(ARGV("serve", "--fault-seed", "0"), "not '0'");
+}
