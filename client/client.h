@@ -153,6 +153,18 @@ enum smtp_status smtp_client_parts_send(struct smtp_client *client,
 void smtp_client_parts_clear(struct smtp_client_joined_result *joined); /* frees */
 
 /* ---- envelope.c ---- */
+/** Reads the header section of source and somewhat beyond. end: how long it is. SMTP_LIMIT_EXCEEDED: it is
+ *  longer than 1 MiB. */
+enum smtp_status smtp_client_header_read(struct smtp_client_source *source,
+                                         struct smtp_buffer *header, size_t *end,
+                                         struct smtp_error *error) SMTP_MUST_CHECK;
+/** Fills in the envelope from a header section; clear it in any case. lenient: what it does not name is NULL,
+ *  or no recipient, else SMTP_BAD_ARGUMENT. */
+enum smtp_status smtp_client_envelope_collect(struct smtp_client_header_envelope *out,
+                                              struct smtp_span header, bool lenient,
+                                              struct smtp_error *error) SMTP_MUST_CHECK;
+/** Takes Bcc and Resent-Bcc out of the header section that `all` begins with. Returns its new length. */
+size_t smtp_client_header_remove_bcc(struct smtp_buffer *all, size_t end);
 /** Reads the header section of source, fills in the envelope, and leaves in source the message
  *  without Bcc. header: takes the header section; both live until the source is of no more use. */
 enum smtp_status smtp_client_envelope_read(struct smtp_client_header_envelope *out,

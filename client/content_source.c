@@ -42,6 +42,7 @@ void smtp_client_source_init(struct smtp_client_source *source, const struct smt
 {
     *source = (struct smtp_client_source){
         .content = *content,
+        .prefix = {content->before.bytes, content->before.len},
         .facts.bits = SMTP_CLIENT_BITS_UNKNOWN,
     };
 }

@@ -97,14 +97,16 @@ static enum smtp_status collect(struct smtp_span header, enum field_kind wanted,
 
 /* Sender, else the first of From; it becomes the first text. */
 static enum smtp_status collect_reverse_path(struct smtp_span header, bool resent,
-                                             struct smtp_buffer *texts, struct smtp_error *error)
+                                             struct smtp_buffer *texts, bool lenient, bool *found,
+                                             struct smtp_error *error)
 {
     size_t count = 0;
     enum smtp_status status = collect(header, SENDER, resent, texts, &count, error);
     if (status == SMTP_OK && count == 0) {
         status = collect(header, FROM, resent, texts, &count, error);
     }
-    if (status != SMTP_OK) {
+    *found = count > 0;
+    if (status != SMTP_OK || (lenient && count == 0)) {
         return status;
     }
     if (count == 0) {
@@ -116,7 +118,8 @@ static enum smtp_status collect_reverse_path(struct smtp_span header, bool resen
 }
 
 static enum smtp_status collect_all(struct smtp_client_header_envelope *out,
-                                    struct smtp_span header, struct smtp_error *error)
+                                    struct smtp_span header, bool lenient, bool *has_reverse_path,
+                                    struct smtp_error *error)
 {
     static const enum field_kind recipients[] = {TO, CC, BCC};
     struct census census = count_fields(header);
@@ -124,12 +127,13 @@ static enum smtp_status collect_all(struct smtp_client_header_envelope *out,
     size_t count = 0;
     enum smtp_status status = choose_set(&census, &resent, error);
     if (status == SMTP_OK) {
-        status = collect_reverse_path(header, resent, &out->texts, error);
+        status =
+            collect_reverse_path(header, resent, &out->texts, lenient, has_reverse_path, error);
     }
     for (size_t i = 0; i < 3 && status == SMTP_OK; i++) {
         status = collect(header, recipients[i], resent, &out->texts, &count, error);
     }
-    if (status == SMTP_OK && count == 0) {
+    if (status == SMTP_OK && count == 0 && !lenient) {
         status = smtp_error_set(error, SMTP_BAD_ARGUMENT, 0, "the message has no address in %s",
                                 resent ? "Resent-To, Resent-Cc or Resent-Bcc" : "To, Cc or Bcc");
     }
@@ -138,18 +142,21 @@ static enum smtp_status collect_all(struct smtp_client_header_envelope *out,
 }
 
 /* The texts have come to rest: the envelope can point to them. */
-static enum smtp_status point_out(struct smtp_client_header_envelope *out)
+static enum smtp_status point_out(struct smtp_client_header_envelope *out, bool has_reverse_path)
 {
     size_t count = out->envelope.forward_path_count;
     const char *at = smtp_buffer_span(&out->texts).bytes;
-    out->forward_paths = calloc(count, sizeof(*out->forward_paths));
+    out->forward_paths = calloc(count + 1, sizeof(*out->forward_paths));
     if (out->forward_paths == NULL) {
         return SMTP_NO_MEMORY;
     }
-    out->envelope.reverse_path = at;
-    for (size_t i = 0; i < count; i++) {
+    if (has_reverse_path) {
+        out->envelope.reverse_path = at;
         at += strlen(at) + 1;
+    }
+    for (size_t i = 0; i < count; i++) {
         out->forward_paths[i] = at;
+        at += strlen(at) + 1;
     }
     out->envelope.forward_paths = out->forward_paths;
     return SMTP_OK;
@@ -173,13 +180,19 @@ static size_t remove_bcc(char *bytes, size_t len)
 }
 
 /* Reads up to the empty line that ends the header section, and somewhat beyond. */
-static enum smtp_status read_header(struct smtp_client_source *source, struct smtp_buffer *header,
-                                    size_t *end, struct smtp_error *error)
+enum smtp_status smtp_client_header_read(struct smtp_client_source *source,
+                                         struct smtp_buffer *header, size_t *end,
+                                         struct smtp_error *error)
 {
     struct smtp_client_header_end search = SMTP_CLIENT_HEADER_END;
     smtp_buffer_free(header);
     *header = SMTP_BUFFER(HEADER_MAX + READ_BLOCK);
-    while (!smtp_client_header_end_find(&search, smtp_buffer_span(header))) {
+    bool found = false;
+    for (;;) {
+        found = found || smtp_client_header_end_find(&search, smtp_buffer_span(header));
+        if (found && source->prefix_at == source->prefix.len) {
+            break;
+        }
         if (header->len >= HEADER_MAX) {
             return smtp_error_set(error, SMTP_LIMIT_EXCEEDED, 0,
                                   "the header section is longer than %zu octets", HEADER_MAX);
@@ -202,29 +215,44 @@ static enum smtp_status read_header(struct smtp_client_source *source, struct sm
     return SMTP_OK;
 }
 
+enum smtp_status smtp_client_envelope_collect(struct smtp_client_header_envelope *out,
+                                              struct smtp_span header, bool lenient,
+                                              struct smtp_error *error)
+{
+    bool has_reverse_path = true;
+    *out = (struct smtp_client_header_envelope){.texts = SMTP_BUFFER(2 * HEADER_MAX)};
+    enum smtp_status status = collect_all(out, header, lenient, &has_reverse_path, error);
+    if (status == SMTP_OK && point_out(out, has_reverse_path) != SMTP_OK) {
+        status = smtp_error_set(error, SMTP_NO_MEMORY, 0, "out of memory for an envelope");
+    }
+    return status;
+}
+
+size_t smtp_client_header_remove_bcc(struct smtp_buffer *all, size_t end)
+{
+    size_t kept = remove_bcc(all->bytes, end);
+    memmove(all->bytes + kept, all->bytes + end, all->len - end);
+    all->len -= end - kept;
+    return kept;
+}
+
 enum smtp_status smtp_client_envelope_read(struct smtp_client_header_envelope *out,
                                            struct smtp_client_source *source,
                                            struct smtp_buffer *header, struct smtp_error *error)
 {
     size_t end = 0;
-    *out = (struct smtp_client_header_envelope){.texts = SMTP_BUFFER(2 * HEADER_MAX)};
-    enum smtp_status status = read_header(source, header, &end, error);
+    *out = (struct smtp_client_header_envelope){.texts = SMTP_BUFFER(0)};
+    enum smtp_status status = smtp_client_header_read(source, header, &end, error);
     if (status == SMTP_OK) {
         struct smtp_span fields = {smtp_buffer_span(header).bytes, end};
-        status = collect_all(out, fields, error);
-    }
-    if (status == SMTP_OK && point_out(out) != SMTP_OK) {
-        status = smtp_error_set(error, SMTP_NO_MEMORY, 0, "out of memory for an envelope");
+        status = smtp_client_envelope_collect(out, fields, false, error);
     }
     if (status != SMTP_OK) {
         return status;
     }
-    size_t kept = remove_bcc(header->bytes, end);
-    struct smtp_span section = {header->bytes, kept};
+    struct smtp_span section = {header->bytes, smtp_client_header_remove_bcc(header, end)};
     out->mail.smtputf8 = smtp_has_eight_bit(section) && smtp_is_utf8(section);
     out->envelope.mail = &out->mail;
-    memmove(header->bytes + kept, header->bytes + end, header->len - end);
-    header->len -= end - kept;
     source->prefix = smtp_buffer_span(header);
     source->prefix_at = 0;
     return SMTP_OK;

@@ -174,8 +174,8 @@ struct smtp_envelope {
 /** Reads up to capacity octets of content into bytes: how many, 0 at the end, -1 on failure. */
 typedef ssize_t smtp_content_read(void *user, char *bytes, size_t capacity);
 
-/** Where a message's content comes from. Plain data, made by the functions below; what it points to
- *  is borrowed for the call. Bare CR and bare LF become CRLF on the way, dots are stuffed, a
+/** Where a message's content comes from. Plain data, made by the functions below, and `before` filled in
+ *  where something comes before that; what it points to is borrowed for the call. Bare CR and bare LF become CRLF on the way, dots are stuffed, a
  *  missing last CRLF is added (RFC 5321 4.5.2); nothing else is changed. */
 struct smtp_content {
     enum { SMTP_CONTENT_MEMORY, SMTP_CONTENT_FILE, SMTP_CONTENT_FD, SMTP_CONTENT_CALLBACK } kind;
@@ -191,6 +191,10 @@ struct smtp_content {
             void *user;
         } callback;
     } from;
+    struct {
+        const char *bytes;
+        size_t len;
+    } before; /* octets that come first, like a header that was read off a pipe; len 0: none */
 };
 struct smtp_content smtp_content_text(const char *text);
 struct smtp_content smtp_content_memory(const void *bytes, size_t len);
@@ -430,7 +434,7 @@ enum smtp_status smtp_client_send_many(struct smtp_client *client, smtp_client_n
 
 /** Everything in one call: connects, TLS, AUTH, the message, QUIT.
  *      smtp://user:password@host:587?tls=required      smtps://user:password@host
- *      lmtp://host      lmtp://unix:/path
+ *      lmtp://host      lmtp://unix:/path      smtp://unix:/path      unix:path
  *  User, password, host and path percent-decoded (RFC 3986); a host that is not ASCII goes as its A-labels.
  *  Port: 465 with smtps, SMTP_LMTP_PORT with lmtp, else 587 with a user, else 25. The query, "&" between:
  *  tls=never|offered|required (smtp: required with a user, else offered), ca=FILE, name=NAME (to verify),

@@ -231,8 +231,7 @@ static enum smtp_status take_authority(struct smtp_client_url *url, struct smtp_
         }
         status = take_user(url, info, error);
     }
-    if (status == SMTP_OK && url->lmtp && is(rest, "unix:") && path->len > 1 &&
-        path->bytes[0] == '/') {
+    if (status == SMTP_OK && is(rest, "unix:") && path->len > 1 && path->bytes[0] == '/') {
         return take_socket(url, path, error);
     }
     if (status == SMTP_OK) {
@@ -351,6 +350,14 @@ static enum smtp_status take_query(struct smtp_client_url *url, struct smtp_span
 
 /* ---- all of it ---- */
 
+/* "unix:PATH" alone, as a server tells its address: rest is all that it says of the host. */
+static bool is_bare_socket(struct smtp_span text)
+{
+    struct smtp_span scheme = cut_before(&text, ":");
+    return smtp_span_equal_nocase(scheme, SMTP_SPAN("unix")) && text.len > 1 &&
+           text.bytes[1] != '?' && text.bytes[1] != '#';
+}
+
 static bool take_scheme(struct smtp_client_url *url, struct smtp_span *rest)
 {
     struct smtp_span scheme = cut_before(rest, ":");
@@ -380,11 +387,16 @@ static enum smtp_status mark_lmtp(struct smtp_client_url *url, struct smtp_error
 static enum smtp_status take_all(struct smtp_client_url *url, struct smtp_span rest,
                                  struct smtp_error *error)
 {
-    if (!take_scheme(url, &rest)) {
-        return wrong(error, "scheme is none of smtp://, smtps:// and lmtp://");
+    enum smtp_status status;
+    if (is_bare_socket(rest)) {
+        rest = (struct smtp_span){rest.bytes + strlen("unix:"), rest.len - strlen("unix:")};
+        status = take_socket(url, &rest, error);
+    } else if (take_scheme(url, &rest)) {
+        struct smtp_span authority = cut_before(&rest, "/?#");
+        status = take_authority(url, authority, &rest, error);
+    } else {
+        return wrong(error, "scheme is none of smtp://, smtps://, lmtp:// and unix:");
     }
-    struct smtp_span authority = cut_before(&rest, "/?#");
-    enum smtp_status status = take_authority(url, authority, &rest, error);
     if (status == SMTP_OK && url->lmtp) {
         status = mark_lmtp(url, error);
     }

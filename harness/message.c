@@ -4,8 +4,9 @@
  * no header at all are one text part. Does not know: where messages come from, expectations. */
 #include "harness/message.h"
 
+#include "harness/mime.h"
+
 #include <gmime/gmime.h>
-#include <pthread.h>
 
 /* Multiparts inside multiparts deeper than this are one leaf. Real mail has up to about ten; GMime
  * itself stops at 1024. */
@@ -24,12 +25,6 @@ struct smtp_harness_message {
     struct smtp_message *captured;
     struct parsed *parsed; /* filled by the first reader */
 };
-
-/* GMime keeps its types, charset tables and allocator for the process, has no handle to hang them
- * on, and cannot be started again once shut down: started once and for good, and used by one thread
- * at a time, of however many harnesses. */
-static pthread_once_t gmime_started = PTHREAD_ONCE_INIT;
-static pthread_mutex_t gmime_lock = PTHREAD_MUTEX_INITIALIZER;
 
 struct smtp_harness_message *smtp_harness_message_new(struct smtp_message *captured)
 {
@@ -66,12 +61,12 @@ void smtp_harness_message_free(struct smtp_harness_message *message)
         return;
     }
     if (message->parsed->done) {
-        pthread_mutex_lock(&gmime_lock);
+        smtp_harness_mime_enter();
         g_array_unref(message->parsed->fields);
         g_array_unref(message->parsed->parts);
         g_free(message->parsed->text);
         g_free(message->parsed->html);
-        pthread_mutex_unlock(&gmime_lock);
+        smtp_harness_mime_leave();
     }
     free(message->parsed);
     smtp_message_release(message->captured);
@@ -251,7 +246,6 @@ static void add_bare_body(struct parsed *parsed, const char *content, size_t len
 /* With the lock held. */
 static void fill(struct parsed *parsed, const char *content, size_t len)
 {
-    pthread_once(&gmime_started, g_mime_init);
     parsed->fields = g_array_new(FALSE, FALSE, sizeof(struct smtp_harness_field));
     parsed->parts = g_array_new(FALSE, FALSE, sizeof(struct smtp_harness_part));
     g_array_set_clear_func(parsed->fields, free_field);
@@ -276,9 +270,9 @@ static const struct parsed *parsed_of(const struct smtp_harness_message *message
     if (!parsed->done) {
         size_t len;
         const char *content = smtp_message_content(message->captured, &len);
-        pthread_mutex_lock(&gmime_lock);
+        smtp_harness_mime_enter();
         fill(parsed, content, len);
-        pthread_mutex_unlock(&gmime_lock);
+        smtp_harness_mime_leave();
         parsed->done = true;
     }
     return parsed;
