@@ -157,7 +157,7 @@ static enum smtp_status set_aside(int from, const char *what, const char *path, 
 static enum smtp_status make_rereadable(const char *path, const char *what, int *fd,
                                         struct smtp_error *error)
 {
-    struct stat about;
+    struct stat about = {.st_mode = 0};
     enum smtp_status status = SMTP_OK;
     if (fstat(*fd, &about) == 0 && S_ISREG(about.st_mode) && lseek(*fd, 0, SEEK_CUR) == 0) {
         return SMTP_OK;

@@ -20,5 +20,6 @@ struct smtp_cli_verb {
 
 extern const struct smtp_cli_verb smtp_verb_selftest;
 extern const struct smtp_cli_verb smtp_verb_serve;
+extern const struct smtp_cli_verb smtp_verb_send;
 
 #endif
