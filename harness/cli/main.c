@@ -12,6 +12,7 @@
 static const struct smtp_cli_verb *const verbs[] = {
     &smtp_verb_selftest,
     &smtp_verb_serve,
+    &smtp_verb_send,
 };
 static const size_t verb_count = sizeof verbs / sizeof *verbs;
 

@@ -235,6 +235,13 @@ static bool take(const struct smtp_cli_usage *usage, int argc, char **argv, int 
     const char *word = argv[(*at)++];
     size_t len = strcspn(word, "=");
     const struct smtp_cli_option *option = find(usage, word, len);
+    if (option == NULL && word[0] == '-' && word[1] != '-' && word[1] != '\0') { /* "-lVALUE" */
+        option = find(usage, word, 2);
+        if (option != NULL && option->kind != SMTP_CLI_FLAG) {
+            return set_value(usage, option, word + 2);
+        }
+        option = NULL;
+    }
     if (option == NULL) {
         complain_of_unknown(usage, word, len);
         return false;

@@ -79,7 +79,7 @@ enum smtp_cli_parsed {
     SMTP_CLI_WRONG, /* what was wrong is said on standard error: exit 2 */
 };
 
-/** Reads argv[1..argc-1]: "--name VALUE", "--name=VALUE", "-l VALUE", and the words the verb takes, which are
+/** Reads argv[1..argc-1]: "--name VALUE", "--name=VALUE", "-l VALUE", "-lVALUE", and the words the verb takes, which are
  *  moved together in argv. */
 enum smtp_cli_parsed smtp_cli_parse(const struct smtp_cli_usage *usage, int argc, char **argv);
 
