@@ -17,6 +17,7 @@ struct recording {
     struct smtp_harness_lines said, answered; /* of the group of commands that is written now */
     struct smtp_record_names names;
     uint64_t left_out;
+    bool proves;       /* a login that answers a challenge */
     bool sizes_vary;   /* with the header fields that do */
     bool in_header;    /* of the content to come, or that comes */
     bool field_varies; /* the header field before: its lines go on */
@@ -135,7 +136,7 @@ static void put_content(struct recording *recording,
     }
     smtp_harness_lines_add(said, line->has_crlf ? SMTP_SPAN("C:") : SMTP_SPAN("C|"));
     smtp_harness_lines_add(said, text.len > 0 ? SMTP_SPAN(" ") : SMTP_SPAN(""));
-    if (text.len < line->text.len) {
+    if (text.len < line->text.len || !line->has_crlf) { /* a name must have something behind it */
         smtp_record_plain(said, text, true);
     } else {
         put_content_line(recording, said, text);
@@ -190,6 +191,8 @@ static void put_command(struct recording *recording, struct smtp_span line)
         recording->in_header = true;
         recording->field_varies = false;
     }
+    recording->proves |=
+        begins(line, SMTP_SPAN("AUTH CRAM-")) || begins(line, SMTP_SPAN("AUTH SCRAM-"));
     smtp_harness_lines_add(said, line.len > 0 ? SMTP_SPAN("C: ") : SMTP_SPAN("C:"));
     if (masked) {
         smtp_record_plain(said, (struct smtp_span){line.bytes, line.len - mask.len}, false);
@@ -208,16 +211,28 @@ static bool is_of_identifier(char c)
     return smtp_is_letter(octet) || smtp_is_digit(octet) || c == '-' || c == '_';
 }
 
-/* "Ok: queued as 4BzXk1": the words that only a program could make up. */
+/* "Ok: queued as 4BzXk1", "OK: message 2": what numbers a message, and words that only a program makes up. */
+static bool is_identifier(struct smtp_span text, size_t at, size_t end)
+{
+    static const struct smtp_span before = SMTP_SPAN("message ");
+    size_t digit_count = 0;
+    for (size_t i = at; i < end; i++) {
+        digit_count += smtp_is_digit((unsigned char)text.bytes[i]);
+    }
+    return (digit_count > 0 && end - at >= IDENTIFIER_MIN) ||
+           (digit_count > 0 && digit_count == end - at && at >= before.len &&
+            begins(after(text, at - before.len), before));
+}
+
 static void put_identifiers(struct recording *recording, struct smtp_span text)
 {
     size_t start = 0;
     for (size_t i = 0; i < text.len;) {
-        size_t end = i, digit_count = 0;
-        for (; end < text.len && is_of_identifier(text.bytes[end]); end++) {
-            digit_count += smtp_is_digit((unsigned char)text.bytes[end]);
+        size_t end = i;
+        while (end < text.len && is_of_identifier(text.bytes[end])) {
+            end++;
         }
-        if (end - i >= IDENTIFIER_MIN && digit_count > 0) {
+        if (is_identifier(text, i, end)) {
             smtp_record_text(&recording->names, &recording->answered,
                              (struct smtp_span){text.bytes + start, i - start}, false);
             smtp_record_varying(&recording->names, &recording->answered, SMTP_RECORD_IDENTIFIER,
@@ -375,6 +390,11 @@ static void put_head(struct smtp_harness_lines *head, const struct recording *re
                                  "# %llu octets were left out of this recording: it cannot be "
                                  "played.\n",
                                  (unsigned long long)recording->left_out);
+    }
+    if (recording->proves) {
+        smtp_harness_lines_add(
+            head, SMTP_SPAN("# Its login answers a challenge, another one each time: this can "
+                            "be played as the server alone.\n"));
     }
     for (unsigned i = 1; i <= recording->names.counts[SMTP_RECORD_SECRET]; i++) {
         struct smtp_record_names again = {.counts = {[SMTP_RECORD_SECRET] = i - 1}};

@@ -39,8 +39,8 @@ void smtp_record_plain(struct smtp_harness_lines *lines, struct smtp_span text, 
             continue;
         }
         put_piece(lines, (struct smtp_span){text.bytes + start, i - start}, false);
-        smtp_harness_lines_add(lines, wildcard ? SMTP_SPAN("\\x2e") : SMTP_SPAN("\\x24"));
-        start = i + 1;
+        smtp_harness_lines_add(lines, wildcard ? SMTP_SPAN("\\.") : SMTP_SPAN("\\$"));
+        start = i + 1; /* the octet itself has been written */
     }
     put_piece(lines, after(text, start), at_end);
 }
@@ -58,7 +58,7 @@ static void put_value(struct smtp_harness_lines *lines, struct smtp_span value)
         size_t len = brace != NULL ? (size_t)(brace - value.bytes) : value.len;
         put_piece(lines, (struct smtp_span){value.bytes, len}, false);
         if (brace != NULL) {
-            smtp_harness_lines_add(lines, SMTP_SPAN("\\x7d"));
+            smtp_harness_lines_add(lines, SMTP_SPAN("\\}"));
             len++;
         }
         value = after(value, len);

@@ -114,8 +114,8 @@ TEST(record, chunks_stand_behind_their_bdat_octet_for_octet_rfc3030_2)
 
 TEST(record, what_the_notation_would_read_is_escaped)
 {
-    EXPECT_RECORDING("C: NOOP \\x2e.. \\x24{X} \\\\ \\x09 \\xff\\x20\n"
-                     "S: 250 \\x2e..\n"
+    EXPECT_RECORDING("C: NOOP \\... \\${X} \\\\ \\x09 \\xff\\x20\n"
+                     "S: 250 \\...\n"
                      "[C close]\n",
                      {'C', "NOOP ... ${X} \\ \t \xff "}, {'S', "250 ..."});
 }
@@ -178,6 +178,27 @@ TEST(record, secrets_are_variables_without_a_value_and_challenges_have_one_rfc49
         {'C', "AUTH PLAIN ***"}, {'S', "535 5.7.8 No"}, {'C', "AUTH LOGIN"},
         {'S', "334 VXNlcm5hbWU6"}, {'C', "***"}, {'S', "334 "}, {'C', "*"},
         {'S', "501 5.7.0 Cancelled"});
+}
+
+TEST(record, a_proof_cannot_be_given_again_rfc2195_2)
+{
+    EXPECT_RECORDING(
+        "# Its login answers a challenge, another one each time: this can be played as the "
+        "server alone.\n"
+        "# a secret, to be given with --set where this is played as the client: ${SECRET}\n"
+        "C: AUTH CRAM-MD5\n"
+        "S: 334 ${CHALLENGE=PDE4OT4=}\n"
+        "C: ${SECRET}\n"
+        "[C close]\n",
+        {'C', "AUTH CRAM-MD5"}, {'S', "334 PDE4OT4="}, {'C', "***"});
+}
+
+TEST(record, the_number_of_a_message_is_a_variable)
+{
+    EXPECT_RECORDING("S: 250 2.0.0 OK: message ${ID=2}\n"
+                     "S: 250 2.0.0 5 octets received\n"
+                     "[C close]\n",
+                     {'S', "250 2.0.0 OK: message 2"}, {'S', "250 2.0.0 5 octets received"});
 }
 
 TEST(record, tls_is_marked_where_it_begins)
