@@ -41,7 +41,7 @@ struct smtp_harness_compose {
     enum smtp_harness_compose_octets octets;
 };
 
-/** Writes the message to `out`, with CRLF line ends, holding no part of it whole. Text and HTML become
+/** Writes the message to `out`, which can seek, with CRLF line ends, holding no part of it whole. Text and HTML become
  *  multipart/alternative, files multipart/mixed around that.
  *  SMTP_OK; SMTP_BAD_ARGUMENT, SMTP_UNSAFE_ARGUMENT (an octet that would add to the header): the message
  *  names the part; SMTP_SOURCE_FAILED: a file cannot be read, why is in sys_errno; SMTP_SYSTEM_FAILED: `out`
