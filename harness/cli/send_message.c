@@ -64,6 +64,18 @@ static int add_address(struct smtp_send_message *message, const char *option, co
     return status == SMTP_OK ? 0 : EX_USAGE;
 }
 
+/** No line ends, which the list would take for folding. */
+static enum smtp_status check_octets(const char *text, struct smtp_error *error)
+{
+    for (const char *at = text; *at != '\0'; at++) {
+        if (smtp_is_control((unsigned char)*at)) {
+            return smtp_error_set(error, SMTP_UNSAFE_ARGUMENT, 0,
+                                  "it holds the control octet 0x%02X", (unsigned char)*at);
+        }
+    }
+    return SMTP_OK;
+}
+
 /** The addresses of one option, names left out. */
 static int add_list(struct smtp_send_message *message, const char *option, const char *text)
 {
@@ -71,8 +83,10 @@ static int add_list(struct smtp_send_message *message, const char *option, const
     struct smtp_error error = {.status = SMTP_OK};
     size_t count = 0;
     int wrong = 0;
-    enum smtp_status status =
-        smtp_client_address_list_read(smtp_span_of(text), &texts, &count, &error);
+    enum smtp_status status = check_octets(text, &error);
+    if (status == SMTP_OK) {
+        status = smtp_client_address_list_read(smtp_span_of(text), &texts, &count, &error);
+    }
     if (status != SMTP_OK || count == 0) {
         wrong = failed(EX_USAGE, "%s: %s", option,
                        status != SMTP_OK ? error.message : "there is no address in it");
@@ -130,9 +144,9 @@ static int set_reverse_path(struct smtp_send_message *message, const char *optio
     struct smtp_buffer texts = SMTP_BUFFER(ADDRESSES_MAX), path = SMTP_BUFFER(ADDRESSES_MAX);
     struct smtp_error error = {.status = SMTP_OK};
     size_t count = 0;
-    enum smtp_status status = SMTP_OK;
+    enum smtp_status status = check_octets(text, &error);
     bool null = text[0] == '\0' || strcmp(text, "<>") == 0;
-    if (!null) {
+    if (status == SMTP_OK && !null) {
         status = smtp_client_address_list_read(smtp_span_of(text), &texts, &count, &error);
     }
     if (status == SMTP_OK && !null && count == 0) {

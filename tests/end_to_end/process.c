@@ -11,10 +11,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/** Starts it with these descriptors as standard output and error (-1: as it is). It ends with the
+#define INPUT_MAX 60000 /* what a pipe takes at once */
+
+/** Starts it with these descriptors as standard input (-1: empty), output and error (-1: as it is). It ends with the
  *  test, should the test end first, and holds no pipe of the test runner's, which would wait for
  *  its other end: nothing is left behind. */
-static pid_t spawn(const char *const argv[], int out, int err)
+static pid_t spawn(const char *const argv[], int in, int out, int err)
 {
     pid_t test = getpid(), pid = fork();
     if (pid != 0) {
@@ -25,7 +27,7 @@ static pid_t spawn(const char *const argv[], int out, int err)
     if (getppid() != test) { /* it ended before that was asked for */
         _exit(127);
     }
-    dup2(open("/dev/null", O_RDONLY | O_CLOEXEC), STDIN_FILENO);
+    dup2(in >= 0 ? in : open("/dev/null", O_RDONLY | O_CLOEXEC), STDIN_FILENO);
     dup2(out, STDOUT_FILENO);
     if (err >= 0) {
         dup2(err, STDERR_FILENO);
@@ -56,13 +58,30 @@ static char *read_all(FILE *file)
     return text;
 }
 
-struct ended run_to_end(const char *const argv[])
+static struct ended run_from(int in, const char *const argv[])
 {
     FILE *out = tmpfile(), *err = tmpfile();
     expect_true(out != NULL && err != NULL);
-    struct ended ended = {.exit_status = wait_for(spawn(argv, fileno(out), fileno(err)))};
+    struct ended ended = {.exit_status = wait_for(spawn(argv, in, fileno(out), fileno(err)))};
     ended.out = read_all(out);
     ended.err = read_all(err);
+    return ended;
+}
+
+struct ended run_to_end(const char *const argv[])
+{
+    return run_from(-1, argv);
+}
+
+struct ended run_with_input(const char *const argv[], const char *input)
+{
+    int ends[2];
+    size_t len = strlen(input);
+    expect_int(pipe2(ends, O_CLOEXEC), 0);
+    expect_true(len <= INPUT_MAX && write(ends[1], input, len) == (ssize_t)len);
+    close(ends[1]);
+    struct ended ended = run_from(ends[0], argv);
+    close(ends[0]);
     return ended;
 }
 
@@ -86,7 +105,7 @@ struct background start_process(const char *const argv[])
 {
     int ends[2];
     expect_int(pipe2(ends, O_CLOEXEC), 0);
-    struct background background = {.pid = spawn(argv, ends[1], -1)};
+    struct background background = {.pid = spawn(argv, -1, ends[1], -1)};
     close(ends[1]);
     background.out = fdopen(ends[0], "r");
     expect_true(background.out != NULL);

@@ -13,6 +13,8 @@ struct ended {
 
 /** Runs argv (ended by NULL) to its end, standard input empty. */
 struct ended run_to_end(const char *const argv[]);
+/** The same with a short text through a pipe as standard input. */
+struct ended run_with_input(const char *const argv[], const char *input);
 void ended_clear(struct ended *ended);
 /** The last line of a text, in place: its line end is cut off. */
 const char *last_line(char *text);
