@@ -17,13 +17,13 @@ struct recording {
     struct smtp_harness_lines said, answered; /* of the group of commands that is written now */
     struct smtp_record_names names;
     uint64_t left_out;
-    bool proves;       /* a login that answers a challenge */
-    bool sizes_vary;   /* with the header fields that do */
-    bool in_header;    /* of the content to come, or that comes */
-    bool field_varies; /* the header field before: its lines go on */
-    bool
-        content_goes_on; /* the line before was content, or a command that content follows at once */
+    bool proves;          /* a login that answers a challenge */
+    bool sizes_vary;      /* with the header fields that do */
+    bool in_header;       /* of the content to come, or that comes */
+    bool field_varies;    /* the header field before: its lines go on */
+    bool content_goes_on; /* the line before was content, or a command */
     bool reply_goes_on;
+    bool has_content;
     bool closed;
     int code; /* of the last reply */
 };
@@ -123,6 +123,7 @@ static void put_content_line(struct recording *recording, struct smtp_harness_li
 static void put_content(struct recording *recording,
                         const struct smtp_harness_transcript_line *line)
 {
+    recording->has_content = true;
     struct smtp_harness_lines *said = &recording->said;
     struct smtp_span text = line->text;
     while (text.len > PIECE_MAX) {
@@ -365,21 +366,34 @@ static void put_line(struct recording *recording, const struct smtp_harness_tran
     recording->left_out += line->left_out;
 }
 
-static void put_whole(struct recording *recording, const struct smtp_harness_transcript *transcript)
+static struct recording record(const struct smtp_harness_transcript *transcript, bool sizes_vary)
 {
+    struct recording recording = {.out = SMTP_HARNESS_LINES,
+                                  .said = SMTP_HARNESS_LINES,
+                                  .answered = SMTP_HARNESS_LINES,
+                                  .sizes_vary = sizes_vary};
     struct smtp_harness_transcript_place place = {0};
     struct smtp_harness_transcript_line line;
     while (smtp_harness_transcript_next(transcript, &place, &line)) {
-        put_line(recording, &line);
+        put_line(&recording, &line);
     }
-    end_group(recording);
-    if (!recording->closed && recording->code != 0) { /* a client's log, which does not say */
-        bool said_goodbye = recording->code == 221 || recording->code == 421;
-        smtp_harness_lines_add(&recording->out,
+    end_group(&recording);
+    if (!recording.closed && recording.code != 0) { /* a client's log, which does not say */
+        bool said_goodbye = recording.code == 221 || recording.code == 421;
+        smtp_harness_lines_add(&recording.out,
                                said_goodbye ? SMTP_SPAN("[S close]\n") : SMTP_SPAN("[C close]\n"));
     }
-    smtp_buffer_free(&recording->said.buffer);
-    smtp_buffer_free(&recording->answered.buffer);
+    smtp_buffer_free(&recording.said.buffer);
+    smtp_buffer_free(&recording.answered.buffer);
+    return recording;
+}
+
+/* Where content varies, or its header might have, a size that is declared does. */
+static bool has_sizes_that_vary(const struct recording *recording)
+{
+    const unsigned *counts = recording->names.counts;
+    return !recording->has_content || counts[SMTP_RECORD_DATE] > 0 ||
+           counts[SMTP_RECORD_MESSAGE_ID] > 0 || counts[SMTP_RECORD_BOUNDARY] > 0;
 }
 
 /* What whoever plays it has to know. */
@@ -409,24 +423,13 @@ static void put_head(struct smtp_harness_lines *head, const struct recording *re
 char *smtp_harness_record_text(const struct smtp_harness_transcript *transcript)
 {
     struct smtp_harness_lines whole = SMTP_HARNESS_LINES;
-    bool sizes_vary = false;
-    for (int round = 0; round < 2;
-         round++) { /* a size stands before the header that it depends on */
-        struct recording recording = {.out = SMTP_HARNESS_LINES,
-                                      .said = SMTP_HARNESS_LINES,
-                                      .answered = SMTP_HARNESS_LINES,
-                                      .sizes_vary = sizes_vary};
-        put_whole(&recording, transcript);
-        sizes_vary = recording.names.counts[SMTP_RECORD_DATE] +
-                         recording.names.counts[SMTP_RECORD_MESSAGE_ID] +
-                         recording.names.counts[SMTP_RECORD_BOUNDARY] >
-                     0;
-        if (round == 1 || !sizes_vary) {
-            put_head(&whole, &recording);
-            move(&whole, &recording.out);
-            round = 1;
-        }
+    struct recording recording = record(transcript, false);
+    if (has_sizes_that_vary(&recording)) { /* a size stands before the content that it depends on */
         smtp_buffer_free(&recording.out.buffer);
+        recording = record(transcript, true);
     }
+    put_head(&whole, &recording);
+    move(&whole, &recording.out);
+    smtp_buffer_free(&recording.out.buffer);
     return smtp_harness_lines_take(&whole);
 }
