@@ -170,17 +170,20 @@ static bool ask_first(void *user, const char *challenge, size_t challenge_len,
 /* With the line that answers the challenge, where the dialogue has one. */
 static enum smtp_status log_in(struct smtp_client *client, const struct line *line, const char **at)
 {
+    const struct smtp_client_credentials tim = {
+        .identity = "tim", .password = "tanstaaftanstaaf", .mechanism = "CRAM-MD5"};
     const struct smtp_client_credentials credentials = {.identity = "test",
                                                         .password = "1234",
                                                         .authorization_identity = "test",
                                                         .mechanism = "PLAIN",
                                                         .plain_without_tls = true};
-    if (strcmp(line->text, "AUTH PLAIN") != 0) {
+    if (is(line, "AUTH PLAIN ")) {
         return smtp_client_auth(client, &credentials);
     }
     while (next(at).speaker != 'C') {
     }
-    return smtp_client_auth_with(client, "PLAIN", ask_first, NULL);
+    return is(line, "AUTH CRAM-MD5") ? smtp_client_auth(client, &tim)
+                                     : smtp_client_auth_with(client, "PLAIN", ask_first, NULL);
 }
 
 static enum smtp_status chunk(struct smtp_client *client, const struct line *line, const char **at)

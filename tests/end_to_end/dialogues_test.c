@@ -51,7 +51,7 @@ static const struct row rows[] = {
       {". green@foo.edu", 452, "4.2.2", "<green@foo.edu> is temporarily over quota"}},
      NULL},
     {"rfc2033-4.2-no-recipient", "LMTP|SIZE", NO_SUCH_USER("jones@foo.edu"), NULL},
-    {"rfc2034-5-enhanced-codes",
+    {"rfc2034-6-enhanced-codes",
      CODES,
      {{"nosuchuser@dbc.mtview.ca.us", 550, "5.1.1", "Mailbox \"nosuchuser\" does not exist"},
       {"remoteuser@isi.edu", 551, "5.7.1",
@@ -68,6 +68,8 @@ static const struct row rows[] = {
     {"rfc3461-10.1-submission", "DSN", {{0}}, NULL},
     {"rfc3461-10.2-relay", "DSN", {{0}}, NULL},
     {"rfc3461-10.3-relay-without", "HELP", NO_SUCH_USER("Dana@Ivory.EDU"), NULL},
+    {"rfc3461-10.4-relay-never", "DSN", {{0}}, NULL},
+    {"rfc3461-10.5-forwarding", "DSN", {{0}}, NULL},
     {"rfc4865-4-future-release", "FUTURERELEASE", {{0}}, NULL},
     {"rfc4954-5-mail-auth", CODES "|AUTH PLAIN", {{0}}, NULL},
     {"rfc4954-6-plain", CODES "|STARTTLS|AUTH PLAIN", {{0}}, NULL},
@@ -92,8 +94,14 @@ static const struct row rows[] = {
        "Sam Q. Smith <SQSmith@specific.generic.com>"},
       {"Executive-Washroom-List", 550, NULL, "Access Denied to You."}},
      NULL},
+    {"rfc5321-3.8-shut-down",
+     "HELP",
+     {{"Jones@foo.com", 421, NULL, "Service not available, closing transmission channel"}},
+     NULL},
     {"rfc5321-4.1.1-commands", "VRFY|HELP", {{0}}, NULL},
-    {"rfc5321-4.1.4-order", "HELP", {{0}}, drive_octets}, /* its calls keep the order */
+    {"rfc5321-4.1.2-source-route", "HELP", {{0}}, drive_octets}, /* F.2: clients should not */
+    {"rfc5321-4.1.4-order", "HELP", {{0}}, drive_octets},        /* its calls keep the order */
+    {"rfc5321-4.5.3-too-many", "HELP", {{"Brown@foo.com", 452, NULL, "Too many recipients"}}, NULL},
     {"rfc5321-d.1-typical", USUAL, NO_SUCH_USER("Green@foo.com"), NULL},
     {"rfc5321-d.2-aborted", USUAL, NO_SUCH_USER("Green@foo.com"), NULL},
     {"rfc5321-d.3-relayed-step-1", USUAL, {{0}}, NULL},
@@ -134,8 +142,13 @@ static enum smtp_server_verdict answer(const void *row, const char *what,
                                        struct smtp_server_reply *reply)
 {
     const struct answer *found = answer_to(row, what);
-    return found != NULL ? smtp_server_reply(reply, found->code, found->enhanced, "%s", found->text)
-                         : SMTP_ACCEPT;
+    if (found == NULL) {
+        return SMTP_ACCEPT;
+    }
+    enum smtp_server_verdict verdict =
+        smtp_server_reply(reply, found->code, found->enhanced, "%s", found->text);
+    bool closes = found->code == 421 || found->code == 521; /* RFC 5321 3.8, RFC 7504 3 */
+    return closes ? SMTP_DISCONNECT : verdict;
 }
 
 static enum smtp_server_verdict on_connect(void *row,
@@ -143,8 +156,7 @@ static enum smtp_server_verdict on_connect(void *row,
                                            struct smtp_server_reply *reply)
 {
     (void)session;
-    enum smtp_server_verdict verdict = answer(row, "connect", reply);
-    return reply->code == 521 ? SMTP_DISCONNECT : verdict; /* RFC 7504 3: nothing follows */
+    return answer(row, "connect", reply);
 }
 
 static enum smtp_server_verdict on_path(void *row, const struct smtp_server_session_info *session,
@@ -234,7 +246,7 @@ static struct smtp_server *server_of(const struct row *row, struct smtp_identity
     options.tls.mode = offers(row, "STARTTLS") ? SMTP_SERVER_TLS_OFFERED : SMTP_SERVER_TLS_OFF;
     options.auth.users = &test;
     options.auth.user_count = offers(row, "AUTH") ? 1 : 0;
-    options.auth.mechanisms = "PLAIN";
+    options.auth.mechanisms = offers(row, "AUTH CRAM-MD5") ? "CRAM-MD5" : "PLAIN";
     options.auth.plain_without_tls = !offers(row, "STARTTLS");
     options.hooks = (struct smtp_server_hooks){.user = (void *)(uintptr_t)row,
                                                .connect = on_connect,
