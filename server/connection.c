@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/secret.h"
 #include "common/tls.h"
+#include "server/disturb.h"
 #include "server/hooks.h"
 #include "server/incoming.h"
 #include "server/naming.h"
@@ -100,6 +101,21 @@ void smtp_server_connection_end(struct smtp_server_connection *connection, const
     smtp_secret_free_buffer(&connection->waiting);
 }
 
+/* reset: with libuv's help, which cannot where a half is closed already. */
+static void close_handles(struct smtp_server_connection *connection, bool reset)
+{
+    struct smtp_server *server = connection->loop->server;
+    connection->stage = SMTP_SERVER_CLOSING;
+    if (!reset || connection->is_unix || uv_tcp_close_reset(&connection->io.tcp, on_closed) != 0) {
+        uv_close(&connection->io.handle, on_closed);
+    }
+    uv_close((uv_handle_t *)&connection->timer, on_closed);
+    atomic_fetch_sub_explicit(&server->sessions_open, 1, memory_order_relaxed);
+    if (atomic_load(&server->acceptor.paused)) { /* a descriptor is free again */
+        uv_async_send(&server->loops[0].wake);
+    }
+}
+
 void smtp_server_connection_cut(struct smtp_server_connection *connection, const char *reason)
 {
     if (connection->stage == SMTP_SERVER_CLOSING) {
@@ -109,16 +125,15 @@ void smtp_server_connection_cut(struct smtp_server_connection *connection, const
         connection->cut_why = connection->cut_why != NULL ? connection->cut_why : reason;
         return;
     }
-    struct smtp_server *server = connection->loop->server;
     smtp_server_secure_say_end(connection);
     smtp_server_end_session(connection, reason);
-    connection->stage = SMTP_SERVER_CLOSING;
-    uv_close(&connection->io.handle, on_closed);
-    uv_close((uv_handle_t *)&connection->timer, on_closed);
-    atomic_fetch_sub_explicit(&server->sessions_open, 1, memory_order_relaxed);
-    if (atomic_load(&server->acceptor.paused)) { /* a descriptor is free again */
-        uv_async_send(&server->loops[0].wake);
-    }
+    close_handles(connection, false);
+}
+
+void smtp_server_connection_reset(struct smtp_server_connection *connection, const char *reason)
+{
+    smtp_server_end_session(connection, reason);
+    close_handles(connection, true);
 }
 
 static void start_dropping(struct smtp_server_connection *connection)
@@ -183,6 +198,7 @@ static void read_or_not(struct smtp_server_connection *connection)
     bool wanted =
         !connection->peer_done &&
         (connection->stage == SMTP_SERVER_DROPPING || connection->stage == SMTP_SERVER_NAMING ||
+         (connection->stage == SMTP_SERVER_DISTURBED && smtp_server_disturb_reads(connection)) ||
          (connection->stage == SMTP_SERVER_SECURING && connection->tls != NULL) ||
          (connection->waiting.len == 0 && smtp_server_may_take(connection)));
     if (wanted == connection->reading) {
@@ -208,7 +224,11 @@ static uint64_t next_due_ns(const struct smtp_server_connection *connection)
         due_ns =
             smtp_deadline_earlier(due_ns, smtp_server_session_deadline_ns(connection->session));
     }
-    return connection->stage == SMTP_SERVER_DROPPING || connection->stage == SMTP_SERVER_NAMING
+    if (connection->disturbance != NULL) {
+        due_ns = smtp_deadline_earlier(due_ns, smtp_server_disturb_due_ns(connection));
+    }
+    return connection->stage == SMTP_SERVER_DROPPING || connection->stage == SMTP_SERVER_NAMING ||
+                   connection->stage == SMTP_SERVER_DISTURBED
                ? smtp_deadline_earlier(due_ns, connection->stage_due_ns)
                : due_ns;
 }
@@ -221,6 +241,11 @@ static void expire(struct smtp_server_connection *connection, uint64_t now_ns)
         smtp_server_connection_cut(connection, "timed out in the TLS handshake");
         return;
     }
+    if (smtp_server_disturb_speaks(connection)) { /* the 421 would stand inside another reply */
+        smtp_server_connection_cut(connection, "the session has taken too long");
+        return;
+    }
+    smtp_server_disturb_end(connection);
     (void)smtp_server_answer_events(connection);
     smtp_server_flush(connection);
 }
@@ -235,6 +260,10 @@ static void on_timer(uv_timer_t *timer)
     }
     if (connection->stage == SMTP_SERVER_DROPPING && connection->stage_due_ns <= now_ns) {
         smtp_server_connection_cut(connection, "");
+        return;
+    }
+    if (connection->stage == SMTP_SERVER_DISTURBED && connection->stage_due_ns <= now_ns) {
+        smtp_server_connection_cut(connection, "the session has taken too long");
         return;
     }
     if (connection->stage == SMTP_SERVER_NAMING && connection->stage_due_ns <= now_ns) {
@@ -268,6 +297,14 @@ static void arm_timer(struct smtp_server_connection *connection)
 
 /* ---- the whole ---- */
 
+/* The peer has closed its end, and there is nothing left of what it said. */
+static bool has_no_more(const struct smtp_server_connection *connection)
+{
+    return connection->stage == SMTP_SERVER_DISTURBED ||
+           (connection->stage <= SMTP_SERVER_SECURING && connection->waiting.len == 0 &&
+            smtp_server_unsent(connection) == 0 && !smtp_server_disturb_holds(connection));
+}
+
 /* After anything has happened: goes on to the next stage where its time has come, and sees that
  * reading and the timer are as the stage wants them. */
 static void settle(struct smtp_server_connection *connection)
@@ -276,18 +313,19 @@ static void settle(struct smtp_server_connection *connection)
         read_or_not(connection);
         return;
     }
+    smtp_server_disturb_go_on(connection);
     if (connection->stage == SMTP_SERVER_TALKING &&
         smtp_server_session_ended(connection->session)) {
         connection->stage = SMTP_SERVER_ENDING;
         smtp_secret_free_buffer(&connection->waiting);
     } else if (connection->stage == SMTP_SERVER_SECURING && connection->tls == NULL &&
-               smtp_server_unsent(connection) == 0) {
+               connection->disturbance == NULL && smtp_server_unsent(connection) == 0) {
         smtp_server_secure_begin(connection); /* the 220 is out */
+        smtp_server_disturb_go_on(connection);
     }
     if (connection->stage == SMTP_SERVER_ENDING && smtp_server_unsent(connection) == 0) {
         start_dropping(connection);
-    } else if (connection->stage <= SMTP_SERVER_SECURING && connection->peer_done &&
-               connection->waiting.len == 0 && smtp_server_unsent(connection) == 0) {
+    } else if (connection->peer_done && has_no_more(connection)) {
         smtp_server_connection_cut(connection, smtp_server_secure_why_closed(connection));
     } else if (connection->stage == SMTP_SERVER_NAMING && connection->peer_done) {
         smtp_server_naming_give_up(connection,
@@ -362,6 +400,16 @@ bool smtp_server_connection_make_session(struct smtp_server_connection *connecti
 
 void smtp_server_connection_begin(struct smtp_server_connection *connection)
 {
+    if (smtp_server_disturb_connection(connection, SMTP_STEP_CONNECT)) {
+        connection->stage = SMTP_SERVER_DISTURBED;
+        connection->stage_due_ns = smtp_server_session_deadline_ns(connection->session);
+        return;
+    }
+    smtp_server_connection_begin_session(connection);
+}
+
+void smtp_server_connection_begin_session(struct smtp_server_connection *connection)
+{
     uint64_t now_ns = smtp_clock_now_ns();
     if (connection->implicit_tls) {
         connection->stage = SMTP_SERVER_SECURING; /* RFC 8314 3: from the first octet */
@@ -432,7 +480,8 @@ void smtp_server_connection_shut_down(struct smtp_server_connection *connection)
         smtp_server_naming_give_up(connection, "the server stops");
         return;
     }
-    if (connection->stage == SMTP_SERVER_DROPPING || connection->stage == SMTP_SERVER_SECURING) {
+    if (connection->stage == SMTP_SERVER_DROPPING || connection->stage == SMTP_SERVER_SECURING ||
+        connection->stage == SMTP_SERVER_DISTURBED) {
         smtp_server_connection_cut(connection, "the server stops");
         return;
     }

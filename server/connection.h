@@ -6,6 +6,7 @@
 #include "server/loop.h"
 #include "server/smtp_server.h"
 
+struct smtp_server_disturbance;
 struct smtp_server_listener;
 struct smtp_server_proxy;
 struct smtp_server_session;
@@ -15,10 +16,11 @@ struct smtp_tls;
 enum smtp_server_connection_stage {
     SMTP_SERVER_TALKING,  /* the session lives */
     SMTP_SERVER_SECURING, /* it lives, and waits: the reply to STARTTLS goes out, then TLS begins */
-    SMTP_SERVER_NAMING,   /* it lives, and waits: a PROXY header is to say who the peer is */
-    SMTP_SERVER_ENDING,   /* it has ended; its last octets go out */
-    SMTP_SERVER_DROPPING, /* they are out and our end is closed; what still comes is dropped */
-    SMTP_SERVER_CLOSING,  /* the handles close */
+    SMTP_SERVER_DISTURBED, /* it lives, and a fault has the connection: see disturb.h */
+    SMTP_SERVER_NAMING,    /* it lives, and waits: a PROXY header is to say who the peer is */
+    SMTP_SERVER_ENDING,    /* it has ended; its last octets go out */
+    SMTP_SERVER_DROPPING,  /* they are out and our end is closed; what still comes is dropped */
+    SMTP_SERVER_CLOSING,   /* the handles close */
 };
 
 /** Belongs to one thread at a time: the accepting one, then its loop's. */
@@ -31,7 +33,8 @@ struct smtp_server_connection {
     struct smtp_server_session *session;         /* NULL once it is over */
     struct smtp_server_session *over; /* it is, and a table that blocks is being told; else NULL */
     struct smtp_server_proxy *proxy;  /* while NAMING; else NULL */
-    struct smtp_tls *tls;             /* NULL: in the clear */
+    struct smtp_server_disturbance *disturbance; /* of a step that goes wrong; NULL: none does */
+    struct smtp_tls *tls;                        /* NULL: in the clear */
     uint64_t number;
     union {
         void *one;
@@ -42,7 +45,7 @@ struct smtp_server_connection {
     struct smtp_buffer waiting; /* octets read that the session does not take yet */
     uint64_t timer_due_ns;      /* when the timer fires; SMTP_NEVER: it does not run */
     uint64_t write_due_ns;      /* by when a write must have moved; SMTP_NEVER: none is under way */
-    uint64_t stage_due_ns;      /* when NAMING or DROPPING ends */
+    uint64_t stage_due_ns;      /* when DISTURBED, NAMING or DROPPING ends */
     size_t write_left;          /* octets left of the write when write_due_ns was set */
     size_t dropped;             /* octets, while dropping */
     int fd;                     /* until it is opened */
@@ -89,6 +92,9 @@ void smtp_server_connection_end(struct smtp_server_connection *connection, const
 /** Closes at once, or as soon as it is not busy any more. `reason` is for the log; busy, it must live on. */
 void smtp_server_connection_cut(struct smtp_server_connection *connection, const char *reason);
 
+/** The same by a reset (TCP RST), without another word. Not while it is busy. */
+void smtp_server_connection_reset(struct smtp_server_connection *connection, const char *reason);
+
 /* ---- for inquiry.c and auth.c ---- */
 
 /** A table that blocked has answered; the session is to be answered next, and then the rest goes on. */
@@ -98,14 +104,15 @@ void smtp_server_connection_go_on(struct smtp_server_connection *connection);
 void smtp_server_connection_hold(struct smtp_server_connection *connection);
 void smtp_server_connection_let_go(struct smtp_server_connection *connection);
 
-/* ---- for outgoing.c, secure.c and naming.c ---- */
+/* ---- for outgoing.c, secure.c, naming.c and disturb.c ---- */
 
 /** A new session with that peer, in place of the one there is. False: out of memory, the connection is
  *  cut. */
 bool smtp_server_connection_make_session(struct smtp_server_connection *connection,
                                          const char *peer);
-/** It is known who the peer is: greets, or waits for TLS. */
+/** It is known who the peer is: greets, or waits for TLS, unless that goes wrong. */
 void smtp_server_connection_begin(struct smtp_server_connection *connection);
+void smtp_server_connection_begin_session(struct smtp_server_connection *connection);
 
 /** What the socket did not take at once is out. */
 void smtp_server_connection_written(struct smtp_server_connection *connection);

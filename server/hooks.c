@@ -6,6 +6,7 @@
 #include "common/clock.h"
 #include "common/tls.h"
 #include "server/auth.h"
+#include "server/disturb.h"
 #include "server/inquiry.h"
 #include "server/message.h"
 #include "server/server.h"
@@ -136,6 +137,12 @@ static void handle(struct smtp_server_connection *connection, const struct smtp_
     case SMTP_SERVER_AUTH_CANCELLED:
         smtp_server_end_auth(connection);
         break;
+    case SMTP_SERVER_ASK_STEP:
+        if (!smtp_server_disturb(connection, event->step)) {
+            smtp_server_session_answer(connection->session, SMTP_ACCEPT, NULL,
+                                       smtp_server_loop_now_ns(connection->loop));
+        }
+        break;
     case SMTP_SERVER_ASK_MESSAGE:
         smtp_message_set_received(event->message, smtp_clock_unix_ns());
         smtp_server_inquire(connection, event, answer);
@@ -210,12 +217,18 @@ void smtp_server_log(void *user, enum smtp_server_log_kind kind, struct smtp_spa
     struct smtp_server_connection *connection = user;
     const struct smtp_server_tables *tables = tables_of(connection);
     /* The core speaks while it is made, before the connection knows it. */
-    if (connection->loop->server->settings.config.log == NULL || connection->session == NULL) {
+    if (connection->loop->server->settings.config.log == NULL || connection->session == NULL ||
+        (kind == SMTP_LOG_REPLY && smtp_server_disturb_hides_replies(connection))) {
         return;
     }
     struct smtp_server_session_info info = smtp_server_info_of(connection);
     const struct smtp_server_log_entry entry = {
-        .kind = kind, .time_ns = smtp_clock_now_ns(), .text = text.bytes, .len = text.len};
+        .kind = kind,
+        .pipelined = kind == SMTP_LOG_COMMAND && smtp_server_session_pipelined(connection->session),
+        .time_ns = smtp_clock_now_ns(),
+        .text = text.bytes,
+        .len = text.len,
+    };
     for (size_t i = 0; i < tables->count; i++) {
         if (tables->rows[i].log != NULL) {
             info.user = smtp_server_slot(connection, i);
@@ -239,6 +252,7 @@ void smtp_server_end_session(struct smtp_server_connection *connection, const ch
     smtp_server_session_cut(connection->session); /* drops what came of a message first */
     smtp_server_log(connection, SMTP_LOG_CLOSE, smtp_span_of(reason));
     smtp_server_end_auth(connection);
+    smtp_server_disturb_end(connection);
     connection->over = connection->session;
     smtp_server_inquire(connection, &(struct smtp_server_event){.kind = SMTP_SERVER_CLOSED},
                         closed);

@@ -4,6 +4,7 @@
 #include "server/incoming.h"
 
 #include "common/secret.h"
+#include "server/disturb.h"
 #include "server/hooks.h"
 #include "server/loop.h"
 #include "server/naming.h"
@@ -17,6 +18,7 @@
 bool smtp_server_may_take(const struct smtp_server_connection *connection)
 {
     return connection->stage == SMTP_SERVER_TALKING && !connection->busy &&
+           !smtp_server_disturb_holds(connection) &&
            smtp_server_session_wants_input(connection->session) &&
            smtp_server_unsent(connection) <= SMTP_SERVER_UNSENT_MAX;
 }
@@ -89,6 +91,9 @@ void smtp_server_take_wire(struct smtp_server_connection *connection, struct smt
         smtp_server_secure_take(connection, wire);
     } else if (connection->stage == SMTP_SERVER_TALKING) {
         take_clear(connection, wire);
+    } else if (connection->disturbance != NULL && !smtp_server_disturb_reads(connection) &&
+               smtp_buffer_append(&connection->waiting, wire.bytes, wire.len) != SMTP_OK) {
+        smtp_server_connection_cut(connection, "out of memory"); /* came behind a PROXY header */
     }
 }
 

@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 #include "common/tls.h"
+#include "server/disturb.h"
 #include "server/protocol/session.h"
 #include "server/secure.h"
 #include "server/server.h"
@@ -19,6 +20,7 @@ struct rest {
 size_t smtp_server_unsent(const struct smtp_server_connection *connection)
 {
     size_t len = connection->writing ? uv_stream_get_write_queue_size(&connection->io.stream) : 0;
+    len += smtp_server_disturb_unsent(connection);
     if (connection->tls != NULL) {
         return len + smtp_server_secure_unsent(connection);
     }
@@ -80,21 +82,41 @@ static void write_later(struct smtp_server_connection *connection, struct smtp_s
     expect_write_progress(connection, smtp_clock_now_ns());
 }
 
-static struct smtp_span owed(struct smtp_server_connection *connection)
+struct smtp_span smtp_server_plain_owed(struct smtp_server_connection *connection)
 {
-    if (connection->tls != NULL) {
-        return smtp_server_secure_owed(connection);
+    if (smtp_server_disturb_speaks(connection)) {
+        return smtp_server_disturb_owed(connection);
     }
     return connection->session != NULL ? smtp_server_session_pending(connection->session)
                                        : SMTP_SPAN("");
 }
 
-static void forget(struct smtp_server_connection *connection, size_t len)
+void smtp_server_plain_sent(struct smtp_server_connection *connection, size_t len)
 {
-    if (connection->tls != NULL) {
-        smtp_tls_sent(connection->tls, len);
+    if (smtp_server_disturb_speaks(connection)) {
+        smtp_server_disturb_sent(connection, len);
     } else if (connection->session != NULL) {
         smtp_server_session_sent(connection->session, len);
+    }
+}
+
+static bool goes_through_tls(const struct smtp_server_connection *connection)
+{
+    return connection->tls != NULL && !smtp_server_disturb_has_wire(connection);
+}
+
+static struct smtp_span owed(struct smtp_server_connection *connection)
+{
+    return goes_through_tls(connection) ? smtp_server_secure_owed(connection)
+                                        : smtp_server_plain_owed(connection);
+}
+
+static void forget(struct smtp_server_connection *connection, size_t len)
+{
+    if (goes_through_tls(connection)) {
+        smtp_tls_sent(connection->tls, len);
+    } else {
+        smtp_server_plain_sent(connection, len);
     }
 }
 

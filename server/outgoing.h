@@ -3,6 +3,7 @@
 #ifndef SMTP_SERVER_OUTGOING_H
 #define SMTP_SERVER_OUTGOING_H
 
+#include "common/bytes.h"
 #include "server/connection.h"
 
 /** A peer that pipelines without reading may be owed this much; then nothing more of it is read. */
@@ -10,6 +11,9 @@
 
 /** How many octets are not with the system yet. */
 size_t smtp_server_unsent(const struct smtp_server_connection *connection);
+/** Octets that the session owes, or what goes out in place of them, before TLS. */
+struct smtp_span smtp_server_plain_owed(struct smtp_server_connection *connection);
+void smtp_server_plain_sent(struct smtp_server_connection *connection, size_t len);
 /** Writes what is owed; while an earlier write is under way, that one's end calls again. */
 void smtp_server_flush(struct smtp_server_connection *connection);
 /** Looks, when write_due_ns has passed, whether the write under way has moved since. */

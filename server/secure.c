@@ -6,6 +6,7 @@
 #include "common/clock.h"
 #include "common/secret.h"
 #include "common/tls.h"
+#include "server/disturb.h"
 #include "server/hooks.h"
 #include "server/incoming.h"
 #include "server/outgoing.h"
@@ -27,10 +28,32 @@ static void fail(struct smtp_server_connection *connection, const char *what, co
 
 void smtp_server_secure_begin(struct smtp_server_connection *connection)
 {
+    if (!smtp_server_disturb_connection(connection, SMTP_STEP_TLS)) {
+        smtp_server_secure_start(connection, NULL);
+    }
+}
+
+/* What came behind a PROXY header, while something held TLS up. */
+static void take_waiting(struct smtp_server_connection *connection)
+{
+    struct smtp_buffer waiting = connection->waiting;
+    connection->waiting = SMTP_BUFFER(waiting.max);
+    smtp_server_secure_take(connection, smtp_buffer_span(&waiting));
+    smtp_buffer_free(&waiting);
+}
+
+void smtp_server_secure_start(struct smtp_server_connection *connection,
+                              const struct smtp_identity *identity)
+{
+    struct smtp_server *server = connection->loop->server;
     struct smtp_error error = {0};
     struct ssl_ctx_st *context;
-    if (smtp_server_certificate_context(&connection->loop->server->certificate, &context, &error) !=
-        SMTP_OK) {
+    enum smtp_status status =
+        identity != NULL
+            ? smtp_tls_server_context(&context, identity, server->settings.client_ca_pem,
+                                      server->settings.client_certificate_required, &error)
+            : smtp_server_certificate_context(&server->certificate, &context, &error);
+    if (status != SMTP_OK) {
         fail(connection, "TLS cannot begin", error.message);
         return;
     }
@@ -38,10 +61,12 @@ void smtp_server_secure_begin(struct smtp_server_connection *connection)
     smtp_tls_context_release(context);
     if (connection->tls == NULL) {
         fail(connection, "TLS cannot begin", "out of memory");
+    } else if (connection->waiting.len > 0) {
+        take_waiting(connection);
     }
 }
 
-static void shake_hands(struct smtp_server_connection *connection)
+void smtp_server_secure_shake_hands(struct smtp_server_connection *connection)
 {
     enum smtp_tls_progress progress = smtp_tls_handshake(connection->tls);
     if (progress == SMTP_TLS_WAITS) {
@@ -50,6 +75,9 @@ static void shake_hands(struct smtp_server_connection *connection)
     if (progress != SMTP_TLS_DONE) {
         fail(connection, "the TLS handshake failed", smtp_tls_error(connection->tls));
         return;
+    }
+    if (connection->disturbance != NULL) {
+        return; /* its octets go out first */
     }
     uint64_t now_ns = smtp_server_loop_now_ns(connection->loop);
     connection->stage = SMTP_SERVER_TALKING;
@@ -68,7 +96,7 @@ void smtp_server_secure_take(struct smtp_server_connection *connection, struct s
         return;
     }
     if (connection->stage == SMTP_SERVER_SECURING) {
-        shake_hands(connection);
+        smtp_server_secure_shake_hands(connection);
     }
     if (connection->stage == SMTP_SERVER_TALKING) {
         smtp_server_secure_go_on(connection);
@@ -102,13 +130,13 @@ struct smtp_span smtp_server_secure_owed(struct smtp_server_connection *connecti
 {
     struct smtp_server_session *session = connection->session;
     if (session != NULL && connection->stage != SMTP_SERVER_SECURING && !connection->end_said) {
-        struct smtp_span plain = smtp_server_session_pending(session);
+        struct smtp_span plain = smtp_server_plain_owed(connection);
         if (plain.len > 0 && !smtp_tls_write(connection->tls, plain)) {
             smtp_server_connection_cut(connection, "out of memory");
             return SMTP_SPAN("");
         }
-        smtp_server_session_sent(session, plain.len);
-        if (smtp_server_session_ended(session)) {
+        smtp_server_plain_sent(connection, plain.len);
+        if (smtp_server_session_ended(session) && connection->disturbance == NULL) {
             connection->end_said = true;
             smtp_tls_shut_down(connection->tls);
         }
@@ -134,6 +162,7 @@ void smtp_server_secure_say_end(struct smtp_server_connection *connection)
     struct smtp_span wire = smtp_tls_pending(connection->tls);
     uv_buf_t part = uv_buf_init((char *)(uintptr_t)wire.bytes, (unsigned)wire.len);
     (void)uv_try_write(&connection->io.stream, &part, 1); /* a peer that is gone misses nothing */
+    smtp_tls_sent(connection->tls, wire.len);
 }
 
 const char *smtp_server_secure_why_closed(const struct smtp_server_connection *connection)

@@ -6,8 +6,14 @@
 #include "common/bytes.h"
 #include "server/connection.h"
 
-/** TLS begins with the next octet; the stage is SECURING until the handshake is over. */
+/** TLS begins with the next octet, unless that goes wrong; the stage is SECURING until the handshake is
+ *  over. */
 void smtp_server_secure_begin(struct smtp_server_connection *connection);
+/** It begins. identity: what is shown in place of the server's certificate; NULL: that. */
+void smtp_server_secure_start(struct smtp_server_connection *connection,
+                              const struct smtp_identity *identity);
+/** Goes on with the handshake; once it is over, and nothing of it goes wrong, the session does. */
+void smtp_server_secure_shake_hands(struct smtp_server_connection *connection);
 /** Octets came from the wire. */
 void smtp_server_secure_take(struct smtp_server_connection *connection, struct smtp_span wire);
 /** Decrypts for the session as much as it takes; the rest stays encrypted. */

@@ -83,6 +83,8 @@ bool smtp_server_hooks_have(const struct smtp_server_hooks *hooks, enum smtp_ser
         return hooks->unknown != NULL;
     case SMTP_SERVER_ASK_STARTTLS:
         return hooks->starttls != NULL;
+    case SMTP_SERVER_ASK_STEP:
+        return hooks->fault != NULL;
     case SMTP_SERVER_RESET:
         return hooks->reset != NULL;
     case SMTP_SERVER_CLOSED:
@@ -129,6 +131,7 @@ enum smtp_server_verdict smtp_server_hooks_call(const struct smtp_server_hooks *
         hooks->close(user, info);
         break;
     case SMTP_SERVER_ASK_AUTH:
+    case SMTP_SERVER_ASK_STEP: /* see disturb.c */
     case SMTP_SERVER_AUTH_CANCELLED:
     case SMTP_SERVER_START_TLS:
         break;

@@ -158,7 +158,7 @@ static void ask_message(struct smtp_server_session *session)
 
 /* ---- after DATA ---- */
 
-static void end_content(struct smtp_server_session *session)
+static void finish_data(struct smtp_server_session *session)
 {
     if (!session->transaction.unwanted) {
         ask_message(session);
@@ -170,12 +170,27 @@ static void end_content(struct smtp_server_session *session)
     smtp_server_session_check_limits(session);
 }
 
+static void end_content(struct smtp_server_session *session)
+{
+    if (!smtp_server_ask_step(session, SMTP_STEP_END_OF_CONTENT)) {
+        finish_data(session);
+    }
+}
+
 size_t smtp_server_take_content(struct smtp_server_session *session, const char *bytes, size_t len)
 {
     struct smtp_content_step step = smtp_content_decode(&session->transaction.decoder, bytes, len);
     smtp_server_session_log(session, SMTP_LOG_CONTENT, (struct smtp_span){bytes, step.used});
     if (step.keep.len > 0) { /* what is found wrong with content is found in octets of it */
         take_in(session, step.keep);
+    }
+    if (step.ended) {
+        session->octets_behind = step.used < len;
+    }
+    session->content_whole = step.ended;
+    if (step.keep.len > 0 && session->state == SMTP_SERVER_CONTENT &&
+        smtp_server_ask_step(session, SMTP_STEP_CONTENT)) {
+        return step.used;
     }
     if (step.ended) {
         end_content(session);
@@ -197,7 +212,14 @@ size_t smtp_server_take_chunk(struct smtp_server_session *session, const char *b
         }
         take_in(session, (struct smtp_span){bytes, used});
     }
-    smtp_server_settle_chunk(session);
+    if (chunk->left == 0) {
+        session->octets_behind = used < len;
+    }
+    session->content_whole = false; /* settling finds out */
+    if (chunk->dropped || session->state != SMTP_SERVER_CHUNK ||
+        !smtp_server_ask_step(session, SMTP_STEP_CONTENT)) {
+        smtp_server_settle_chunk(session);
+    }
     return used;
 }
 
@@ -233,6 +255,15 @@ static void refuse_chunk(struct smtp_server_session *session)
     go_on(session);
 }
 
+static void finish_last_chunk(struct smtp_server_session *session)
+{
+    if (session->transaction.unwanted) {
+        refuse_chunk(session);
+    } else {
+        ask_message(session);
+    }
+}
+
 static void end_chunk(struct smtp_server_session *session)
 {
     const struct smtp_server_chunk *chunk = &session->chunk;
@@ -243,10 +274,12 @@ static void end_chunk(struct smtp_server_session *session)
     if (session->state == SMTP_SERVER_ENDED) {
         return;
     }
-    if (chunk->dropped || session->transaction.unwanted) {
+    if (!chunk->dropped && chunk->last) {
+        if (!smtp_server_ask_step(session, SMTP_STEP_END_OF_CONTENT)) {
+            finish_last_chunk(session);
+        }
+    } else if (chunk->dropped || session->transaction.unwanted) {
         refuse_chunk(session);
-    } else if (chunk->last) {
-        ask_message(session);
     } else {
         char text[64];
         snprintf(text, sizeof text, "%llu octets received", (unsigned long long)chunk->octets);
@@ -257,7 +290,41 @@ static void end_chunk(struct smtp_server_session *session)
 
 void smtp_server_settle_chunk(struct smtp_server_session *session)
 {
-    if (session->state == SMTP_SERVER_CHUNK && session->chunk.left == 0) {
+    if (session->state == SMTP_SERVER_CHUNK && session->chunk.left == 0 &&
+        !session->question_open) {
         end_chunk(session);
+    }
+}
+
+/* ---- what was asked about content ---- */
+
+void smtp_server_go_on_with_content(struct smtp_server_session *session)
+{
+    if (session->content_whole) {
+        end_content(session);
+    } /* a chunk is settled with the step */
+}
+
+static void refuse_message(struct smtp_server_session *session,
+                           const struct smtp_server_reply *refusal)
+{
+    smtp_server_session_hold(session);
+    smtp_server_session_say_or(session, refusal, 451, "4.3.0", "Not done");
+    smtp_server_session_release(session, smtp_server_session_replies_due(session));
+    discard(session);
+    smtp_server_session_clear_transaction(session);
+    smtp_server_session_enter(session, SMTP_SERVER_READY);
+    smtp_server_session_check_limits(session);
+}
+
+void smtp_server_finish_content(struct smtp_server_session *session,
+                                const struct smtp_server_reply *refusal)
+{
+    if (refusal != NULL) {
+        refuse_message(session, refusal);
+    } else if (session->state == SMTP_SERVER_CHUNK) {
+        finish_last_chunk(session);
+    } else {
+        finish_data(session);
     }
 }

@@ -56,21 +56,22 @@ static void log_response(const struct smtp_server_session *session, struct smtp_
     smtp_server_session_log(session, SMTP_LOG_COMMAND, plain ? line : SMTP_SPAN("***"));
 }
 
-static void log_command(struct smtp_server_session *session, struct smtp_span line)
+/* Whether the whole line may be a secret: what follows AUTH, or AUTH in an odd form. */
+static bool log_command(struct smtp_server_session *session, struct smtp_span line)
 {
-    if (session->config->log == NULL) {
-        return;
-    }
     struct smtp_span rest = line;
     if (take_auth(&rest)) {
         session->secrets_may_follow = true;
         log_auth(session, line, rest);
-    } else if (session->secrets_may_follow && !smtp_server_knows_verb(session, line)) {
-        log_response(session, line);
-    } else {
-        session->secrets_may_follow = false;
-        smtp_server_session_log(session, SMTP_LOG_COMMAND, line);
+        return line.len > 4 && (is_blank(line.bytes[0]) || line.bytes[4] != ' ');
     }
+    if (session->secrets_may_follow && !smtp_server_knows_verb(session, line)) {
+        log_response(session, line);
+        return true;
+    }
+    session->secrets_may_follow = false;
+    smtp_server_session_log(session, SMTP_LOG_COMMAND, line);
+    return false;
 }
 
 static void take_command(struct smtp_server_session *session, struct smtp_span line)
@@ -78,10 +79,15 @@ static void take_command(struct smtp_server_session *session, struct smtp_span l
     size_t limit = session->config->limits.commands;
     smtp_buffer_clear(&session->texts, SMTP_SERVER_STORAGE_KEPT);
     session->utf8_inquiry = false;
-    log_command(session, line);
+    bool secret = (session->config->log != NULL || smtp_server_wants_steps(session)) &&
+                  log_command(session, line);
     if (limit != 0 && ++session->command_count > limit) {
         smtp_server_session_say(session, 421, "4.7.0", "Too many commands, closing");
         smtp_server_session_enter(session, SMTP_SERVER_ENDED);
+        return;
+    }
+    if (smtp_server_wants_steps(session)) {
+        smtp_server_ask_command(session, line, secret);
         return;
     }
     smtp_server_execute(session, line);
@@ -216,8 +222,9 @@ size_t smtp_server_take_line(struct smtp_server_session *session, const char *by
         return len;
     }
     size_t used = (size_t)(lf - bytes) + 1;
+    session->pipelined = session->octets_behind || session->out.len > 0;
     session->octets_behind = used < len;
-    if (!session->overlong && session->line.len > 0) {
+    if (!session->overlong && (session->line.len > 0 || smtp_server_wants_steps(session))) {
         keep_part(session, bytes, used);
     }
     if (session->overlong) {
@@ -226,9 +233,46 @@ size_t smtp_server_take_line(struct smtp_server_session *session, const char *by
         struct smtp_span line = smtp_buffer_span(&session->line);
         line.len -= 2;
         take_whole(session, line);
-        forget_line(session);
+        if (!smtp_server_step_is_open(session)) {
+            forget_line(session);
+        }
     } else if (session->state != SMTP_SERVER_ENDED) {
         take_whole(session, (struct smtp_span){bytes, used - 2});
     }
     return used;
+}
+
+/* ---- a line that was asked about ---- */
+
+/* Of BDAT the octets come all the same: its reply waits until they are in. */
+static void refuse_command(struct smtp_server_session *session, struct smtp_span line,
+                           const struct smtp_server_reply *refusal)
+{
+    struct smtp_command command = smtp_command_parse(line);
+    size_t limit = session->config->limits.command_line_octets;
+    bool chunk =
+        smtp_server_knows_bdat(session) && smtp_span_equal_nocase(command.verb, SMTP_SPAN("BDAT"));
+    bool readable = (limit == 0 || line.len + 2 <= limit) && !command.has_bare_line_end;
+    if (chunk && !smtp_server_announce_chunk(session, command.argument, readable)) {
+        return;
+    }
+    smtp_server_session_say_or(session, refusal, 451, "4.3.0", "Not done");
+    if (chunk) {
+        smtp_server_drop_chunk(session);
+    }
+}
+
+void smtp_server_finish_command(struct smtp_server_session *session,
+                                const struct smtp_server_reply *refusal)
+{
+    struct smtp_span line = smtp_buffer_span(&session->line);
+    line.len -= 2; /* CRLF */
+    smtp_buffer_clear(&session->texts, SMTP_SERVER_STORAGE_KEPT);
+    if (refusal == NULL) {
+        smtp_server_execute(session, line);
+    } else {
+        refuse_command(session, line, refusal);
+    }
+    smtp_server_session_check_limits(session);
+    forget_line(session);
 }

@@ -71,6 +71,7 @@ void smtp_server_session_free(struct smtp_server_session *session)
     if (session->state == SMTP_SERVER_AUTH) {
         smtp_server_session_forget_response(session);
     }
+    smtp_server_forget_step(session);
     smtp_transaction_free(&session->transaction);
     smtp_secret_free_buffer(&session->line);
     smtp_buffer_free(&session->texts);
@@ -133,6 +134,39 @@ static void finish_step(struct smtp_server_session *session, uint64_t now_ns)
     set_step_deadline(session, now_ns);
 }
 
+/* refusal: NULL where the step is to be done. */
+static void decide_step(struct smtp_server_session *session, enum smtp_server_verdict verdict,
+                        const struct smtp_server_reply *reply)
+{
+    static const struct smtp_server_event greeting = {.kind = SMTP_SERVER_ASK_CONNECT};
+    const struct smtp_server_reply *refusal = verdict != SMTP_ACCEPT ? reply : NULL;
+    smtp_server_forget_step(session);
+    switch (session->step.kind) {
+    case SMTP_STEP_GREETING:
+        if (refusal == NULL) {
+            smtp_server_session_ask(session, &greeting);
+        } else {
+            smtp_server_decide(session, &greeting, verdict, refusal);
+        }
+        break;
+    case SMTP_STEP_COMMAND:
+        smtp_server_finish_command(session, refusal);
+        break;
+    case SMTP_STEP_CONTENT:
+        smtp_server_go_on_with_content(session);
+        break;
+    case SMTP_STEP_END_OF_CONTENT:
+        smtp_server_finish_content(session, refusal);
+        break;
+    case SMTP_STEP_CONNECT: /* the driver's own */
+    case SMTP_STEP_TLS:
+        break;
+    }
+    if (verdict == SMTP_DISCONNECT) {
+        smtp_server_session_enter(session, SMTP_SERVER_ENDED);
+    }
+}
+
 void smtp_server_session_answer(struct smtp_server_session *session,
                                 enum smtp_server_verdict verdict,
                                 const struct smtp_server_reply *reply, uint64_t now_ns)
@@ -142,7 +176,12 @@ void smtp_server_session_answer(struct smtp_server_session *session,
     }
     /* a copy: what is decided may raise an event of its own */
     const struct smtp_server_event asked = session->event;
-    smtp_server_decide(session, &asked, verdict, reply != NULL ? reply : &smtp_server_own_words);
+    const struct smtp_server_reply *words = reply != NULL ? reply : &smtp_server_own_words;
+    if (asked.kind == SMTP_SERVER_ASK_STEP) {
+        decide_step(session, verdict, words);
+    } else {
+        smtp_server_decide(session, &asked, verdict, words);
+    }
     finish_step(session, now_ns);
 }
 
@@ -157,8 +196,12 @@ void smtp_server_session_answer_auth(struct smtp_server_session *session,
 
 /* ---- the connection, and TLS ---- */
 
-static void connected(struct smtp_server_session *session, uint64_t now_ns)
+void smtp_server_session_connected(struct smtp_server_session *session, uint64_t now_ns)
 {
+    if (session->met) {
+        return;
+    }
+    session->met = true;
     session->session_deadline_ns =
         smtp_deadline_after(now_ns, session->config->limits.session_timeout_ms);
     smtp_server_session_log(session, SMTP_LOG_CONNECT, smtp_span_of(session->peer));
@@ -166,19 +209,22 @@ static void connected(struct smtp_server_session *session, uint64_t now_ns)
 
 static void greet_peer(struct smtp_server_session *session)
 {
-    smtp_server_session_ask(session, &(struct smtp_server_event){.kind = SMTP_SERVER_ASK_CONNECT});
+    if (!smtp_server_ask_step(session, SMTP_STEP_GREETING)) {
+        smtp_server_session_ask(session,
+                                &(struct smtp_server_event){.kind = SMTP_SERVER_ASK_CONNECT});
+    }
 }
 
 void smtp_server_session_open(struct smtp_server_session *session, uint64_t now_ns)
 {
-    connected(session, now_ns);
+    smtp_server_session_connected(session, now_ns);
     greet_peer(session);
     set_step_deadline(session, now_ns);
 }
 
 void smtp_server_session_open_tls(struct smtp_server_session *session, uint64_t now_ns)
 {
-    connected(session, now_ns);
+    smtp_server_session_connected(session, now_ns);
     smtp_server_session_enter(session, SMTP_SERVER_HANDSHAKE);
     set_step_deadline(session, now_ns);
 }
@@ -285,6 +331,16 @@ void smtp_server_session_expire(struct smtp_server_session *session, uint64_t no
                                                    : "Timed out waiting for a command, closing");
     }
     smtp_server_session_enter(session, SMTP_SERVER_ENDED);
+}
+
+void smtp_server_session_keep_waiting(struct smtp_server_session *session, bool waits,
+                                      uint64_t now_ns)
+{
+    if (waits) {
+        session->step_deadline_ns = SMTP_NEVER;
+    } else {
+        set_step_deadline(session, now_ns);
+    }
 }
 
 void smtp_server_session_shut_down(struct smtp_server_session *session, uint64_t now_ns)

@@ -81,6 +81,10 @@ enum smtp_server_event_kind {
     /** The reply to STARTTLS is pending: write it, then hand octets to TLS and no more to the session
      *  until smtp_server_session_tls_started. No answer. */
     SMTP_SERVER_START_TLS,
+    /** A step is about to be done: step. SMTP_ACCEPT: it is done. Otherwise it is not, and the reply stands in
+     *  its place: for BDAT once the chunk's octets are in, and dropped; at the end of content for each
+     *  recipient with LMTP. CONTENT can only be accepted. */
+    SMTP_SERVER_ASK_STEP,
     SMTP_SERVER_RESET,  /* a transaction was dropped; only when (1u << SMTP_SERVER_RESET) is in asks
                         */
     SMTP_SERVER_CLOSED, /* no session says it: the driver's own, when one is over */
@@ -98,6 +102,7 @@ struct smtp_server_event {
     const char *argument;
     struct smtp_span response; /* wiped by the session after the answer */
     struct smtp_message *message;
+    const struct smtp_server_step *step;
 };
 
 /** NULL: out of memory. The session has nothing pending until smtp_server_session_open. */
@@ -105,7 +110,10 @@ struct smtp_server_session *smtp_server_session_new(const struct smtp_server_ses
                                                     const struct smtp_server_session_start *start);
 void smtp_server_session_free(struct smtp_server_session *session);
 
-/** The connection is there: asks for CONNECT or greets. */
+/** The connection is there, which is logged, and the time of the session runs. Called by the two that open
+ *  where it was not before. */
+void smtp_server_session_connected(struct smtp_server_session *session, uint64_t now_ns);
+/** Asks for CONNECT or greets. */
 void smtp_server_session_open(struct smtp_server_session *session, uint64_t now_ns);
 
 /** Takes octets in; returns how many it took. Fewer than len: handle events, write what is pending,
@@ -158,6 +166,10 @@ void smtp_server_session_open_tls(struct smtp_server_session *session, uint64_t 
 uint64_t smtp_server_session_deadline_ns(const struct smtp_server_session *session);
 /** The deadline has passed: 421, and the session ends. Earlier: nothing. */
 void smtp_server_session_expire(struct smtp_server_session *session, uint64_t now_ns);
+/** The driver keeps the session waiting: only the time of the whole session runs. Else: that of the next
+ *  step begins. */
+void smtp_server_session_keep_waiting(struct smtp_server_session *session, bool waits,
+                                      uint64_t now_ns);
 /** The server stops. Between transactions: 421 now. Inside one: when it has ended. */
 void smtp_server_session_shut_down(struct smtp_server_session *session, uint64_t now_ns);
 
@@ -170,6 +182,8 @@ bool smtp_server_session_ended(const struct smtp_server_session *session);
  *  ended. */
 bool smtp_server_session_wants_input(const struct smtp_server_session *session);
 
+/** For the log of a command line: it came before the reply to the one before it was out. */
+bool smtp_server_session_pipelined(const struct smtp_server_session *session);
 /** Who the peer is, as far as is known: XCLIENT changes it. */
 const char *smtp_server_session_peer(const struct smtp_server_session *session);
 /** For hooks: "" before HELO or EHLO. */

@@ -162,6 +162,11 @@ const char *smtp_server_session_identity(const struct smtp_server_session *sessi
     return session->identity != NULL ? session->identity : "";
 }
 
+bool smtp_server_session_pipelined(const struct smtp_server_session *session)
+{
+    return session->pipelined;
+}
+
 const struct smtp_tls_facts *smtp_server_session_tls(const struct smtp_server_session *session)
 {
     return session->tls;

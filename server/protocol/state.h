@@ -1,5 +1,5 @@
 /* state.h - what a session knows, for the files of this folder only, from the ground up: state.c
- * changes it and speaks, auth.c logs the peer in, chunk.c reads BDAT, offers.c says which extensions
+ * changes it and speaks, steps.c asks before a step is done, auth.c logs the peer in, chunk.c reads BDAT, offers.c says which extensions
  * hold, decisions.c goes on once a step is decided, parameters.c takes those of MAIL and RCPT,
  * envelope.c acts on MAIL and RCPT, xclient.c on XCLIENT, inquiries.c on VRFY and EXPN, mail_data.c on
  * DATA and BDAT, verbs.c on all other commands, intake.c takes content in, lines.c cuts lines out of the
@@ -54,7 +54,10 @@ struct smtp_server_session {
     bool overlong_auth; /* and it is an AUTH command */
     bool overlong_bdat; /* or BDAT */
     bool utf8_inquiry;  /* the command is VRFY or EXPN with SMTPUTF8: its reply may hold UTF-8 */
-    bool octets_behind; /* the line is not the end of what was received */
+    bool octets_behind; /* the line, or the content, is not the end of what was received */
+    bool pipelined;     /* the line came before the reply to the one before it was out */
+    bool met;           /* smtp_server_session_connected */
+    bool content_whole; /* CONTENT is asked about octets with the end behind them */
     bool secrets_may_follow; /* after AUTH that did not log in: its client may have sent responses
                               * without waiting, which are commands now */
     char last_octet;         /* of an overlong line: its CR may come alone */
@@ -79,6 +82,8 @@ struct smtp_server_session {
     bool spoken_for;                  /* by whoever connected: there was an XCLIENT */
     const struct smtp_tls_facts *tls; /* the driver's; NULL without TLS */
     struct smtp_transaction transaction;
+    struct smtp_server_step step;         /* of an ASK_STEP */
+    struct smtp_message *envelope_so_far; /* made for it; NULL: none */
     struct smtp_server_event event;
     bool event_waits;   /* for next_event */
     bool question_open; /* for answer */
@@ -133,6 +138,20 @@ void smtp_server_session_log(const struct smtp_server_session *session,
                              enum smtp_server_log_kind kind, struct smtp_span text);
 void smtp_server_session_note(const struct smtp_server_session *session, const char *format, ...)
     SMTP_PRINTF(2, 3);
+
+/* ---- steps.c ---- */
+
+/** Whether the driver wants to be asked before each step. */
+bool smtp_server_wants_steps(const struct smtp_server_session *session);
+/** Asks about a step that is no command. False: nobody wants to be asked. */
+bool smtp_server_ask_step(struct smtp_server_session *session, enum smtp_server_step_kind kind);
+/** Asks about a command line, without its CRLF. secret: it may be one that nobody may see. */
+void smtp_server_ask_command(struct smtp_server_session *session, struct smtp_span line,
+                             bool secret);
+/** Whether the session waits for an answer to either. */
+bool smtp_server_step_is_open(const struct smtp_server_session *session);
+/** It is answered, or nobody will answer it. */
+void smtp_server_forget_step(struct smtp_server_session *session);
 
 /* ---- auth.c ---- */
 
@@ -275,10 +294,18 @@ size_t smtp_server_take_content(struct smtp_server_session *session, const char 
 size_t smtp_server_take_chunk(struct smtp_server_session *session, const char *bytes, size_t len);
 /** Answers the chunk that is in, if there is one. */
 void smtp_server_settle_chunk(struct smtp_server_session *session);
+/** Octets of content may be there: what was asked about them is accepted. */
+void smtp_server_go_on_with_content(struct smtp_server_session *session);
+/** The content is whole, and what was asked about that is answered: refusal NULL where it was accepted. */
+void smtp_server_finish_content(struct smtp_server_session *session,
+                                const struct smtp_server_reply *refusal);
 
 /* ---- lines.c ---- */
 
 /** Takes one line, or the part of it that is there; returns the octets taken. */
 size_t smtp_server_take_line(struct smtp_server_session *session, const char *bytes, size_t len);
+/** What was asked about the command line is answered: refusal NULL where it was accepted. */
+void smtp_server_finish_command(struct smtp_server_session *session,
+                                const struct smtp_server_reply *refusal);
 
 #endif
