@@ -131,6 +131,28 @@ static enum smtp_status take_field(struct parser *parser, struct smtp_harness_te
     return unknown_field(parser, word);
 }
 
+/* What the field and what stands behind it leave of an operator. */
+static enum smtp_status check_op(struct parser *parser, const struct smtp_harness_term *term,
+                                 const char *op_at)
+{
+    bool number = smtp_harness_field_is_number(term->field);
+    bool ordered = term->op == SMTP_HARNESS_AT_LEAST || term->op == SMTP_HARNESS_AT_MOST;
+    char next = *parser->notation.at;
+    if (number && smtp_harness_op_is_regex(term->op)) {
+        return mistake(parser, op_at, "a number is compared by = != >= <=");
+    }
+    if (!number && ordered) {
+        return mistake(parser, op_at, "a text is compared by = != ~ !~");
+    }
+    if (term->op == SMTP_HARNESS_EQUAL && (next == '=' || next == '~')) { /* == and =~ of others */
+        return smtp_notation_mistake(&parser->notation, op_at,
+                                     "an operator is one of = != ~ !~ >= <=; a value that begins "
+                                     "with \"%c\" is quoted",
+                                     next);
+    }
+    return SMTP_OK;
+}
+
 static enum smtp_status take_op(struct parser *parser, struct smtp_harness_term *term)
 {
     static const struct {
@@ -144,18 +166,12 @@ static enum smtp_status take_op(struct parser *parser, struct smtp_harness_term 
         if (strncmp(op_at, ops[i].text, strlen(ops[i].text)) == 0) {
             parser->notation.at += strlen(ops[i].text);
             term->op = ops[i].op;
-            bool number = smtp_harness_field_is_number(term->field);
-            bool ordered = term->op == SMTP_HARNESS_AT_LEAST || term->op == SMTP_HARNESS_AT_MOST;
-            if (number && smtp_harness_op_is_regex(term->op)) {
-                return mistake(parser, op_at, "a number is compared by = != >= <=");
-            }
-            if (!number && ordered) {
-                return mistake(parser, op_at, "a text is compared by = != ~ !~");
-            }
-            return SMTP_OK;
+            return check_op(parser, term, op_at);
         }
     }
-    return mistake(parser, op_at, "an operator is missing: = != ~ !~ >= <=");
+    return mistake(parser, op_at,
+                   *op_at == '<' || *op_at == '>' ? "the operators are >= and <="
+                                                  : "an operator is missing: = != ~ !~ >= <=");
 }
 
 static enum smtp_status check_number(struct parser *parser, struct smtp_harness_term *term,

@@ -3,6 +3,7 @@
 #include "captured.h"
 #include "harness/expect.h"
 #include "harness/message.h"
+#include "mutate.h"
 #include "tests/support/test.h"
 
 static const char sample[] =
@@ -227,6 +228,17 @@ TEST(expect, each_mistake_is_told_with_a_caret_under_it)
                    "a blank is missing between two terms\n  to=\"a\"from=b\n        ^\n");
     expect_mistake("size~1", "a number is compared by = != >= <=\n  size~1\n      ^\n");
     expect_mistake("to>=a", "a text is compared by = != ~ !~\n  to>=a\n    ^\n");
+    expect_mistake("size>1", "the operators are >= and <=\n  size>1\n      ^\n");
+    expect_mistake("size < 1", "the operators are >= and <=\n");
+    expect_mistake("to==a",
+                   "an operator is one of = != ~ !~ >= <=; a value that begins with \"=\" is "
+                   "quoted\n  to==a\n    ^\n");
+    expect_mistake("to=~a", "a value that begins with \"~\" is quoted\n");
+    expect_mistake("Subject=x", "is it \"subject\"?\n");
+    expect_mistake("attachement.x=1", "is it \"attachment\"?\n");
+    expect_mistake("to=a count", "an operator is missing");
+    expect_mistake("to=a count~1", "a number is compared by");
+    expect_mistake("header.\"X", "this quote is not closed\n  header.\"X\n         ^\n");
     expect_mistake("size=10K", "decimal digits only\n  size=10K\n       ^\n");
     expect_mistake("size=-1", "decimal digits only");
     expect_mistake("size=18446744073709551616", "decimal digits only");
@@ -262,6 +274,32 @@ TEST(expect, every_cut_and_every_octet_of_a_notation_is_parsed_or_refused)
             free(smtp_harness_lines_take(&why));
         }
     }
+}
+
+TEST_WITHIN(expect, mutated_notations_parse_or_are_explained, 60)
+{
+    static const char *const seeds[] = {
+        "to=bob@example.com subject~\"^Welcome\" count=1",
+        "header.\"X y\"!~\"a\\\"b\\\\c\" attachment.\"my file.pdf\"~^%PDF size >= 12",
+        "from!=\"\" helo = a.test protocol=ESMTPSA tls~^TLS auth!=x session<=2 attachments>=1",
+    };
+    uint64_t state = 20240229;
+    size_t parses = 0;
+    for (size_t round = 0; round < 20000; round++) {
+        char *notation =
+            mutated(seeds[round % 3], " \t\"\\=!~<>.([{*x9\001\303", round % 4, &state);
+        struct smtp_harness_expectation *expectation;
+        struct smtp_harness_lines why = SMTP_HARNESS_LINES;
+        enum smtp_status status = smtp_harness_expectation_parse(notation, &expectation, &why);
+        char *text = smtp_harness_lines_take(&why);
+        expect_int(status == SMTP_OK, text[0] == '\0');
+        expect_true(status == SMTP_OK || strstr(text, "^\n") != NULL);
+        parses += status == SMTP_OK;
+        smtp_harness_expectation_free(expectation);
+        free(text);
+        free(notation);
+    }
+    expect_true(parses > 5000 && parses < 15000); /* both happen */
 }
 
 TEST(expect, what_differs_is_told_term_by_term)
