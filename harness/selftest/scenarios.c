@@ -7,7 +7,7 @@ static const struct smtp_scenario_table *const tables[] = {
     &smtp_scenarios_tls,        &smtp_scenarios_tls_wrong,  &smtp_scenarios_auth,
     &smtp_scenarios_auth_wrong, &smtp_scenarios_extensions, &smtp_scenarios_chunking,
     &smtp_scenarios_trust,      &smtp_scenarios_streams,    &smtp_scenarios_lmtp,
-    &smtp_scenarios_receivers,
+    &smtp_scenarios_receivers,  &smtp_scenarios_faults,     &smtp_scenarios_fault_actions,
 };
 static const size_t table_count = sizeof tables / sizeof *tables;
 

@@ -35,6 +35,8 @@ extern const struct smtp_scenario_table smtp_scenarios_trust; /* PROXY, XCLIENT,
 extern const struct smtp_scenario_table smtp_scenarios_streams;   /* send_many and the pool */
 extern const struct smtp_scenario_table smtp_scenarios_lmtp;      /* an answer for each recipient */
 extern const struct smtp_scenario_table smtp_scenarios_receivers; /* Maildir, mbox, relay, tee */
+extern const struct smtp_scenario_table smtp_scenarios_faults;    /* a fault at each stage */
+extern const struct smtp_scenario_table smtp_scenarios_fault_actions; /* what each fault does */
 
 /** All of them, one after the other. */
 size_t smtp_scenario_count(void);
