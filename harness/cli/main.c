@@ -9,20 +9,13 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct smtp_cli_verb *const verbs[] = {
-    &smtp_verb_selftest,
-    &smtp_verb_serve,
-    &smtp_verb_send,
-};
-static const size_t verb_count = sizeof verbs / sizeof *verbs;
-
 static void print_help(void)
 {
     printf("Both ends of SMTP in one process: a server that captures, clients that send.\n\n"
            "Usage: smtp-harness [VERB] [OPTION]...\n\n"
            "Without a verb it is selftest.\n\n");
-    for (size_t i = 0; i < verb_count; i++) {
-        printf("  %-10s  %s\n", verbs[i]->name, verbs[i]->about);
+    for (size_t i = 0; smtp_cli_verbs[i] != NULL; i++) {
+        printf("  %-10s  %s\n", smtp_cli_verbs[i]->name, smtp_cli_verbs[i]->about);
     }
     printf("  %-10s  this text; after a verb, the verb's own\n", "--help");
     printf("  %-10s  the version\n\n", "--version");
@@ -36,8 +29,8 @@ static void print_help(void)
 static int unknown_verb(const char *word)
 {
     struct smtp_nearest nearest = {.typed = word};
-    for (size_t i = 0; i < verb_count; i++) {
-        smtp_nearest_offer(&nearest, verbs[i]->name);
+    for (size_t i = 0; smtp_cli_verbs[i] != NULL; i++) {
+        smtp_nearest_offer(&nearest, smtp_cli_verbs[i]->name);
     }
     if (nearest.word != NULL) {
         return smtp_cli_wrong("smtp-harness", "there is no verb '%s'; did you mean '%s'?", word,
@@ -75,9 +68,9 @@ int main(int argc, char **argv)
     if (argv[1][0] == '-') {
         return smtp_verb_selftest.run(argc, argv);
     }
-    for (size_t i = 0; i < verb_count; i++) {
-        if (strcmp(argv[1], verbs[i]->name) == 0) {
-            return verbs[i]->run(argc - 1, argv + 1);
+    for (size_t i = 0; smtp_cli_verbs[i] != NULL; i++) {
+        if (strcmp(argv[1], smtp_cli_verbs[i]->name) == 0) {
+            return smtp_cli_verbs[i]->run(argc - 1, argv + 1);
         }
     }
     return unknown_verb(argv[1]);

@@ -1,16 +1,14 @@
-/* options.c - reads a command line by a verb's table of options, and prints the help from the same
- * table. Names the wrong word in every complaint, and the near one where there is one. */
+/* options.c - reads a command line by a verb's table of options. Names the wrong word in every complaint, and the near one where there is one. */
 #include "harness/cli/options.h"
 
 #include "common/bytes.h"
+#include "harness/cli/help.h"
 #include "harness/nearest.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-#define HELP_COLUMN 29 /* where the explanations begin */
 
 int smtp_cli_wrong(const char *program, const char *format, ...)
 {
@@ -77,46 +75,6 @@ struct smtp_cli_option smtp_cli_choice(const char *name, const char *value_name,
                                     .target = target,
                                     .choices = choices,
                                     .help = help};
-}
-
-/* ---- the help ---- */
-
-static void print_option(const struct smtp_cli_option *option)
-{
-    if (option->kind == SMTP_CLI_HEADING) {
-        printf("\n%s\n", option->help);
-        return;
-    }
-    char left[64];
-    char letter[] = {option->letter == 0 ? ' ' : '-', option->letter == 0 ? ' ' : option->letter,
-                     option->letter == 0 ? ' ' : ',', '\0'};
-    snprintf(left, sizeof left, "  %s --%s%s%s", letter, option->name,
-             option->value_name != NULL ? " " : "",
-             option->value_name != NULL ? option->value_name : "");
-    const char *line = option->help;
-    for (;;) {
-        size_t len = strcspn(line, "\n");
-        printf("%-*s  %.*s\n", HELP_COLUMN, left, (int)len, line);
-        if (line[len] == '\0') {
-            return;
-        }
-        line += len + 1;
-        left[0] = '\0';
-    }
-}
-
-static void print_help(const struct smtp_cli_usage *usage)
-{
-    printf("%s\n\nUsage: %s [OPTION]...%s%s\n\n", usage->about, usage->program,
-           usage->words != NULL ? " " : "", usage->words != NULL ? usage->words->name : "");
-    printf("%-*s  this text\n", HELP_COLUMN, "  -h, --help");
-    for (size_t i = 0; i < usage->option_count; i++) {
-        print_option(&usage->options[i]);
-    }
-    printf("\nExamples:\n");
-    for (size_t i = 0; i < sizeof usage->examples / sizeof *usage->examples; i++) {
-        printf("  %s\n", usage->examples[i]);
-    }
 }
 
 /* ---- reading ---- */
@@ -294,7 +252,7 @@ enum smtp_cli_parsed smtp_cli_parse(const struct smtp_cli_usage *usage, int argc
             words->items[words->count++] = argv[at++];
             options_end = options_end || words->end_options;
         } else if (strcmp(argv[at], "--help") == 0 || strcmp(argv[at], "-h") == 0) {
-            print_help(usage);
+            smtp_cli_print_help(usage, at + 1 < argc && strcmp(argv[at + 1], "all") == 0);
             return SMTP_CLI_HELP;
         } else if (!take(usage, argc, argv, &at)) {
             return SMTP_CLI_WRONG;

@@ -68,6 +68,9 @@ struct smtp_cli_usage {
     const char *program;          /* "smtp-harness serve" */
     const char *about;            /* one sentence */
     struct smtp_cli_words *words; /* NULL: it takes none */
+    /** The names of the options that most people want, parted by spaces: the short help has these, in this
+     *  order. NULL: all. */
+    const char *first;
     const char *examples[3];
     const struct smtp_cli_option *options;
     size_t option_count;
@@ -75,7 +78,7 @@ struct smtp_cli_usage {
 
 enum smtp_cli_parsed {
     SMTP_CLI_RUN,   /* all was understood */
-    SMTP_CLI_HELP,  /* --help was asked for and is printed: exit 0 */
+    SMTP_CLI_HELP,  /* --help (or --help all) was asked for and is printed: exit 0 */
     SMTP_CLI_WRONG, /* what was wrong is said on standard error: exit 2 */
 };
 

@@ -85,6 +85,7 @@ void smtp_send_options_use(struct smtp_send_options *options, smtp_cli_reader *r
                  "lmtp://host or unix:PATH. Exit status by sysexits: 0 accepted for all, 75 try\n"
                  "again (for some), 69 refused, 77 no login, 76 TLS or protocol, 64 to 78 before.",
         .words = &options->words,
+        .first = "from to subject text attach file from-header verbose json tls",
         .examples =
             {"smtp-harness send smtp://127.0.0.1:2525 --to bob@example.com --subject Hi",
              "smtp-harness send smtps://mx.test --to bob@x.test --text @a.txt --attach a.pdf",

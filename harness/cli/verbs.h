@@ -21,5 +21,9 @@ struct smtp_cli_verb {
 extern const struct smtp_cli_verb smtp_verb_selftest;
 extern const struct smtp_cli_verb smtp_verb_serve;
 extern const struct smtp_cli_verb smtp_verb_send;
+extern const struct smtp_cli_verb smtp_verb_manual;
+
+/** All of them, in the order of the help; NULL ends them. */
+extern const struct smtp_cli_verb *const smtp_cli_verbs[];
 
 #endif

@@ -154,26 +154,55 @@ TEST(program, verbose_draws_where_tls_begins_and_long_replies_below_themselves)
     ended_clear(&ended);
 }
 
-TEST(program, help_and_version_end_with_0_and_fit_80_columns)
+static const char *const verbs[] = {"selftest", "serve", "send", "manual",
+                                    NULL}; /* NULL: the program's own help */
+
+TEST(program, help_and_version_end_with_0_and_fit_a_screen)
 {
-    const struct {
-        const char *const *call;
-        unsigned lines;
-    } helps[] = {{ARGV("--help"), 24},
-                 {ARGV("selftest", "--help"), 24},
-                 {ARGV("serve", "--help"), 60}}; /* it has the most to say */
-    for (size_t i = 0; i < sizeof helps / sizeof *helps; i++) {
-        struct ended ended = run_to_end(helps[i].call);
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+        struct ended ended =
+            run_to_end(verbs[i] != NULL ? ARGV(verbs[i], "--help") : ARGV("--help"));
         expect_int(ended.exit_status, 0);
         expect_contains(ended.out, "Usage: smtp-harness");
         expect_contains(ended.out, "Examples:");
-        expect_true(expect_80_columns(ended.out) <= helps[i].lines);
+        expect_true(expect_80_columns(ended.out) <= 24);
         ended_clear(&ended);
     }
     struct ended ended = run_to_end(ARGV("--version"));
     expect_int(ended.exit_status, 0);
     expect_contains(ended.out, "smtp-harness 0.");
     ended_clear(&ended);
+}
+
+TEST(program, help_all_has_every_option_the_short_one_only_the_first)
+{
+    struct ended all = run_to_end(ARGV("serve", "--help", "all"));
+    struct ended brief = run_to_end(ARGV("serve", "--help"));
+    expect_contains(all.out, "--magic-addresses");
+    expect_contains(brief.out, "--help all");
+    expect_true(strstr(brief.out, "--magic-addresses") == NULL);
+    expect_80_columns(all.out);
+    ended_clear(&all);
+    ended_clear(&brief);
+}
+
+TEST(program, manual_tells_of_each_verb_in_each_form)
+{
+    static const char *const forms[] = {"man", "bash", "zsh"};
+    for (size_t form = 0; form < sizeof forms / sizeof *forms; form++) {
+        struct ended ended = run_to_end(ARGV("manual", forms[form]));
+        expect_int(ended.exit_status, 0);
+        for (size_t i = 0; verbs[i] != NULL; i++) {
+            expect_contains(ended.out, verbs[i]);
+        }
+        expect_contains(ended.out, "magic");
+        expect_str(ended.err, "");
+        ended_clear(&ended);
+    }
+    struct ended wrong = run_to_end(ARGV("manual", "fish"));
+    expect_int(wrong.exit_status, 2);
+    expect_contains(wrong.err, "man, bash or zsh, not 'fish'");
+    ended_clear(&wrong);
 }
 
 TEST(program, wrong_words_are_named_and_the_near_one_suggested)

@@ -1,0 +1,8 @@
+/* verbs.c - the one list of verbs. */
+#include "harness/cli/verbs.h"
+
+#include <stddef.h>
+
+const struct smtp_cli_verb *const smtp_cli_verbs[] = {
+    &smtp_verb_selftest, &smtp_verb_serve, &smtp_verb_send, &smtp_verb_manual, NULL,
+};
