@@ -413,7 +413,7 @@ static const struct {
     {EX_USAGE, "--header X-A holds", WORDS("--header", "X-A: b\nBcc: c", "b@example.com")},
     {EX_USAGE, "--full-name holds the control octet", WORDS("-F", "x\nA: b", "b@example.com")},
     {EX_USAGE, "HELO", WORDS("--helo", "x\r\nQUIT", "--subject", "x", "b@example.com")},
-    {EX_USAGE, "PROXY", WORDS("--proxy-header", "v1 x\r\n", "--subject", "x", "b@example.com")},
+    {EX_USAGE, "proxy_header", WORDS("--proxy-header", "v1 x\r\n", "--subject", "x", "b@example.com")},
     {EX_USAGE, "--orcpt is given 2 times for 1 recipients",
      WORDS("--orcpt", "a@b.c", "--orcpt", "c@d.e", "--subject", "x", "b@example.com")},
     {EX_USAGE, "--body takes 7BIT, 8BITMIME or BINARYMIME", WORDS("--body", "9BIT", "b@c.d")},
