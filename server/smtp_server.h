@@ -123,7 +123,8 @@ struct smtp_server_step {
     const char *verb;        /* of COMMAND: upper case, or what came in its place; else "" */
     const char *argument;    /* of COMMAND: as it came, but of AUTH its first word alone; else "" */
     uint64_t content_octets; /* of CONTENT: how many so far, dots removed */
-    const struct smtp_message *message; /* from MAIL on the envelope so far; else NULL */
+    const struct smtp_message
+        *message; /* of DATA, BDAT, CONTENT and END_OF_CONTENT: its envelope; else NULL */
 };
 
 /** What happens after the reply to a step. */

@@ -2,6 +2,8 @@
  * Knows: what may be seen of a step. Does not know: what follows from the answer (session.c). */
 #include "server/protocol/state.h"
 
+#include <string.h>
+
 bool smtp_server_wants_steps(const struct smtp_server_session *session)
 {
     return (session->config->asks & (1u << SMTP_SERVER_ASK_STEP)) != 0;
@@ -30,6 +32,13 @@ static const struct smtp_message *message_so_far(struct smtp_server_session *ses
     return session->envelope_so_far;
 }
 
+/* Not for each RCPT: that would copy the envelope as often as it has recipients. */
+static bool shows_message(enum smtp_server_step_kind kind, const char *verb)
+{
+    return kind == SMTP_STEP_CONTENT || kind == SMTP_STEP_END_OF_CONTENT ||
+           strcmp(verb, "DATA") == 0 || strcmp(verb, "BDAT") == 0;
+}
+
 static void ask(struct smtp_server_session *session, enum smtp_server_step_kind kind,
                 const char *verb, const char *argument)
 {
@@ -38,7 +47,7 @@ static void ask(struct smtp_server_session *session, enum smtp_server_step_kind 
         .verb = verb,
         .argument = argument,
         .content_octets = kind == SMTP_STEP_CONTENT ? session->transaction.content_octets : 0,
-        .message = message_so_far(session),
+        .message = shows_message(kind, verb) ? message_so_far(session) : NULL,
     };
     smtp_server_session_raise(
         session, &(struct smtp_server_event){.kind = SMTP_SERVER_ASK_STEP, .step = &session->step},
