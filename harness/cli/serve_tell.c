@@ -73,9 +73,11 @@ static bool write_pid_file(const struct smtp_serve_tell *tell, const char *progr
     return smtp_cli_write_file(program, tell->pid_file, text);
 }
 
+/* Under the stream's lock: whoever reads the lines may send a message at once, which is printed too. */
 static bool write_lines(const struct smtp_serve_tell *tell, const char *program,
                         const struct smtp_server *server)
 {
+    flockfile(stdout);
     if (tell->json) {
         write_json(server, stdout);
     } else {
@@ -84,12 +86,13 @@ static bool write_lines(const struct smtp_serve_tell *tell, const char *program,
             printf("process %ld\n", (long)getpid());
         }
     }
-    if (fflush(stdout) != 0 || ferror(stdout) != 0) {
-        fprintf(stderr, "%s: cannot write to standard output: %s\n", program,
-                smtp_errno_text(errno));
-        return false;
+    bool written = fflush(stdout) == 0 && ferror(stdout) == 0;
+    int why = errno;
+    funlockfile(stdout);
+    if (!written) {
+        fprintf(stderr, "%s: cannot write to standard output: %s\n", program, smtp_errno_text(why));
     }
-    return true;
+    return written;
 }
 
 /* The ready file behind the others: whoever waits for it finds them there; and whoever reads the lines
