@@ -6,6 +6,7 @@
 #include "common/error.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -114,6 +115,43 @@ enum smtp_status smtp_net_listen(const struct smtp_address *address, int *fd,
     smtp_address_format(address, text);
     return smtp_error_set(error, SMTP_LISTEN_FAILED, reason, "cannot listen on %s: %s", text,
                           smtp_errno_text(reason));
+}
+
+static int socket_option(int fd, int option)
+{
+    int value = -1;
+    socklen_t len = sizeof value;
+    return getsockopt(fd, SOL_SOCKET, option, &value, &len) == 0 ? value : -1;
+}
+
+enum smtp_status smtp_net_check_listener(int fd, struct smtp_address *address,
+                                         struct smtp_error *error)
+{
+    int domain = socket_option(fd, SO_DOMAIN);
+    const char *what = NULL;
+    if (fcntl(fd, F_GETFD) < 0) {
+        what = "is not open";
+    } else if (domain < 0) {
+        what = "is no socket";
+    } else if ((domain != AF_INET && domain != AF_INET6 && domain != AF_UNIX) ||
+               socket_option(fd, SO_TYPE) != SOCK_STREAM) {
+        what = "is no TCP or Unix stream socket";
+    } else if (socket_option(fd, SO_ACCEPTCONN) != 1) {
+        what = "does not listen";
+    }
+    if (what != NULL) {
+        return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
+                              "descriptor %d %s; a socket that listens already is wanted", fd,
+                              what);
+    }
+    smtp_address_of_socket(fd, false, address);
+    return SMTP_OK;
+}
+
+void smtp_net_take_listener(int fd)
+{
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
 int smtp_net_accept(int listener)

@@ -15,6 +15,13 @@
 enum smtp_status smtp_net_listen(const struct smtp_address *address, int *fd,
                                  struct smtp_error *error) SMTP_MUST_CHECK;
 
+/** Whether the descriptor is a stream socket, TCP or Unix, that listens already; then its address. Else
+ *  SMTP_BAD_ARGUMENT says what it is. */
+enum smtp_status smtp_net_check_listener(int fd, struct smtp_address *address,
+                                         struct smtp_error *error) SMTP_MUST_CHECK;
+/** Makes such a socket, opened by somebody else, as smtp_net_listen makes one. */
+void smtp_net_take_listener(int fd);
+
 /** Accepts one connection, non-blocking, TCP_NODELAY. Returns the descriptor, or -1 with errno;
  *  ECONNABORTED and EINTR are taken care of. */
 int smtp_net_accept(int listener);

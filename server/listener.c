@@ -3,6 +3,7 @@
  * Does not know: what is said on a connection, but for the one reply where there are too many. */
 #include "server/listener.h"
 
+#include "common/error.h"
 #include "common/net.h"
 #include "server/connection.h"
 #include "server/server.h"
@@ -36,6 +37,7 @@ enum smtp_status smtp_server_acceptor_init(struct smtp_server_acceptor *acceptor
         acceptor->listeners[i].implicit_tls = settings->listen[i].implicit_tls;
         acceptor->listeners[i].lmtp = settings->listen[i].lmtp;
         acceptor->listeners[i].fd = -1;
+        acceptor->listeners[i].given = settings->listen[i].fd;
     }
     uv_timer_init(&server->loops[0].uv, &acceptor->resume);
     acceptor->resume.data = acceptor;
@@ -50,12 +52,13 @@ void smtp_server_acceptor_clear(struct smtp_server_acceptor *acceptor)
 
 /* ---- opening and closing ---- */
 
+/* A path that somebody else has made stays. */
 static void close_socket(struct smtp_server_listener *listener)
 {
     if (listener->fd < 0) {
         return;
     }
-    if (listener->address.kind == SMTP_ADDRESS_UNIX) {
+    if (!listener->taken_over && listener->address.kind == SMTP_ADDRESS_UNIX) {
         unlink(listener->address.host);
     }
     close(listener->fd);
@@ -74,6 +77,25 @@ static void learn_address(struct smtp_server_listener *listener)
     pthread_mutex_unlock(&listener->server->lock);
 }
 
+static enum smtp_status open_socket(struct smtp_server_listener *listener, struct smtp_error *error)
+{
+    listener->taken_over = listener->given >= 0;
+    if (!listener->taken_over) {
+        return smtp_net_listen(&listener->address, &listener->fd, error);
+    }
+    struct smtp_address unused;
+    struct smtp_error reason = {0};
+    int fd = listener->given;
+    listener->given = -1;
+    if (smtp_net_check_listener(fd, &unused, &reason) !=
+        SMTP_OK) { /* closed since smtp_server_new */
+        return smtp_error_set(error, SMTP_LISTEN_FAILED, 0, "%s", reason.message);
+    }
+    smtp_net_take_listener(fd);
+    listener->fd = fd;
+    return SMTP_OK;
+}
+
 enum smtp_status smtp_server_acceptor_open(struct smtp_server_acceptor *acceptor,
                                            struct smtp_error *error)
 {
@@ -81,7 +103,7 @@ enum smtp_status smtp_server_acceptor_open(struct smtp_server_acceptor *acceptor
     size_t opened = 0;
     while (opened < acceptor->count && status == SMTP_OK) {
         struct smtp_server_listener *listener = &acceptor->listeners[opened];
-        status = smtp_net_listen(&listener->address, &listener->fd, error);
+        status = open_socket(listener, error);
         opened += status == SMTP_OK;
     }
     if (status != SMTP_OK) {

@@ -17,6 +17,8 @@ struct smtp_server_listener {
     struct smtp_address address;
     char text[SMTP_ADDRESS_TEXT_SIZE]; /* of address, likewise; "" before the first start */
     int fd;                            /* -1: not listening */
+    int given;       /* a socket that listens already, for the first start; -1: none */
+    bool taken_over; /* fd was given */
     bool implicit_tls;
     bool lmtp;
     uv_poll_t poll;

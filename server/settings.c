@@ -4,8 +4,10 @@
 
 #include "common/clock.h"
 #include "common/error.h"
+#include "common/net.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,21 +129,43 @@ static bool take_scheme(const char **text, const char *scheme)
     return true;
 }
 
-static enum smtp_status parse_listen(struct smtp_server_listen *out, const char *text, size_t i,
-                                     struct smtp_error *error)
+/* "fd:3": a socket that somebody else has opened. */
+static enum smtp_status parse_descriptor(struct smtp_server_listen *out, const char *number,
+                                         struct smtp_error *error)
+{
+    uint64_t fd;
+    if (!smtp_span_to_u64(smtp_span_of(number), INT_MAX, &fd)) {
+        return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
+                              "a number of a descriptor was expected, like fd:3");
+    }
+    out->fd = (int)fd;
+    return smtp_net_check_listener(out->fd, &out->address, error);
+}
+
+static enum smtp_status parse_address(struct smtp_server_listen *out, const char *text,
+                                      struct smtp_error *error)
 {
     struct sockaddr_storage unused;
     socklen_t unused_len;
+    out->fd = -1;
+    if (take_scheme(&text, "fd:")) {
+        return parse_descriptor(out, text, error);
+    }
+    enum smtp_status status = smtp_address_parse(text, 0, &out->address, error);
+    return status == SMTP_OK ? smtp_address_to_sockaddr(&out->address, &unused, &unused_len, error)
+                             : status;
+}
+
+static enum smtp_status parse_listen(struct smtp_server_listen *out, const char *text, size_t i,
+                                     struct smtp_error *error)
+{
     struct smtp_error reason = {0};
     out->implicit_tls = take_scheme(&text, "smtps://");
     out->lmtp = !out->implicit_tls && take_scheme(&text, "lmtp://");
     if (!out->implicit_tls && !out->lmtp) {
         (void)take_scheme(&text, "smtp://");
     }
-    enum smtp_status status = smtp_address_parse(text, 0, &out->address, &reason);
-    if (status == SMTP_OK) {
-        status = smtp_address_to_sockaddr(&out->address, &unused, &unused_len, &reason);
-    }
+    enum smtp_status status = parse_address(out, text, &reason);
     if (status == SMTP_OK && out->lmtp && out->address.kind == SMTP_ADDRESS_TCP &&
         out->address.port == SMTP_PORT) {
         status = smtp_error_set(&reason, SMTP_BAD_ARGUMENT, 0,
@@ -150,6 +174,22 @@ static enum smtp_status parse_listen(struct smtp_server_listen *out, const char 
     return status == SMTP_OK
                ? SMTP_OK
                : smtp_error_set(error, status, 0, "listen[%zu]: %.230s", i, reason.message);
+}
+
+/* Each is closed by the one listener that has it. */
+static enum smtp_status check_descriptors(const struct smtp_server_settings *settings,
+                                          struct smtp_error *error)
+{
+    for (size_t i = 0; i < settings->listen_count; i++) {
+        for (size_t k = 0; k < i && settings->listen[i].fd >= 0; k++) {
+            if (settings->listen[k].fd == settings->listen[i].fd) {
+                return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
+                                      "listen[%zu]: descriptor %d is listen[%zu] already", i,
+                                      settings->listen[i].fd, k);
+            }
+        }
+    }
+    return SMTP_OK;
 }
 
 static enum smtp_status copy_listen(struct smtp_server_settings *settings,
@@ -170,7 +210,7 @@ static enum smtp_status copy_listen(struct smtp_server_settings *settings,
     for (size_t i = 0; i < count && status == SMTP_OK; i++) {
         status = parse_listen(&settings->listen[i], listen[i], i, error);
     }
-    return status;
+    return status == SMTP_OK ? check_descriptors(settings, error) : status;
 }
 
 /* What goes with an SSL_CTX of the caller's own, it holds itself. */

@@ -13,6 +13,7 @@ struct smtp_server_listen {
     struct smtp_address address; /* as the options say, port 0 included */
     bool implicit_tls;           /* "smtps://" */
     bool lmtp;                   /* "lmtp://" */
+    int fd;                      /* "fd:N": the socket at that address; -1: none yet */
 };
 
 struct smtp_server_settings {

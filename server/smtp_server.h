@@ -362,7 +362,8 @@ struct smtp_server_options {
     /** Where to listen: "127.0.0.1:0", "[::1]:2525", "localhost:0", "unix:/path"; several at once.
      *  "smtps://127.0.0.1:0": TLS from the first octet (RFC 8314); "smtp://..." is the plain form;
      *  "lmtp://unix:/path", "lmtp://127.0.0.1:0": LMTP (RFC 2033).
-     *  "fd:3", alone or behind one of these: a socket that listens already; the server takes it over.
+     *  "fd:3", alone or behind one of these: a socket that listens already; the server takes it over at
+     *  its first start, and a later one listens at its address anew.
      *  Numeric addresses only: no name is ever looked up. NULL: "127.0.0.1:0". Port 0: any free. */
     const char *const *listen;
     size_t listen_count;

@@ -1,10 +1,13 @@
 /* server_listeners_test.c - where a server listens: IPv4, IPv6, Unix sockets, several at once, and
  * what is said when it cannot; and the options that are refused. */
+#include "common/net.h"
 #include "server/smtp_server.h"
 #include "tests/support/test.h"
 #include "tests/support/wire.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -280,4 +283,84 @@ TEST(server_options, are_copied)
     expect_str(smtp_wire_reply(&wire), "220 copied.example ESMTP");
     smtp_wire_close(&wire);
     smtp_server_free(server);
+}
+
+/* ---- sockets that somebody else has opened ---- */
+
+static int listening_on(const char *text)
+{
+    struct smtp_address address;
+    int fd = -1;
+    expect_int(smtp_address_parse(text, 0, &address, NULL), SMTP_OK);
+    expect_int(smtp_net_listen(&address, &fd, NULL), SMTP_OK);
+    return fd;
+}
+
+TEST(server_listeners, a_socket_that_listens_is_taken_over_and_its_address_is_told)
+{
+    char path[64];
+    char listen[2][32];
+    make_path(path, sizeof path);
+    int tcp = listening_on("127.0.0.1:0");
+    expect_int(fcntl(tcp, F_SETFL, 0), 0); /* as systemd hands it over: it blocks */
+    struct smtp_address address;
+    char expected[SMTP_ADDRESS_TEXT_SIZE];
+    smtp_address_of_socket(tcp, false, &address);
+    smtp_address_format(&address, expected);
+    snprintf(listen[0], sizeof listen[0], "smtp://fd:%d", tcp);
+    snprintf(listen[1], sizeof listen[1], "fd:%d", listening_on(path));
+    struct smtp_server *server = started_on((const char *const[]){listen[0], listen[1]}, 2);
+    expect_str(smtp_server_address(server, 0), expected);
+    expect_str(smtp_server_address(server, 1), path);
+    expect_service(expected);
+    expect_service(path);
+    smtp_server_stop(server, 1000);
+    expect_int(fcntl(tcp, F_GETFD), -1);
+    expect_int(access(path + 5, F_OK), 0); /* whoever has made it removes it */
+    expect_int(smtp_server_start(server, NULL), SMTP_OK);
+    expect_str(smtp_server_address(server, 0), expected);
+    expect_service(expected);
+    smtp_server_free(server);
+    remove_folder(path);
+}
+
+static void expect_not_taken(const char *const *listen, size_t count, const char *why)
+{
+    struct smtp_server_options options;
+    struct smtp_server *server = NULL;
+    struct smtp_error error = {0};
+    smtp_server_options_init(&options);
+    options.listen = listen;
+    options.listen_count = count;
+    expect_int(smtp_server_new(&server, &options, &error), SMTP_BAD_ARGUMENT);
+    expect_contains(error.message, why);
+}
+
+TEST(server_listeners, a_descriptor_that_does_not_listen_is_refused_with_what_it_is)
+{
+    char listen[32];
+    int idle = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int datagrams = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int file = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    const struct {
+        int fd;
+        const char *why;
+    } rows[] = {{idle, "does not listen"},
+                {datagrams, "is no TCP or Unix stream socket"},
+                {file, "is no socket"},
+                {987, "is not open"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        snprintf(listen, sizeof listen, "fd:%d", rows[i].fd);
+        expect_not_taken((const char *const[]){listen}, 1, rows[i].why);
+    }
+    expect_not_taken((const char *const[]){"fd:"}, 1, "listen[0]: a number of a descriptor");
+    expect_not_taken((const char *const[]){"fd:-1"}, 1, "listen[0]: a number of a descriptor");
+    close(idle);
+    close(datagrams);
+    close(file);
+    int twice = listening_on("127.0.0.1:0");
+    snprintf(listen, sizeof listen, "fd:%d", twice);
+    expect_not_taken((const char *const[]){listen, listen}, 2, "listen[1]: descriptor");
+    expect_int(fcntl(twice, F_GETFD) >= 0, 1); /* it stays the caller's */
+    close(twice);
 }
