@@ -381,6 +381,7 @@ TEST(server_faults, the_connection_ends_while_content_comes_once_so_much_is_ther
         expect_int(rest_of(&wire, octets, sizeof octets), WIRE_SILENT);
         expect_true(smtp_wire_send(&wire, "12345\r\n.\r\n", 10));
         expect_int(rest_of(&wire, octets, sizeof octets), WIRE_RESET);
+        diary_await_close(&it.diary);
         expect_str(it.seen, " |bob@example.com,|14");
         expect_int(faulty_message_count(&it), 0);
         smtp_wire_close(&wire);
