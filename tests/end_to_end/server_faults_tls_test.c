@@ -62,6 +62,7 @@ TEST(server_faults_connect, the_connection_ends_before_anything_is_said)
         char octets[256];
         it.fault.silent = true;
         it.fault.ending = rows[i / 2].ending;
+        it.fault.delay_ms = 50; /* a reset at once could be the end of connect() itself */
         faulty_start(&it, false);
         connect_to(&it, &wire);
         expect_int(rest_of(&wire, octets, sizeof octets), rows[i / 2].end);
