@@ -43,4 +43,8 @@ struct smtp_harness_message *smtp_harness_view(const struct smtp_harness *harnes
 /** Waits for the next message and makes its view. False: none came within timeout_ms. */
 bool smtp_harness_collect(struct smtp_harness *harness, uint64_t timeout_ms);
 
+/** smtp_harness_expect, which waits until then (monotonic clock): for several that share a wait. */
+enum smtp_status smtp_harness_expect_until(struct smtp_harness *harness, const char *expectation,
+                                           uint64_t deadline_ns) SMTP_MUST_CHECK;
+
 #endif

@@ -188,9 +188,9 @@ enum smtp_status smtp_harness_wait_count(struct smtp_harness *harness, size_t co
 /* Counts the matches among all there are, waiting for more while their number can still come right.
  */
 static bool count_comes_right(struct smtp_harness *harness,
-                              const struct smtp_harness_expectation *expectation, uint64_t *matched)
+                              const struct smtp_harness_expectation *expectation,
+                              uint64_t deadline_ns, uint64_t *matched)
 {
-    uint64_t deadline_ns = deadline_after(harness->wait_ms);
     size_t i = 0;
     for (;;) {
         while (next_match(harness, expectation, &i, 0) != NULL) {
@@ -208,12 +208,18 @@ static bool count_comes_right(struct smtp_harness *harness,
 
 enum smtp_status smtp_harness_expect(struct smtp_harness *harness, const char *expectation)
 {
+    return smtp_harness_expect_until(harness, expectation, deadline_after(harness->wait_ms));
+}
+
+enum smtp_status smtp_harness_expect_until(struct smtp_harness *harness, const char *expectation,
+                                           uint64_t deadline_ns)
+{
     struct smtp_harness_expectation *parsed = parse(harness, expectation);
     if (parsed == NULL) {
         return SMTP_BAD_ARGUMENT;
     }
     uint64_t matched = 0;
-    bool held = count_comes_right(harness, parsed, &matched);
+    bool held = count_comes_right(harness, parsed, deadline_ns, &matched);
     if (!held) {
         fail_expect(harness, parsed, matched);
     }

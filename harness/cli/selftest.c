@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "harness/cli/options.h"
 #include "harness/cli/verbs.h"
+#include "harness/cli/whole_file.h"
 #include "harness/nearest.h"
 #include "harness/report/report.h"
 #include "harness/selftest/scenarios.h"
@@ -17,6 +18,7 @@
 struct selftest {
     struct smtp_cli_texts only;
     bool list, verbose, tap, json;
+    const char *junit;
 };
 
 static bool is_wanted(const struct selftest *selftest, const char *name)
@@ -125,7 +127,9 @@ static bool run_one(struct smtp_report *report, const struct smtp_scenario *scen
     return true;
 }
 
-static int run(const struct selftest *selftest)
+#define PROGRAM "smtp-harness selftest"
+
+static int run_into(const struct selftest *selftest, struct smtp_report *also)
 {
     struct smtp_report report = {
         .form = selftest->tap    ? &smtp_report_tap
@@ -133,7 +137,9 @@ static int run(const struct selftest *selftest)
                                  : &smtp_report_lines,
         .out = stdout,
         .colour = smtp_report_wants_colour(stdout),
+        .name = PROGRAM,
         .name_width = longest_name(),
+        .also = also,
     };
     for (size_t i = 0; i < smtp_scenario_count(); i++) {
         report.planned += is_wanted(selftest, smtp_scenario_at(i)->name);
@@ -149,7 +155,21 @@ static int run(const struct selftest *selftest)
     return smtp_report_end(&report) ? SMTP_EXIT_HELD : SMTP_EXIT_NOT_HELD;
 }
 
-#define PROGRAM "smtp-harness selftest"
+static int run(const struct selftest *selftest)
+{
+    if (selftest->junit == NULL) {
+        return run_into(selftest, NULL);
+    }
+    struct smtp_cli_kept xml;
+    if (!smtp_cli_keep(&xml)) {
+        fprintf(stderr, PROGRAM ": out of memory\n");
+        return SMTP_EXIT_USAGE;
+    }
+    struct smtp_report junit = {.form = &smtp_report_junit, .out = xml.stream, .name = PROGRAM};
+    int status = run_into(selftest, &junit);
+    bool whole = smtp_report_is_whole(&junit);
+    return smtp_cli_put(PROGRAM, &xml, selftest->junit) && whole ? status : SMTP_EXIT_USAGE;
+}
 
 /** Shows `reader` the usage, whose options write to *selftest. */
 static void use(struct selftest *selftest, smtp_cli_reader *reader, void *user)
@@ -161,6 +181,7 @@ static void use(struct selftest *selftest, smtp_cli_reader *reader, void *user)
                       "shows each dialogue, client left, server right"),
         smtp_cli_flag(0, "tap", &selftest->tap, "tells the results in TAP version 13"),
         smtp_cli_flag(0, "json", &selftest->json, "tells the results as JSON, one object a line"),
+        smtp_cli_text("junit", "FILE", &selftest->junit, "tells them as JUnit's XML, too"),
     };
     const struct smtp_cli_usage usage = {
         .program = PROGRAM,

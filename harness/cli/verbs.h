@@ -20,6 +20,7 @@ struct smtp_cli_verb {
 
 extern const struct smtp_cli_verb smtp_verb_selftest;
 extern const struct smtp_cli_verb smtp_verb_serve;
+extern const struct smtp_cli_verb smtp_verb_exec;
 extern const struct smtp_cli_verb smtp_verb_send;
 extern const struct smtp_cli_verb smtp_verb_manual;
 

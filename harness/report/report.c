@@ -25,22 +25,35 @@ bool smtp_report_wants_colour(FILE *out)
 
 void smtp_report_begin(struct smtp_report *report)
 {
-    report->form->begin(report);
-    fflush(report->out);
+    for (; report != NULL; report = report->also) {
+        report->form->begin(report);
+        fflush(report->out);
+    }
 }
 
 void smtp_report_add(struct smtp_report *report, const struct smtp_report_result *result)
 {
-    report->counts[result->outcome]++;
-    report->elapsed_ns += result->elapsed_ns;
-    report->form->result(report, result);
-    fflush(report->out);
+    for (; report != NULL; report = report->also) {
+        report->counts[result->outcome]++;
+        report->elapsed_ns += result->elapsed_ns;
+        report->form->result(report, result);
+        fflush(report->out);
+    }
 }
 
 bool smtp_report_end(struct smtp_report *report)
 {
-    report->form->end(report);
-    return fflush(report->out) == 0 && report->counts[SMTP_REPORT_FAILED] == 0;
+    bool held = true;
+    for (; report != NULL; report = report->also) {
+        report->form->end(report);
+        held = fflush(report->out) == 0 && report->counts[SMTP_REPORT_FAILED] == 0 && held;
+    }
+    return held;
+}
+
+bool smtp_report_is_whole(const struct smtp_report *report)
+{
+    return ferror(report->out) == 0 && !report->memory_failed;
 }
 
 void smtp_report_print_sum(const struct smtp_report *report)

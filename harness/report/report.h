@@ -1,5 +1,5 @@
-/* report.h - what came of named checks, told in one of three forms: lines for a person, TAP 13, or
- * one JSON object a line. Knows nothing of what was checked. One thread. */
+/* report.h - what came of named checks, told in one of four forms: lines for a person, TAP 13, one
+ * JSON object a line, or JUnit's XML. Knows nothing of what was checked. One thread. */
 #ifndef SMTP_HARNESS_REPORT_H
 #define SMTP_HARNESS_REPORT_H
 
@@ -34,25 +34,36 @@ struct smtp_report_form {
 extern const struct smtp_report_form smtp_report_lines;
 extern const struct smtp_report_form smtp_report_tap;
 extern const struct smtp_report_form smtp_report_json;
+extern const struct smtp_report_form smtp_report_junit;
 
 struct smtp_report {
     const struct smtp_report_form *form;
     FILE *out;
     bool colour;
-    int name_width; /* of the longest name to come */
+    const char *name; /* of all the checks together; JUnit's alone tells it */
+    int name_width;   /* of the longest name to come */
     size_t planned;
+    struct smtp_report *also; /* told the same; NULL: no other */
+
+    /* its own */
     size_t counts[3]; /* by outcome */
     uint64_t elapsed_ns;
+    FILE *held; /* results that wait for the end: JUnit's sum stands before them */
+    char *held_text;
+    size_t held_len;
+    bool memory_failed;
 };
 
 /** Whether colour is wanted: a terminal, no NO_COLOR (https://no-color.org), no TERM=dumb. */
 bool smtp_report_wants_colour(FILE *out);
 
-/** Set form, out, colour, name_width and planned; the rest is zero. */
+/** Set what is not its own, the rest is zero. What is done with a report is done with `also`. */
 void smtp_report_begin(struct smtp_report *report);
 void smtp_report_add(struct smtp_report *report, const struct smtp_report_result *result);
 /** Tells the sum; true when nothing failed. */
 bool smtp_report_end(struct smtp_report *report);
+/** After the end: whether all of it could be written. */
+bool smtp_report_is_whole(const struct smtp_report *report);
 
 /** For the forms: "N passed, N failed" and, where there are any, ", N skipped". */
 void smtp_report_print_sum(const struct smtp_report *report);

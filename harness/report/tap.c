@@ -15,6 +15,17 @@ static void print_diagnostics(FILE *out, const char *text)
     }
 }
 
+/** Behind "#" stand directives, and a line end ends the name. */
+static void print_name(FILE *out, const char *name)
+{
+    for (; *name != '\0'; name++) {
+        if (*name == '#' || *name == '\\') {
+            fputc('\\', out);
+        }
+        fputc((unsigned char)*name < ' ' ? ' ' : *name, out);
+    }
+}
+
 static void begin(struct smtp_report *report)
 {
     fprintf(report->out, "TAP version 13\n1..%zu\n", report->planned);
@@ -24,7 +35,8 @@ static void result(struct smtp_report *report, const struct smtp_report_result *
 {
     size_t number = report->counts[0] + report->counts[1] + report->counts[2];
     bool failed = result->outcome == SMTP_REPORT_FAILED;
-    fprintf(report->out, "%s %zu - %s", failed ? "not ok" : "ok", number, result->name);
+    fprintf(report->out, "%s %zu - ", failed ? "not ok" : "ok", number);
+    print_name(report->out, result->name);
     if (result->outcome == SMTP_REPORT_SKIPPED) {
         fprintf(report->out, " # SKIP %.*s", (int)strcspn(result->detail, "\n"), result->detail);
     }
