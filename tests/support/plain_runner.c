@@ -44,16 +44,6 @@ const char *__asan_default_options(void)
 }
 #endif
 
-#ifdef __SANITIZE_THREAD__
-/* libuv closes its sockets by a bare system call, which the sanitizer does not see, nor that openat() gets the
- * same number later: closing that file then looks like a race with the last read of the socket. */
-const char *__tsan_default_suppressions(void);
-__attribute__((visibility("default"))) const char *__tsan_default_suppressions(void)
-{
-    return "race_top:close\n";
-}
-#endif
-
 static bool selected(const struct smtp_plain_test *test, int argc, char **argv)
 {
     char full[256];
