@@ -25,7 +25,7 @@ static void add_mail_rows(struct smtp_exec_options *options, struct smtp_cli_opt
     rows[3] = smtp_cli_number("wait", &options->wait_s, 0, SECONDS_MAX,
                               "seconds for mail after COMMAND has ended (5)");
     rows[4] = smtp_cli_number("timeout", &options->timeout_s, 1, SECONDS_MAX,
-                              "seconds for COMMAND, then SIGTERM and SIGKILL (none)");
+                              "seconds for COMMAND, then it is killed (none)");
 }
 
 static void add_result_rows(struct smtp_exec_options *options,
@@ -56,16 +56,14 @@ void smtp_exec_options_use(struct smtp_exec_options *options, smtp_cli_reader *r
     smtp_cli_server_options_use(&options->common, PROGRAM, rows + OWN_ROWS);
     const struct smtp_cli_usage usage = {
         .program = PROGRAM,
-        .about =
-            "Runs COMMAND beside a server, and asserts on the mail it sent. It is told where by\n"
-            "SMTP_HOST SMTP_PORT SMTP_URL SMTP_CA_FILE (with --auth: SMTP_USER SMTP_PASSWORD),\n"
-            "and by {host} {port} {url} {cafile} in its arguments. Exit status: COMMAND's if it\n"
-            "failed (124: --timeout); 1: something did not hold; 2: it could not run.",
+        .about = "Runs COMMAND beside a server, which it finds in SMTP_HOST SMTP_PORT SMTP_URL\n"
+                 "SMTP_CA_FILE SMTP_USER SMTP_PASSWORD or by {host} {port} {url} {cafile}. Ends\n"
+                 "with its status where it failed (124: --timeout); 1: not held; 2: not run.",
         .words = &options->command,
+        .first = "expect none wait timeout tap junit verbose save auth fault",
         .examples = {PROGRAM " --expect 'to=bob@example.com count=1' -- ./notify bob",
                      PROGRAM " --none --tap --timeout 60 -- make test",
-                     PROGRAM
-                     " --fault 'rcpt: reply 450 once' -- swaks -s {host}:{port} -t bob@b.example"},
+                     PROGRAM " --fault 'rcpt: close once' -- swaks -s {host}:{port} -t b@x.y"},
         .options = rows,
         .option_count = sizeof rows / sizeof *rows,
     };

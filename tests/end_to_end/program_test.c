@@ -154,8 +154,8 @@ TEST(program, verbose_draws_where_tls_begins_and_long_replies_below_themselves)
     ended_clear(&ended);
 }
 
-static const char *const verbs[] = {"selftest", "serve", "send", "manual",
-                                    NULL}; /* NULL: the program's own help */
+static const char *const verbs[] = {"selftest", "serve",  "send",
+                                    "exec",     "manual", NULL}; /* NULL: the program's own help */
 
 TEST(program, help_and_version_end_with_0_and_fit_a_screen)
 {
