@@ -60,10 +60,10 @@ void smtp_exec_options_use(struct smtp_exec_options *options, smtp_cli_reader *r
                  "SMTP_CA_FILE SMTP_USER SMTP_PASSWORD or by {host} {port} {url} {cafile}. Ends\n"
                  "with its status where it failed (124: --timeout); 1: not held; 2: not run.",
         .words = &options->command,
-        .first = "expect none wait timeout tap junit verbose save auth fault",
+        .first = "expect none wait timeout junit verbose save auth fault",
         .examples = {PROGRAM " --expect 'to=bob@example.com count=1' -- ./notify bob",
                      PROGRAM " --none --tap --timeout 60 -- make test",
-                     PROGRAM " --fault 'rcpt: close once' -- swaks -s {host}:{port} -t b@x.y"},
+                     PROGRAM " --fault 'rcpt: close once' -- swaks -s {host}:{port} -t b@x"},
         .options = rows,
         .option_count = sizeof rows / sizeof *rows,
     };
