@@ -148,8 +148,9 @@ TEST(exec, a_command_that_hangs_and_ignores_sigterm_is_ended_with_its_children)
 {
     char line[64];
     uint64_t begin_ms = now_ms();
-    struct background exec = start_process(
-        ARGV("exec", "--timeout", "1", "--", SHELL, "trap '' TERM; sleep 60 & sleep 60; sleep 60"));
+    struct background exec =
+        start_process(ARGV("exec", "--report", "/dev/null", "--timeout", "1", "--", SHELL,
+                           "trap '' TERM; sleep 60 & sleep 60; sleep 60"));
     expect_true(next_line(&exec, line, sizeof line) == NULL);
     expect_int(end_process(&exec, 0), 124);
     expect_true(now_ms() - begin_ms < 10000);
@@ -158,8 +159,8 @@ TEST(exec, a_command_that_hangs_and_ignores_sigterm_is_ended_with_its_children)
 TEST(exec, a_child_that_is_left_behind_with_the_output_is_ended)
 {
     uint64_t begin_ms = now_ms();
-    struct background exec =
-        start_process(ARGV("exec", "--none", "--", SHELL, "trap '' TERM; sleep 60 & echo left"));
+    struct background exec = start_process(ARGV("exec", "--report", "/dev/null", "--none", "--",
+                                                SHELL, "trap '' TERM; sleep 60 & echo left"));
     char line[64];
     expect_str(next_line(&exec, line, sizeof line), "left");
     expect_true(next_line(&exec, line, sizeof line) == NULL); /* the pipe's other ends are gone */
@@ -175,7 +176,8 @@ TEST(exec, signals_are_forwarded)
         snprintf(script, sizeof script,
                  "trap 'echo got; exit 7' %d; echo ready; while :; do sleep 0.01; done",
                  numbers[i]);
-        struct background exec = start_process(ARGV("exec", "--", SHELL, script));
+        struct background exec =
+            start_process(ARGV("exec", "--report", "/dev/null", "--", SHELL, script));
         expect_str(next_line(&exec, line, sizeof line), "ready");
         kill(exec.pid, numbers[i]);
         expect_str(next_line(&exec, line, sizeof line), "got");
@@ -187,7 +189,7 @@ TEST(exec, a_signal_while_mail_is_waited_for_ends_it_and_leaves_nothing)
 {
     char line[256];
     struct background exec = start_process(
-        ARGV("exec", "--wait", "60", "--expect", "count=1", "--", SHELL,
+        ARGV("exec", "--report", "/dev/null", "--wait", "60", "--expect", "count=1", "--", SHELL,
              "(until grep -q '^State:.Z' /proc/$$/status; do :; done; echo $SMTP_CA_FILE) &"));
     expect_true(next_line(&exec, line, sizeof line) != NULL);
     expect_int(access(line, F_OK), 0);
