@@ -4,6 +4,11 @@
 #include <stddef.h>
 
 const struct smtp_cli_verb *const smtp_cli_verbs[] = {
-    &smtp_verb_selftest, &smtp_verb_serve,  &smtp_verb_send,
-    &smtp_verb_exec,     &smtp_verb_manual, NULL,
+    &smtp_verb_selftest,
+    &smtp_verb_serve,
+    &smtp_verb_send,
+    &smtp_verb_exec,
+    &smtp_verb_play,
+    &smtp_verb_manual,
+    NULL,
 };

@@ -22,6 +22,7 @@ extern const struct smtp_cli_verb smtp_verb_selftest;
 extern const struct smtp_cli_verb smtp_verb_serve;
 extern const struct smtp_cli_verb smtp_verb_exec;
 extern const struct smtp_cli_verb smtp_verb_send;
+extern const struct smtp_cli_verb smtp_verb_play;
 extern const struct smtp_cli_verb smtp_verb_manual;
 
 /** All of them, in the order of the help; NULL ends them. */
