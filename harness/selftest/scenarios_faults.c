@@ -140,7 +140,7 @@ static bool at_starttls(struct smtp_trial *trial)
 
 static bool at_tls(struct smtp_trial *trial)
 {
-    return tls_meets(trial, "tls: close once", SMTP_CLOSED);
+    return tls_meets(trial, "tls: cut 100 once", SMTP_TLS_FAILED);
 }
 
 static bool at_auth(struct smtp_trial *trial)
@@ -262,7 +262,7 @@ static const struct smtp_scenario rows[] = {
     {"fault-greeting", "5321 3.1", "a greeting of 554", at_greeting},
     {"fault-ehlo", "5321 3.2", "EHLO is refused: HELO in its place", at_ehlo},
     {"fault-starttls", "3207 4", "STARTTLS is refused for now", at_starttls},
-    {"fault-tls", "3207 4.1", "closed in place of the handshake", at_tls},
+    {"fault-tls", "3207 4.1", "closed in the middle of the handshake", at_tls},
     {"fault-auth", "4954 6", "a login refused for now", at_auth},
     {"fault-mail", "5321 3.3", "MAIL is refused once", at_mail},
     {"fault-rcpt", "5321 3.3", "RCPT is refused once", at_rcpt},
