@@ -9,7 +9,7 @@
 #define PROGRAM SMTP_EXEC_PROGRAM
 
 #define MAIL_ROWS 5
-#define RESULT_ROWS 7
+#define RESULT_ROWS 8
 #define OWN_ROWS (MAIL_ROWS + RESULT_ROWS)
 
 #define WAIT_S 5 /* as smtp_harness_options.wait_ms */
@@ -40,7 +40,8 @@ static void add_result_rows(struct smtp_exec_options *options,
     rows[4] = smtp_cli_text("junit", "FILE", &options->junit, "into it as JUnit's XML, too");
     rows[5] = smtp_cli_flag('v', "verbose", &options->verbose,
                             "shows each dialogue, client left, server right");
-    rows[6] = smtp_cli_text("save", "DIR", &options->save,
+    rows[6] = smtp_cli_flag(0, "explain", &options->explain, "and says what each line means");
+    rows[7] = smtp_cli_text("save", "DIR", &options->save,
                             "message-N.eml, its envelope message-N.json, and\n"
                             "dialogues session-N.smtp");
 }

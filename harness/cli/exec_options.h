@@ -12,7 +12,7 @@ struct smtp_exec_options {
     struct smtp_cli_texts expect;
     bool none;
     uint64_t wait_s, timeout_s; /* timeout 0: none */
-    bool tap, json, verbose;
+    bool tap, json, verbose, explain;
     const char *report, *junit, *save; /* NULL: none */
     struct smtp_cli_server_options common;
 };

@@ -93,7 +93,6 @@ static void tell_command(const struct smtp_exec_results *results, struct smtp_re
         .outcome = detail[0] == '\0' ? SMTP_REPORT_PASSED : SMTP_REPORT_FAILED,
         .elapsed_ns = results->elapsed_ns,
         .detail = detail,
-        .dialogue = "",
     };
     smtp_report_add(report, &result);
 }
@@ -108,7 +107,6 @@ static void tell_judgement(struct smtp_report *report, const char *text,
         .outcome = judgement->why[0] == '\0' ? SMTP_REPORT_PASSED : SMTP_REPORT_FAILED,
         .elapsed_ns = judgement->elapsed_ns,
         .detail = judgement->why,
-        .dialogue = "",
     };
     smtp_report_add(report, &result);
 }
@@ -141,29 +139,35 @@ static void tell_messages(const struct smtp_exec_results *results, FILE *out)
 }
 
 static void tell_dialogue(const struct smtp_exec_results *results, FILE *out, uint64_t number,
-                          const char *dialogue)
+                          const struct smtp_harness_transcript *transcript)
 {
     if (results->options->json) {
+        char *dialogue = smtp_harness_transcript_text(transcript);
         json_t *object =
-            json_pack("{s:I, s:s}", "session", (json_int_t)number, "dialogue", dialogue);
+            json_pack("{s:I, s:s?}", "session", (json_int_t)number, "dialogue", dialogue);
         json_dumpf(object, out, JSON_COMPACT);
         fputc('\n', out);
         json_decref(object);
+        free(dialogue);
         return;
     }
     const char *margin = results->options->tap ? "# " : "";
+    struct smtp_dialogue_look look = smtp_dialogue_look_at(out, margin);
+    look.explain = results->options->explain;
     fprintf(out, "%ssession %" PRIu64 "\n", margin, number);
-    smtp_dialogue_draw(out, dialogue, margin);
+    smtp_dialogue_draw(out, transcript, &look);
 }
 
 static void tell_dialogues(const struct smtp_exec_results *results, FILE *out)
 {
-    uint64_t last = smtp_harness_transcripts_last(smtp_harness_transcripts(results->harness));
+    struct smtp_harness_transcripts *all = smtp_harness_transcripts(results->harness);
+    uint64_t last = smtp_harness_transcripts_last(all);
     for (uint64_t number = 1; number <= last; number++) {
-        const char *dialogue = smtp_harness_transcript(results->harness, number);
-        if (dialogue != NULL) {
-            tell_dialogue(results, out, number, dialogue);
+        struct smtp_harness_transcript *transcript = smtp_harness_transcript_copy(all, number);
+        if (transcript != NULL) {
+            tell_dialogue(results, out, number, transcript);
         }
+        smtp_harness_transcript_free(transcript);
     }
 }
 

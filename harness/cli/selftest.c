@@ -17,7 +17,7 @@
 
 struct selftest {
     struct smtp_cli_texts only;
-    bool list, verbose, tap, json;
+    bool list, verbose, explain, tap, json;
     const char *junit;
 };
 
@@ -117,8 +117,10 @@ static bool run_one(struct smtp_report *report, const struct smtp_scenario *scen
         .outcome = held ? SMTP_REPORT_PASSED : SMTP_REPORT_FAILED,
         .elapsed_ns = smtp_clock_now_ns() - begin_ns,
         .detail = smtp_trial_detail(trial),
-        .dialogue = held && !verbose ? "" : smtp_trial_dialogue(trial),
     };
+    if (!held || verbose) {
+        result.dialogues = smtp_trial_dialogues(trial, &result.dialogue_count);
+    }
     if (held && smtp_trial_was_skipped(trial)) {
         result.outcome = SMTP_REPORT_SKIPPED;
     }
@@ -137,6 +139,7 @@ static int run_into(const struct selftest *selftest, struct smtp_report *also)
                                  : &smtp_report_lines,
         .out = stdout,
         .colour = smtp_report_wants_colour(stdout),
+        .explain = selftest->explain,
         .name = PROGRAM,
         .name_width = longest_name(),
         .also = also,
@@ -179,6 +182,7 @@ static void use(struct selftest *selftest, smtp_cli_reader *reader, void *user)
         smtp_cli_texts("only", "NAME", &selftest->only, "runs this scenario; may be given again"),
         smtp_cli_flag('v', "verbose", &selftest->verbose,
                       "shows each dialogue, client left, server right"),
+        smtp_cli_flag(0, "explain", &selftest->explain, "and says what each line means"),
         smtp_cli_flag(0, "tap", &selftest->tap, "tells the results in TAP version 13"),
         smtp_cli_flag(0, "json", &selftest->json, "tells the results as JSON, one object a line"),
         smtp_cli_text("junit", "FILE", &selftest->junit, "tells them as JUnit's XML, too"),
@@ -209,6 +213,7 @@ static int run_verb(int argc, char **argv)
     if (line.parsed != SMTP_CLI_RUN) {
         return line.parsed == SMTP_CLI_HELP ? SMTP_EXIT_HELD : SMTP_EXIT_USAGE;
     }
+    selftest.verbose = selftest.verbose || selftest.explain;
     if (selftest.tap && selftest.json) {
         return smtp_cli_wrong(PROGRAM, "--tap and --json exclude each other");
     }

@@ -56,11 +56,9 @@ static bool listen_in(struct send *send)
 
 static void draw_dialogue(const struct send *send)
 {
-    char *dialogue = smtp_harness_transcript_text(send->transcript);
-    if (dialogue != NULL) {
-        smtp_dialogue_draw(stderr, dialogue, "");
-    }
-    free(dialogue);
+    struct smtp_dialogue_look look = smtp_dialogue_look_at(stderr, "");
+    look.explain = send->options.explain;
+    smtp_dialogue_draw(stderr, send->transcript, &look);
 }
 
 /** The file itself, or the first name in the directory that is free: session-1.smtp and so on. */

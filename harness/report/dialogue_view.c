@@ -1,253 +1,390 @@
-/* dialogue_view.c - draws a dialogue side by side in 80 columns.
- * Knows: the dialogue notation's "C: ", "C| " and "S: ", and that content stands between a 354
- * reply and a lone dot, or is as long as BDAT says. Does not know: colours, terminals, what is right or wrong in a dialogue. */
+/* dialogue_view.c - see dialogue_view.h.
+ * Knows: which lines belong together: pipelined commands, a reply and what it answers, content and where it ends.
+ * Does not know: how rows are laid out (dialogue_rows.c), what lines mean (explain.c). */
 #include "harness/report/dialogue_view.h"
 
-#include "common/bytes.h"
-#include "harness/report/text.h"
+#include "harness/report/dialogue_rows.h"
+#include "harness/report/explain.h"
+#include "harness/report/report.h"
 
-#include <stdbool.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #define CONTENT_LINES_SHOWN 6
-#define CELL_MAX SMTP_DIALOGUE_COLUMNS
-#define ROWS_MAX 4                  /* of one line; then it is clipped */
-#define REPLY_INDENT strlen("250-") /* what goes on stands below the text */
 
 struct view {
     FILE *out;
-    const char *margin;
-    size_t cell;              /* columns of one side */
-    struct smtp_span waiting; /* the client's last line, while it is not drawn; bytes NULL: none */
-    unsigned unanswered;      /* the client's lines since the server's last one */
-    bool in_content;
-    uint64_t chunk_left; /* octets of BDAT's content still to come */
-    size_t content_lines;
+    const struct smtp_dialogue_look *look;
+    const struct smtp_harness_transcript *transcript;
+    struct smtp_harness_transcript_place next; /* behind the line that is drawn */
+    uint64_t begin_ns;
+    char time[24]; /* of the line that is drawn */
+    bool tls;
+    bool in_group; /* a pipelined command is still to come */
+
+    /* who answers what: replies come in the order of the commands */
+    struct smtp_harness_transcript_place asked; /* behind the command that `verb` is of */
+    struct smtp_span verb; /* which the next reply answers; "" for the greeting, "." for content */
+    size_t unanswered;     /* commands, `verb` among them */
+    bool verb_answered;    /* the next reply answers the command behind `asked` */
+    bool inside_reply;     /* its last line is still to come */
+    bool challenged;       /* the client's next line answers a 334 */
+    bool in_content;       /* after a 354, up to the dot */
+
+    size_t content_lines; /* of the content that is being drawn */
+    uint64_t content_octets;
+    char *explained[2]; /* by side, what was said last: it is not said again */
 };
 
-/** A dialogue is escaped already; what yet cannot be shown is escaped here. */
-static size_t escape_rest(char octet, char *text)
+/* ---- lines of the transcript ---- */
+
+static bool begins_with(struct smtp_span text, const char *start)
 {
-    if (octet == '\\') {
-        text[0] = octet;
-        return 1;
-    }
-    return smtp_text_escape_octet((unsigned char)octet, text);
+    size_t len = strlen(start);
+    return text.len >= len && memcmp(text.bytes, start, len) == 0;
 }
 
-/** Writes the line escaped and padded or clipped to exactly `width` columns (pad false: at most).
- */
-static void write_cell(FILE *out, struct smtp_span line, size_t width, bool pad)
+static bool is_command(const struct smtp_harness_transcript_line *line)
 {
-    char cell[CELL_MAX + 1];
-    size_t columns = 0, whole = 0; /* whole: up to where a "…" still fits behind */
-    for (size_t i = 0; i < line.len; i++) {
-        char text[5];
-        size_t len = escape_rest(line.bytes[i], text);
-        if (columns + len > width) {
-            fprintf(out, "%.*s…%*s", (int)whole, cell, pad ? (int)(width - whole - 1) : 0, "");
+    return line->kind == SMTP_LOG_COMMAND && !smtp_span_equal(line->text, SMTP_SPAN("."));
+}
+
+static bool is_pipelined_next(const struct view *view)
+{
+    struct smtp_harness_transcript_place place = view->next;
+    struct smtp_harness_transcript_line line;
+    while (smtp_harness_transcript_next(view->transcript, &place, &line)) {
+        if (is_command(&line)) {
+            return line.pipelined;
+        }
+    }
+    return false;
+}
+
+/** Goes on to the next command, and its verb; what answers a challenge is none. */
+static void take_verb(struct view *view)
+{
+    struct smtp_harness_transcript_line line;
+    bool challenged = false;
+    while (smtp_harness_transcript_next(view->transcript, &view->asked, &line)) {
+        if (is_command(&line) && !challenged) {
+            view->verb = smtp_explain_verb(line.text);
             return;
         }
-        memcpy(cell + columns, text, len);
-        columns += len;
-        whole = columns < width ? columns : whole;
-    }
-    fprintf(out, "%.*s%*s", (int)columns, cell, pad ? (int)(width - columns) : 0, "");
-}
-
-/** Takes off the line what fills `width` columns at least half, up to a blank; all of it where there is
- *  no such blank, as in base64, or where it is the last row. */
-static struct smtp_span take_row(struct smtp_span *line, size_t width, bool last_row)
-{
-    struct smtp_span row = *line;
-    const char *blank = NULL;
-    if (line->len > width && !last_row) {
-        blank = memrchr(line->bytes, ' ', width + 1);
-    }
-    if (blank != NULL && blank > line->bytes + width / 2) {
-        row.len = (size_t)(blank - line->bytes);
-    }
-    size_t taken = row.len + (row.len < line->len);
-    *line = (struct smtp_span){line->bytes + taken, line->len - taken};
-    return row;
-}
-
-/** The server's line goes on below itself, indented: what it offers and why it refuses is read. */
-static void draw_row(const struct view *view, struct smtp_span left, struct smtp_span right)
-{
-    for (size_t row = 1; row == 1 || right.len > 0; row++) {
-        size_t indent = row > 1 ? REPLY_INDENT : 0;
-        struct smtp_span part = take_row(&right, view->cell - indent, row == ROWS_MAX);
-        fputs(view->margin, view->out);
-        write_cell(view->out, left, view->cell, true);
-        fprintf(view->out, part.len > 0 ? " │ %*s" : " │%*s", (int)indent, "");
-        write_cell(view->out, part, view->cell - indent, false);
-        fputc('\n', view->out);
-        left.len = 0;
+        challenged = line.kind == SMTP_LOG_REPLY ? begins_with(line.text, "334")
+                                                 : challenged && !is_command(&line);
     }
 }
 
-static void draw_note(const struct view *view, struct smtp_span line)
+/* ---- drawing ---- */
+
+static void tell_time(struct view *view, uint64_t time_ns)
 {
-    for (size_t row = 1; row == 1 || line.len > 0; row++) {
-        size_t indent = row > 1 ? strlen("# ") : 0, width = 2 * view->cell + 3 - indent;
-        fprintf(view->out, "%s%*s", view->margin, (int)indent, "");
-        write_cell(view->out, take_row(&line, width, row == ROWS_MAX), width, false);
-        fputc('\n', view->out);
+    uint64_t since_ns = time_ns > view->begin_ns ? time_ns - view->begin_ns : 0;
+    double ms = (double)since_ns / 1e6;
+    if (ms < 999999) {
+        snprintf(view->time, sizeof view->time, ms < 9999 ? "%.1f" : "%.0f", ms);
+    } else {
+        snprintf(view->time, sizeof view->time, "%" PRIu64 "s", since_ns / 1000000000);
     }
 }
 
-/** From here on the dialogue is sealed: a line across both sides. */
-static void draw_starttls(const struct view *view, struct smtp_span line)
+/** The row as it is, and its explanation (taken; NULL: none), unless that was just said on this side. */
+static void draw(struct view *view, struct smtp_dialogue_row row, char *explained)
 {
-    fprintf(view->out, "%s══ %.*s ", view->margin, (int)line.len, line.bytes);
-    for (size_t column = line.len + 4; column < 2 * view->cell + 3; column++) {
-        fputs(column == view->cell + 1 ? "╪" : "═", view->out);
+    row.tls = view->tls;
+    row.group =
+        row.group == SMTP_DIALOGUE_ALONE && view->in_group ? SMTP_DIALOGUE_BETWEEN : row.group;
+    row.explained = "";
+    if (explained != NULL && explained[0] != '\0') {
+        char **last = &view->explained[row.side == SMTP_DIALOGUE_SERVER];
+        row.explained = *last != NULL && strcmp(*last, explained) == 0 ? "" : explained;
+        smtp_dialogue_row_draw(view->out, view->look, &row);
+        free(*last);
+        *last = explained;
+        return;
     }
-    fputc('\n', view->out);
+    free(explained);
+    smtp_dialogue_row_draw(view->out, view->look, &row);
 }
 
-/** Draws the client's line that still waits for its answer, without one. */
-static void flush_waiting(struct view *view)
+static void draw_note(struct view *view, const char *what, struct smtp_span text)
 {
-    if (view->waiting.bytes != NULL) {
-        draw_row(view, view->waiting, SMTP_SPAN(""));
-        view->waiting.bytes = NULL;
+    struct smtp_harness_lines note = SMTP_HARNESS_LINES;
+    smtp_harness_lines_add(&note, smtp_span_of(what));
+    smtp_harness_lines_add(&note, text);
+    char *whole = smtp_harness_lines_take(&note);
+    if (whole != NULL) {
+        struct smtp_dialogue_row row = {.side = SMTP_DIALOGUE_ACROSS,
+                                        .colour = SMTP_DIALOGUE_YELLOW,
+                                        .time = view->time,
+                                        .text = {whole, strlen(what) + text.len}};
+        draw(view, row, NULL);
     }
+    free(whole);
 }
+
+static void draw_left_out(struct view *view, uint64_t octets)
+{
+    char text[64];
+    int len = snprintf(text, sizeof text, "%" PRIu64 " octets are not kept", octets);
+    draw_note(view, "# ", (struct smtp_span){text, (size_t)len});
+}
+
+/* ---- content ---- */
 
 static void end_content(struct view *view)
 {
-    flush_waiting(view);
-    if (view->content_lines > CONTENT_LINES_SHOWN) {
-        char rest[40];
-        int len =
-            snprintf(rest, sizeof rest, "(%zu more)", view->content_lines - CONTENT_LINES_SHOWN);
-        draw_row(view, (struct smtp_span){rest, (size_t)len}, SMTP_SPAN(""));
-    }
-    view->in_content = false;
-    view->chunk_left = 0;
-    view->content_lines = 0;
-    view->unanswered = 0;
-}
-
-/** The octets that an escaped line stands for. */
-static uint64_t octets_of(struct smtp_span line)
-{
-    uint64_t octets = 0;
-    for (size_t i = 0; i < line.len; octets++) {
-        bool escaped = line.bytes[i] == '\\' && i + 1 < line.len;
-        i += !escaped ? 1 : line.bytes[i + 1] == 'x' ? 4 : 2;
-    }
-    return octets;
-}
-
-static void draw_chunk(struct view *view, struct smtp_span said, bool has_crlf)
-{
-    uint64_t octets = octets_of(said) + (has_crlf ? 2 : 0);
-    view->content_lines++;
-    if (view->content_lines <= CONTENT_LINES_SHOWN) {
-        flush_waiting(view);
-        view->waiting = said;
-    }
-    view->chunk_left -= octets < view->chunk_left ? octets : view->chunk_left;
-    if (view->chunk_left == 0) {
-        end_content(view);
-    }
-}
-
-static void draw_command(struct view *view, struct smtp_span said)
-{
-    flush_waiting(view);
-    view->waiting = said;
-    view->unanswered++;
-    struct smtp_span verb = {said.bytes, said.len < 5 ? said.len : 5};
-    if (smtp_span_equal_nocase(verb, SMTP_SPAN("BDAT "))) {
-        view->chunk_left = strtoull(said.bytes + 5, NULL, 10); /* a line end follows */
-    }
-}
-
-static void draw_client(struct view *view, struct smtp_span said, bool has_crlf)
-{
-    if (view->chunk_left > 0) {
-        draw_chunk(view, said, has_crlf);
+    if (view->content_lines == 0) {
         return;
     }
-    bool is_end = smtp_span_equal(said, SMTP_SPAN("."));
-    if (view->in_content && !is_end) {
-        view->content_lines++;
-        if (view->content_lines > CONTENT_LINES_SHOWN) {
-            return;
+    char text[96];
+    size_t more =
+        view->content_lines > CONTENT_LINES_SHOWN ? view->content_lines - CONTENT_LINES_SHOWN : 0;
+    int len = more > 0 ? snprintf(text, sizeof text, "(+%zu lines, ", more)
+                       : snprintf(text, sizeof text, "(");
+    len += snprintf(text + len, sizeof text - (size_t)len, "%" PRIu64 " octets)",
+                    view->content_octets);
+    struct smtp_dialogue_row row = {.side = SMTP_DIALOGUE_CLIENT,
+                                    .colour = SMTP_DIALOGUE_DIM,
+                                    .time = view->time,
+                                    .text = {text, (size_t)len}};
+    draw(view, row, NULL);
+    view->content_lines = 0;
+    view->content_octets = 0;
+}
+
+static void draw_end_of_content(struct view *view)
+{
+    struct smtp_harness_lines meaning = SMTP_HARNESS_LINES;
+    end_content(view);
+    view->in_content = false;
+    smtp_explain_end_of_content(&meaning);
+    struct smtp_dialogue_row row = {
+        .side = SMTP_DIALOGUE_CLIENT, .arrow = true, .time = view->time, .text = SMTP_SPAN(".")};
+    draw(view, row, smtp_harness_lines_take(&meaning));
+}
+
+static void draw_content(struct view *view, const struct smtp_harness_transcript_line *line)
+{
+    if (view->in_content && line->has_crlf && smtp_span_equal(line->text, SMTP_SPAN("."))) {
+        draw_end_of_content(view);
+        return;
+    }
+    struct smtp_harness_lines meaning = SMTP_HARNESS_LINES;
+    view->content_lines++;
+    view->content_octets += line->text.len + (line->has_crlf ? 2 : 0) + line->left_out;
+    if (view->content_lines == 1) {
+        smtp_explain_content(&meaning, !view->in_content);
+    }
+    if (view->content_lines <= CONTENT_LINES_SHOWN) {
+        struct smtp_dialogue_row row = {.side = SMTP_DIALOGUE_CLIENT,
+                                        .colour = SMTP_DIALOGUE_DIM,
+                                        .arrow = true,
+                                        .time = "",
+                                        .text = line->text};
+        draw(view, row, smtp_harness_lines_take(&meaning));
+    }
+}
+
+/* ---- commands and replies ---- */
+
+static enum smtp_dialogue_group group_of(struct view *view, bool pipelined)
+{
+    bool goes_on = is_pipelined_next(view);
+    view->in_group = goes_on;
+    if (goes_on) {
+        return pipelined ? SMTP_DIALOGUE_WITHIN : SMTP_DIALOGUE_FIRST;
+    }
+    return pipelined ? SMTP_DIALOGUE_LAST : SMTP_DIALOGUE_ALONE;
+}
+
+static void draw_command(struct view *view, const struct smtp_harness_transcript_line *line)
+{
+    if (!is_command(line)) {
+        draw_end_of_content(view);
+        return;
+    }
+    struct smtp_harness_lines meaning = SMTP_HARNESS_LINES;
+    if (view->challenged) {
+        smtp_harness_lines_add(&meaning, SMTP_SPAN("answers the challenge (RFC 4954 4)"));
+    } else {
+        smtp_explain_command(&meaning, line->text);
+        view->unanswered++;
+    }
+    view->challenged = view->in_content = false;
+    struct smtp_dialogue_row row = {.side = SMTP_DIALOGUE_CLIENT,
+                                    .group = group_of(view, line->pipelined),
+                                    .arrow = true,
+                                    .time = view->time,
+                                    .text = line->text};
+    draw(view, row, smtp_harness_lines_take(&meaning));
+}
+
+/** After a reply's last line: what the next one answers. */
+static void end_reply(struct view *view, struct smtp_span line)
+{
+    view->challenged = begins_with(line, "334");
+    view->in_content = begins_with(line, "354");
+    if (view->in_content) {
+        view->verb = SMTP_SPAN(".");
+    }
+    if (!view->challenged && !view->in_content && view->unanswered > 0) {
+        view->unanswered--;
+        view->verb_answered = true;
+    }
+}
+
+static char *meaning_of_reply(const struct view *view, struct smtp_span line)
+{
+    struct smtp_harness_lines meaning = SMTP_HARNESS_LINES;
+    bool hello = smtp_span_equal_nocase(view->verb, SMTP_SPAN("EHLO")) ||
+                 smtp_span_equal_nocase(view->verb, SMTP_SPAN("LHLO"));
+    if (!view->inside_reply) {
+        smtp_explain_reply(&meaning, view->verb, line);
+    } else if (hello) {
+        smtp_explain_keyword(&meaning, line);
+    }
+    return smtp_harness_lines_take(&meaning);
+}
+
+static void draw_reply(struct view *view, const struct smtp_harness_transcript_line *line)
+{
+    static const enum smtp_dialogue_colour colours[] = {SMTP_DIALOGUE_GREEN, SMTP_DIALOGUE_CYAN,
+                                                        SMTP_DIALOGUE_YELLOW, SMTP_DIALOGUE_RED};
+    unsigned first = line->text.len > 0 ? (unsigned)(line->text.bytes[0] - '2') : 4;
+    if (!view->inside_reply && view->verb_answered && view->unanswered > 0) {
+        take_verb(view);
+        view->verb_answered = false;
+    }
+    struct smtp_dialogue_row row = {.side = SMTP_DIALOGUE_SERVER,
+                                    .colour = first < 4 ? colours[first] : SMTP_DIALOGUE_PLAIN,
+                                    .arrow = true,
+                                    .time = view->time,
+                                    .text = line->text};
+    draw(view, row, meaning_of_reply(view, line->text));
+    view->inside_reply = line->text.len > 3 && line->text.bytes[3] == '-';
+    if (!view->inside_reply) {
+        end_reply(view, line->text);
+    }
+}
+
+/* ---- the whole ---- */
+
+static void draw_tls(struct view *view, struct smtp_span text)
+{
+    struct smtp_harness_lines rule = SMTP_HARNESS_LINES;
+    smtp_harness_lines_add(&rule, SMTP_SPAN("TLS: "));
+    smtp_harness_lines_add(&rule, text);
+    char *whole = smtp_harness_lines_take(&rule);
+    if (whole != NULL) {
+        smtp_dialogue_rule_draw(view->out, view->look, view->time,
+                                (struct smtp_span){whole, strlen("TLS: ") + text.len});
+    }
+    free(whole);
+    view->tls = true;
+}
+
+/** Where a transcript has several sessions, one after the other. */
+static void begin_session(struct view *view)
+{
+    view->tls = view->challenged = view->in_content = view->inside_reply = false;
+    view->verb = SMTP_SPAN("");
+    view->unanswered = 0;
+    view->verb_answered = true;
+    view->asked = view->next;
+}
+
+static void draw_line(struct view *view, const struct smtp_harness_transcript_line *line)
+{
+    if (line->kind != SMTP_LOG_CONTENT && line->kind != SMTP_LOG_NOTE) {
+        end_content(view);
+    }
+    tell_time(view, line->time_ns);
+    switch (line->kind) {
+    case SMTP_LOG_COMMAND:
+        draw_command(view, line);
+        break;
+    case SMTP_LOG_REPLY:
+        draw_reply(view, line);
+        break;
+    case SMTP_LOG_CONTENT:
+        draw_content(view, line);
+        break;
+    case SMTP_LOG_TLS:
+        draw_tls(view, line->text);
+        break;
+    case SMTP_LOG_CONNECT:
+        begin_session(view);
+        draw_note(view, "# connected: ", line->text);
+        break;
+    case SMTP_LOG_CLOSE:
+        draw_note(view, "# closed: ", line->text);
+        view->tls = false;
+        break;
+    case SMTP_LOG_NOTE:
+        if (begins_with(line->text, "connected to ")) { /* as the client says it */
+            begin_session(view);
+        }
+        draw_note(view, "# ", line->text);
+        break;
+    }
+    if (line->left_out > 0 && line->kind != SMTP_LOG_CONTENT) {
+        draw_left_out(view, line->left_out);
+    }
+}
+
+void smtp_dialogue_draw(FILE *out, const struct smtp_harness_transcript *transcript,
+                        const struct smtp_dialogue_look *look)
+{
+    struct view view = {.out = out,
+                        .look = look,
+                        .transcript = transcript,
+                        .verb = SMTP_SPAN(""),
+                        .verb_answered = true};
+    struct smtp_harness_transcript_line line;
+    while (smtp_harness_transcript_next(transcript, &view.next, &line)) {
+        view.begin_ns = view.begin_ns == 0 ? line.time_ns : view.begin_ns;
+        draw_line(&view, &line);
+    }
+    end_content(&view);
+    free(view.explained[0]);
+    free(view.explained[1]);
+}
+
+/* ---- what fits ---- */
+
+/** By the names that a locale is told by (POSIX): the first that is set counts. */
+static bool has_utf8(void)
+{
+    static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        /* NOLINTNEXTLINE(concurrency-mt-unsafe): nothing here sets the environment */
+        const char *locale = getenv(names[i]);
+        if (locale != NULL && locale[0] != '\0') {
+            return strcasestr(locale, "utf-8") != NULL || strcasestr(locale, "utf8") != NULL;
         }
     }
-    if (view->in_content && is_end) {
-        end_content(view);
-    }
-    draw_command(view, said);
+    return false;
 }
 
-/** The answer stands beside the line it answers, where that is the only one it can belong to. */
-static void draw_server(struct view *view, struct smtp_span said)
+static size_t columns_of(FILE *out)
 {
-    if (view->waiting.bytes != NULL && view->unanswered == 1) {
-        draw_row(view, view->waiting, said);
-        view->waiting.bytes = NULL;
-    } else {
-        flush_waiting(view);
-        draw_row(view, SMTP_SPAN(""), said);
+    struct winsize size;
+    if (ioctl(fileno(out), TIOCGWINSZ, &size) != 0 || size.ws_col == 0) {
+        return SMTP_DIALOGUE_COLUMNS;
     }
-    view->unanswered = 0;
-    view->chunk_left = 0;
-    view->in_content = said.len >= 3 && memcmp(said.bytes, "354", 3) == 0;
+    size_t columns = size.ws_col;
+    columns = columns > SMTP_DIALOGUE_COLUMNS_MIN ? columns : SMTP_DIALOGUE_COLUMNS_MIN;
+    return columns < SMTP_DIALOGUE_COLUMNS_MAX ? columns : SMTP_DIALOGUE_COLUMNS_MAX;
 }
 
-/** Whose line it is, 'C', 'S' or 0, and what was said. */
-static char speaker_of(struct smtp_span line, struct smtp_span *said)
+struct smtp_dialogue_look smtp_dialogue_look_at(FILE *out, const char *margin)
 {
-    if (line.len < 2 || (line.bytes[1] != ':' && line.bytes[1] != '|')) {
-        return 0;
-    }
-    size_t skipped = line.len > 2 ? 3 : 2; /* "C: " or, of an empty line, "C:" */
-    *said = (struct smtp_span){line.bytes + skipped, line.len - skipped};
-    return line.bytes[0] == 'C' || line.bytes[0] == 'S' ? line.bytes[0] : 0;
-}
-
-static void draw_line(struct view *view, struct smtp_span line)
-{
-    struct smtp_span said;
-    char speaker = speaker_of(line, &said);
-    if (speaker == 'C') {
-        draw_client(view, said, line.bytes[1] == ':');
-        return;
-    }
-    bool inside = view->in_content || (view->chunk_left > 0 && view->content_lines > 0);
-    if (inside && speaker == 'S') {
-        end_content(view);
-    }
-    if (speaker == 'S') {
-        draw_server(view, said);
-        return;
-    }
-    flush_waiting(view);
-    if (smtp_span_equal(line, SMTP_SPAN("[starttls]"))) {
-        draw_starttls(view, line);
-    } else {
-        draw_note(view, line);
-    }
-}
-
-void smtp_dialogue_draw(FILE *out, const char *dialogue, const char *margin)
-{
-    struct view view = {.out = out, .margin = margin};
-    view.cell = (SMTP_DIALOGUE_COLUMNS - strlen(margin) - 3) / 2;
-    while (*dialogue != '\0') {
-        size_t len = strcspn(dialogue, "\n");
-        draw_line(&view, (struct smtp_span){dialogue, len});
-        dialogue += len + (dialogue[len] == '\n');
-    }
-    if (view.in_content) {
-        end_content(&view);
-    }
-    flush_waiting(&view);
+    return (struct smtp_dialogue_look){.margin = margin,
+                                       .columns = columns_of(out),
+                                       .colour = smtp_report_wants_colour(out),
+                                       .ascii = !has_utf8()};
 }

@@ -52,9 +52,11 @@ static void result(struct smtp_report *report, const struct smtp_report_result *
         json_pack("{s:s, s:s, s:s, s:f, s:o}", "name", result->name, "rfc", result->rfc, "result",
                   smtp_report_outcome_name(result->outcome), "ms", ms_of(result->elapsed_ns),
                   "detail", string_of(result->detail));
-    if (object != NULL && result->dialogue[0] != '\0') {
-        json_object_set_new(object, "dialogue", string_of(result->dialogue));
+    char *dialogue = smtp_report_dialogue_text(result);
+    if (object != NULL && dialogue != NULL) {
+        json_object_set_new(object, "dialogue", string_of(dialogue));
     }
+    free(dialogue);
     print_line(report->out, object);
 }
 

@@ -62,11 +62,13 @@ static void print_outcome(FILE *out, const struct smtp_report_result *result)
         print_attribute(out, "message", result->detail);
         fputs("/>", out);
     }
-    if (result->dialogue[0] != '\0') {
+    char *dialogue = smtp_report_dialogue_text(result);
+    if (dialogue != NULL) {
         fputs("\n      <system-out>", out);
-        print_text(out, result->dialogue);
+        print_text(out, dialogue);
         fputs("</system-out>", out);
     }
+    free(dialogue);
 }
 
 static void result(struct smtp_report *report, const struct smtp_report_result *result)

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#define MARGIN "      "
+
 static const char *mark(const struct smtp_report *report, enum smtp_report_outcome outcome)
 {
     static const char *const plain[] = {"ok  ", "FAIL", "skip"};
@@ -17,7 +19,7 @@ static void print_indented(FILE *out, const char *text)
 {
     while (*text != '\0') {
         size_t len = strcspn(text, "\n");
-        fprintf(out, "      %.*s\n", (int)len, text);
+        fprintf(out, MARGIN "%.*s\n", (int)len, text);
         text += len + (text[len] == '\n');
     }
 }
@@ -27,12 +29,30 @@ static void begin(struct smtp_report *report)
     (void)report;
 }
 
+static void draw_dialogues(const struct smtp_report *report,
+                           const struct smtp_report_result *result)
+{
+    struct smtp_dialogue_look look = smtp_dialogue_look_at(report->out, MARGIN);
+    look.colour = report->colour;
+    look.explain = report->explain;
+    for (size_t i = 0; i < result->dialogue_count; i++) {
+        const struct smtp_report_dialogue *dialogue = &result->dialogues[i];
+        if (i > 0) {
+            fputc('\n', report->out);
+        }
+        if (dialogue->title[0] != '\0') {
+            fprintf(report->out, MARGIN "%s:\n", dialogue->title);
+        }
+        smtp_dialogue_draw(report->out, dialogue->transcript, &look);
+    }
+}
+
 static void result(struct smtp_report *report, const struct smtp_report_result *result)
 {
     fprintf(report->out, "%s  %-*s %8.1f ms\n", mark(report, result->outcome), report->name_width,
             result->name, (double)result->elapsed_ns / 1e6);
     print_indented(report->out, result->detail);
-    smtp_dialogue_draw(report->out, result->dialogue, "      ");
+    draw_dialogues(report, result);
 }
 
 static void end(struct smtp_report *report)

@@ -2,6 +2,7 @@
 #include "harness/report/report.h"
 
 #include "common/bytes.h"
+#include "harness/lines.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -21,6 +22,22 @@ bool smtp_report_wants_colour(FILE *out)
     }
     return isatty(fileno(out)) == 1 && term != NULL &&
            !smtp_span_equal(smtp_span_of(term), SMTP_SPAN("dumb"));
+}
+
+char *smtp_report_dialogue_text(const struct smtp_report_result *result)
+{
+    struct smtp_harness_lines lines = SMTP_HARNESS_LINES;
+    for (size_t i = 0; i < result->dialogue_count; i++) {
+        const struct smtp_report_dialogue *dialogue = &result->dialogues[i];
+        char *text = smtp_harness_transcript_text(dialogue->transcript);
+        smtp_harness_lines_add(&lines, smtp_span_of(i > 0 ? "\n" : ""));
+        if (dialogue->title[0] != '\0') {
+            smtp_harness_lines_print(&lines, "# %s:\n", dialogue->title);
+        }
+        smtp_harness_lines_add(&lines, smtp_span_of(text != NULL ? text : "# out of memory\n"));
+        free(text);
+    }
+    return lines.buffer.len > 0 ? smtp_harness_lines_take(&lines) : NULL;
 }
 
 void smtp_report_begin(struct smtp_report *report)

@@ -3,8 +3,9 @@
 #ifndef SMTP_HARNESS_REPORT_H
 #define SMTP_HARNESS_REPORT_H
 
+#include "harness/transcript.h"
+
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -13,15 +14,26 @@ enum smtp_report_outcome { SMTP_REPORT_PASSED, SMTP_REPORT_FAILED, SMTP_REPORT_S
 /** "passed", "failed" or "skipped". */
 const char *smtp_report_outcome_name(enum smtp_report_outcome outcome);
 
+/** One session that was seen. */
+struct smtp_report_dialogue {
+    const char *title; /* above it, a line; "" */
+    const struct smtp_harness_transcript *transcript;
+};
+
 /** What came of one check. Borrowed for the call. */
 struct smtp_report_result {
     const char *name;
     const char *rfc; /* what it was held against, like "5321 4.5.2"; "" */
     enum smtp_report_outcome outcome;
     uint64_t elapsed_ns;
-    const char *detail;   /* why it failed or was skipped, in lines; "" */
-    const char *dialogue; /* what was said, in "C: " and "S: " lines; "" for none to show */
+    const char *detail;                           /* why it failed or was skipped, in lines; "" */
+    const struct smtp_report_dialogue *dialogues; /* what was said, where that is to be shown */
+    size_t dialogue_count;
 };
+
+/** What was said, in "C: " and "S: " lines, for the forms that draw nothing; freed by the caller. NULL: nothing, or
+ *  out of memory. */
+char *smtp_report_dialogue_text(const struct smtp_report_result *result);
 
 struct smtp_report;
 
@@ -40,6 +52,7 @@ struct smtp_report {
     const struct smtp_report_form *form;
     FILE *out;
     bool colour;
+    bool explain;     /* the lines of dialogues, where they are drawn */
     const char *name; /* of all the checks together; JUnit's alone tells it */
     int name_width;   /* of the longest name to come */
     size_t planned;

@@ -1,6 +1,5 @@
 /* tap.c - the form for test runners: the Test Anything Protocol, version 13. Details and dialogues
  * are diagnostics ("# " lines). */
-#include "harness/report/dialogue_view.h"
 #include "harness/report/report.h"
 
 #include <stdlib.h>
@@ -44,7 +43,11 @@ static void result(struct smtp_report *report, const struct smtp_report_result *
     if (failed) {
         print_diagnostics(report->out, result->detail);
     }
-    smtp_dialogue_draw(report->out, result->dialogue, "# ");
+    char *dialogue = smtp_report_dialogue_text(result);
+    if (dialogue != NULL) {
+        print_diagnostics(report->out, dialogue);
+    }
+    free(dialogue);
 }
 
 static void end(struct smtp_report *report)

@@ -4,17 +4,17 @@
 
 #include "common/address.h"
 #include "common/clock.h"
-#include "harness/report/text.h"
+#include "harness/harness.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define OWNED_MAX 32         /* ends and blocks of one scenario */
+#define OWNED_MAX 64         /* ends and blocks of one scenario, and what they said */
 #define HARNESSES_MAX 4      /* servers of one scenario */
-#define CONTENT_KEPT 4096    /* octets of one message's content in a dialogue */
 #define SESSIONS_SHOWN_MAX 4 /* dialogues of one server that are shown: fifty help nobody */
+#define DIALOGUES_MAX (1 + HARNESSES_MAX * SESSIONS_SHOWN_MAX)
 
 struct owned {
     void (*release)(void *thing);
@@ -27,12 +27,11 @@ struct smtp_trial {
     struct smtp_harness *harnesses[HARNESSES_MAX];
     size_t harness_count;
     bool failed, skipped;
-    char *detail;        /* of the first failure, or why it was skipped */
-    FILE *dialogue_file; /* writes dialogue */
-    char *dialogue;
-    size_t dialogue_len;
-    bool inside_line;      /* content that was logged ended in the middle of a line */
-    size_t content_octets; /* of one message, logged so far */
+    char *detail;                         /* of the first failure, or why it was skipped */
+    struct smtp_harness_transcript *said; /* by the clients of smtp_trial_client, and to them */
+    char *said_text;                      /* smtp_trial_said's */
+    struct smtp_report_dialogue dialogues[DIALOGUES_MAX];
+    size_t dialogue_count;
 };
 
 struct smtp_trial *smtp_trial_new(void)
@@ -41,8 +40,8 @@ struct smtp_trial *smtp_trial_new(void)
     if (trial == NULL) {
         return NULL;
     }
-    trial->dialogue_file = open_memstream(&trial->dialogue, &trial->dialogue_len);
-    if (trial->dialogue_file == NULL) {
+    trial->said = smtp_harness_transcript_new();
+    if (trial->said == NULL) {
         free(trial);
         return NULL;
     }
@@ -58,8 +57,8 @@ void smtp_trial_free(struct smtp_trial *trial)
         struct owned *last = &trial->owned[--trial->owned_count];
         last->release(last->thing);
     }
-    fclose(trial->dialogue_file);
-    free(trial->dialogue);
+    smtp_harness_transcript_free(trial->said);
+    free(trial->said_text);
     free(trial->detail);
     free(trial);
 }
@@ -215,41 +214,6 @@ struct smtp_peer *smtp_trial_peer(struct smtp_trial *trial, const struct smtp_pe
     return smtp_trial_own(trial, peer, release_peer);
 }
 
-/** Content comes in pieces of any size; a dialogue has lines. */
-static void log_content(struct smtp_trial *trial, const char *text, size_t len)
-{
-    for (; len > 0 && trial->content_octets < CONTENT_KEPT; text++, len--) {
-        trial->content_octets++;
-        if (!trial->inside_line) {
-            fputs("C: ", trial->dialogue_file);
-        }
-        trial->inside_line = *text != '\n';
-        if (*text == '\n') {
-            fputc('\n', trial->dialogue_file);
-        } else if (*text != '\r') { /* the client sends it before LF alone */
-            smtp_text_escape(trial->dialogue_file, text, 1);
-        }
-    }
-}
-
-static void log_client(void *user, enum smtp_client_log_kind kind, const char *text, size_t len)
-{
-    struct smtp_trial *trial = user;
-    if (kind == SMTP_CLIENT_LOG_CONTENT) {
-        log_content(trial, text, len);
-        return;
-    }
-    if (trial->inside_line) {
-        fputc('\n', trial->dialogue_file);
-        trial->inside_line = false;
-    }
-    trial->content_octets = 0;
-    static const char *const marks[] = {"C: ", "S: ", "", "# ", "[starttls]\n# "};
-    fputs(marks[kind], trial->dialogue_file);
-    smtp_text_escape(trial->dialogue_file, text, len);
-    fputc('\n', trial->dialogue_file);
-}
-
 static void release_client(void *thing)
 {
     smtp_client_free(thing);
@@ -264,8 +228,8 @@ struct smtp_client *smtp_trial_client(struct smtp_trial *trial,
         own_options = *options;
     }
     bound_client(&own_options);
-    own_options.log = log_client;
-    own_options.log_user = trial;
+    own_options.log = smtp_harness_transcript_client_log;
+    own_options.log_user = trial->said;
     struct smtp_client *client = NULL;
     enum smtp_status status = smtp_client_new(&client, &own_options);
     if (status != SMTP_OK) {
@@ -320,36 +284,46 @@ char *smtp_trial_alloc(struct smtp_trial *trial, size_t size)
 
 /* ---- what was said ---- */
 
-static void add_transcripts(struct smtp_trial *trial, struct smtp_harness *harness)
+static void release_transcript(void *thing)
 {
-    for (uint64_t number = 1;; number++) {
-        const char *transcript = smtp_harness_transcript(harness, number);
-        if (transcript == NULL) {
-            return;
-        }
-        if (number > SESSIONS_SHOWN_MAX) {
-            fprintf(trial->dialogue_file, "(further sessions are not shown)\n");
-            return;
-        }
-        if (number > 1) {
-            fputc('\n', trial->dialogue_file);
-        }
-        fputs(transcript, trial->dialogue_file);
-    }
+    smtp_harness_transcript_free(thing);
 }
 
 const char *smtp_trial_said(struct smtp_trial *trial)
 {
-    return fflush(trial->dialogue_file) == 0 ? trial->dialogue : "";
+    free(trial->said_text);
+    trial->said_text = smtp_harness_transcript_text(trial->said);
+    return trial->said_text != NULL ? trial->said_text : "";
 }
 
-const char *smtp_trial_dialogue(struct smtp_trial *trial)
+static void add_dialogue(struct smtp_trial *trial, const char *title,
+                         const struct smtp_harness_transcript *transcript)
 {
-    if (smtp_trial_said(trial)[0] != '\0' && trial->harness_count > 0) {
-        fputs("\n# as the server's side tells it:\n", trial->dialogue_file);
+    trial->dialogues[trial->dialogue_count++] = (struct smtp_report_dialogue){title, transcript};
+}
+
+static void add_sessions(struct smtp_trial *trial, struct smtp_harness *harness, const char *title)
+{
+    struct smtp_harness_transcripts *all = smtp_harness_transcripts(harness);
+    uint64_t last = smtp_harness_transcripts_last(all);
+    for (uint64_t number = 1; number <= last && number <= SESSIONS_SHOWN_MAX; number++) {
+        struct smtp_harness_transcript *copy =
+            smtp_trial_own(trial, smtp_harness_transcript_copy(all, number), release_transcript);
+        if (copy != NULL) {
+            add_dialogue(trial, title, copy);
+        }
+    }
+}
+
+const struct smtp_report_dialogue *smtp_trial_dialogues(struct smtp_trial *trial, size_t *count)
+{
+    bool both = smtp_trial_said(trial)[0] != '\0';
+    if (both) {
+        add_dialogue(trial, "", trial->said);
     }
     for (size_t i = 0; i < trial->harness_count; i++) {
-        add_transcripts(trial, trial->harnesses[i]);
+        add_sessions(trial, trial->harnesses[i], both ? "as the server's side tells it" : "");
     }
-    return smtp_trial_said(trial);
+    *count = trial->dialogue_count;
+    return trial->dialogues;
 }

@@ -4,6 +4,7 @@
 #ifndef SMTP_HARNESS_SELFTEST_TRIAL_H
 #define SMTP_HARNESS_SELFTEST_TRIAL_H
 
+#include "harness/report/report.h"
 #include "harness/selftest/peer.h"
 #include "harness/selftest/wire.h"
 #include "harness/smtp_harness.h"
@@ -119,8 +120,8 @@ struct smtp_trial *smtp_trial_new(void);
 bool smtp_trial_run(struct smtp_trial *trial, const struct smtp_scenario *scenario);
 bool smtp_trial_was_skipped(const struct smtp_trial *trial);
 const char *smtp_trial_detail(const struct smtp_trial *trial);
-/** What all ends said, in lines; call once, before smtp_trial_free. Never NULL. */
-const char *smtp_trial_dialogue(struct smtp_trial *trial);
+/** What all ends said; call once. They live until smtp_trial_free. */
+const struct smtp_report_dialogue *smtp_trial_dialogues(struct smtp_trial *trial, size_t *count);
 void smtp_trial_free(struct smtp_trial *trial);
 
 #endif
