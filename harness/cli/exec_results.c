@@ -154,6 +154,7 @@ static void tell_dialogue(const struct smtp_exec_results *results, FILE *out, ui
     const char *margin = results->options->tap ? "# " : "";
     struct smtp_dialogue_look look = smtp_dialogue_look_at(out, margin);
     look.explain = results->options->explain;
+    look.colour = look.colour && !results->options->tap;
     fprintf(out, "%ssession %" PRIu64 "\n", margin, number);
     smtp_dialogue_draw(out, transcript, &look);
 }
@@ -197,7 +198,7 @@ static void tell_into(const struct smtp_exec_results *results, struct smtp_repor
     if (options->none) {
         tell_judgement(report, NO_MAIL, &results->none);
     }
-    if (options->verbose) {
+    if (options->verbose || options->explain) {
         tell_dialogues(results, out);
     }
     if (!options->tap && !options->json && !options->none && options->expect.count == 0) {

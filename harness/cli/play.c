@@ -184,18 +184,35 @@ static bool listen_there(struct play *play)
 /* ---- playing ---- */
 
 /** All sessions of a result, with [session] between them. */
-static void put_transcripts(const struct smtp_dialogue_result *result,
-                            char *(*text_of)(const struct smtp_harness_transcript *transcript),
+static void record_sessions(const struct smtp_dialogue_result *result,
                             struct smtp_harness_lines *lines)
 {
     for (size_t i = 0; i < result->transcript_count && result->transcripts[i] != NULL; i++) {
-        char *text = text_of(result->transcripts[i]);
+        char *text = smtp_harness_record_text(result->transcripts[i]);
         if (lines->buffer.len > 0) {
             smtp_harness_lines_add(lines, SMTP_SPAN("[session]\n"));
         }
         smtp_harness_lines_add(lines, smtp_span_of(text != NULL ? text : "# out of memory\n"));
         free(text);
     }
+}
+
+static void report_one(struct play *play, struct smtp_report_result *told,
+                       const struct smtp_dialogue_result *result)
+{
+    struct smtp_report_dialogue *dialogues = NULL;
+    if (play->options.verbose) {
+        dialogues = calloc(result->transcript_count + 1, sizeof *dialogues);
+    }
+    while (dialogues != NULL && told->dialogue_count < result->transcript_count &&
+           result->transcripts[told->dialogue_count] != NULL) {
+        dialogues[told->dialogue_count] =
+            (struct smtp_report_dialogue){"", result->transcripts[told->dialogue_count]};
+        told->dialogue_count++;
+    }
+    told->dialogues = dialogues;
+    smtp_report_add(&play->report, told);
+    free(dialogues);
 }
 
 static void play_one(struct play *play, size_t i)
@@ -207,25 +224,18 @@ static void play_one(struct play *play, size_t i)
                                                         &play->options.dialogue, &result)
                             : smtp_dialogue_play_client(play->dialogues[i], play->address,
                                                         &play->options.dialogue, &result);
-    struct smtp_harness_lines said = SMTP_HARNESS_LINES;
-    if (play->options.verbose) {
-        put_transcripts(&result, smtp_harness_transcript_text, &said);
-    }
     if (play->options.record != NULL) {
-        put_transcripts(&result, smtp_harness_record_text, &play->recorded);
+        record_sessions(&result, &play->recorded);
     }
-    char *dialogue = smtp_harness_lines_take(&said);
-    const struct smtp_report_result told = {
+    struct smtp_report_result told = {
         .name = play->options.files.items[i],
         .rfc = "",
         .outcome = outcome == SMTP_DIALOGUE_HELD ? SMTP_REPORT_PASSED : SMTP_REPORT_FAILED,
         .elapsed_ns = smtp_clock_now_ns() - begin_ns,
         .detail = result.report != NULL ? result.report : "out of memory",
-        .dialogue = dialogue != NULL ? dialogue : "",
     };
-    smtp_report_add(&play->report, &told);
+    report_one(play, &told, &result);
     play->cannot_run = play->cannot_run || outcome == SMTP_DIALOGUE_CANNOT_RUN;
-    free(dialogue);
     smtp_dialogue_result_clear(&result);
 }
 
@@ -254,6 +264,7 @@ static int play_all(struct play *play)
                                 : &smtp_report_lines,
         .out = stdout,
         .colour = smtp_report_wants_colour(stdout),
+        .explain = options->explain,
         .planned = count * options->repeat,
     };
     for (size_t i = 0; i < count; i++) {

@@ -29,6 +29,7 @@ void smtp_play_options_use(struct smtp_play_options *options, smtp_cli_reader *r
         smtp_cli_text("record", "FILE", &options->record, "writes what was said as a dialogue"),
         smtp_cli_flag('v', "verbose", &options->verbose,
                       "shows each dialogue, client left, server right"),
+        smtp_cli_flag(0, "explain", &options->explain, "and says what each line means"),
         smtp_cli_flag(0, "tap", &options->tap, "tells the results in TAP version 13"),
         smtp_cli_flag(0, "json", &options->json, "tells the results as JSON, one object a line"),
         smtp_cli_number("timeout", &options->timeout_ms, 1, HOUR_MS,
@@ -167,6 +168,7 @@ static int apply_identity(struct smtp_play_options *options)
 
 int smtp_play_options_apply(struct smtp_play_options *options)
 {
+    options->verbose = options->verbose || options->explain;
     if ((options->connect == NULL) == (options->listen == NULL)) {
         return smtp_cli_wrong(PROGRAM,
                               "either --connect URL (to play the client) or --listen URL (to play "

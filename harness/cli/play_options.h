@@ -17,7 +17,7 @@ struct smtp_play_options {
     struct smtp_cli_texts set;
     const char *ca_file, *tls_name, *certificate_file, *key_file;
     bool insecure;
-    bool verbose, json, tap;
+    bool verbose, explain, json, tap;
     const char *record;
 
     /* what that comes to */

@@ -30,7 +30,7 @@ char *smtp_report_dialogue_text(const struct smtp_report_result *result)
     for (size_t i = 0; i < result->dialogue_count; i++) {
         const struct smtp_report_dialogue *dialogue = &result->dialogues[i];
         char *text = smtp_harness_transcript_text(dialogue->transcript);
-        smtp_harness_lines_add(&lines, smtp_span_of(i > 0 ? "\n" : ""));
+        smtp_harness_lines_add(&lines, smtp_span_of(i > 0 ? "[session]\n" : ""));
         if (dialogue->title[0] != '\0') {
             smtp_harness_lines_print(&lines, "# %s:\n", dialogue->title);
         }
