@@ -35,10 +35,10 @@ static void begin(struct background *serve, struct smtp_wire *wire, char lines[4
     expect_contains(smtp_wire_ask(wire, "MAIL FROM:<ann@example.com>"), "250 ");
 }
 
-TEST(serve_faults, the_plan_is_told_at_the_start_and_at_the_end)
+TEST(serve_faults, the_plan_is_told_at_the_start_has_its_way_and_is_counted_at_the_end)
 {
     struct smtp_wire wire;
-    char line[256], lines[4096], again[4096];
+    char line[256], lines[4096];
     struct background serve =
         start_serve("--fault 'rcpt bob@*: reply 450 4.7.1 \"Later\" times 2' --fault-seed 4711 "
                     "--fault 'any XYZ: reply 421 chance 1%'");
@@ -46,11 +46,34 @@ TEST(serve_faults, the_plan_is_told_at_the_start_and_at_the_end)
     expect_contains(lines, "faults:\n");
     expect_contains(lines, "rcpt bob@*: reply 450 4.7.1 \"Later\" times 2");
     expect_contains(lines, "4711");
+    expect_str(smtp_wire_ask(&wire, "RCPT TO:<bob@example.com>"), "450 4.7.1 Later");
+    expect_contains(smtp_wire_ask(&wire, "RCPT TO:<carol@example.com>"), "250 ");
+    expect_str(smtp_wire_ask(&wire, "RCPT TO:<bob@example.com>"), "450 4.7.1 Later");
+    expect_contains(smtp_wire_ask(&wire, "RCPT TO:<bob@example.com>"), "250 ");
     smtp_wire_close(&wire);
     kill(serve.pid, SIGTERM);
+    char again[4096];
     read_up_to(&serve, "never", line, again);
-    expect_contains(again, "rcpt bob@*: reply 450 4.7.1 \"Later\" times 2");
+    expect_contains(again, "rcpt bob@*: reply 450 4.7.1 \"Later\" times 2  (due 2 of 3 times)\n");
     expect_int(end_process(&serve, 0), 0);
+}
+
+TEST(serve_faults, an_address_spells_its_reply_where_that_is_switched_on)
+{
+    struct smtp_wire wire;
+    char lines[4096];
+    struct background serve = start_serve("--magic-addresses");
+    begin(&serve, &wire, lines);
+    expect_contains(smtp_wire_ask(&wire, "RCPT TO:<bob+452-4.2.2@example.com>"), "452 4.2.2 ");
+    expect_contains(smtp_wire_ask(&wire, "RCPT TO:<bob+list@example.com>"), "250 ");
+    smtp_wire_close(&wire);
+    expect_int(end_process(&serve, SIGTERM), 0);
+    serve = start_serve("");
+    begin(&serve, &wire, lines);
+    expect_str(lines, "");
+    expect_contains(smtp_wire_ask(&wire, "RCPT TO:<bob+452-4.2.2@example.com>"), "250 ");
+    smtp_wire_close(&wire);
+    expect_int(end_process(&serve, SIGTERM), 0);
 }
 
 TEST(serve_faults, a_notation_that_does_not_parse_is_shown_with_its_place)

@@ -1,4 +1,5 @@
-/* serve_test.c - the program's verb `serve` between others: what it delivers is read by Python. */
+/* serve_test.c - the program's verb `serve` between others: what it delivers is read by Python, and it is started
+ * on sockets that are there already. */
 #include "client/smtp_client.h"
 #include "tests/peers/letters.h"
 #include "tests/peers/program.h"
@@ -82,4 +83,28 @@ TEST_WITHIN(peers, python_reads_the_maildir_that_serve_delivers_into, SECONDS)
     program_free(&serve);
     remove_directory(directory);
     letters_free(letters);
+}
+
+TEST_WITHIN(peers, serve_takes_the_sockets_that_its_parent_listens_on, SECONDS)
+{
+    struct program serve;
+    unsigned ports[3];
+    char words[64];
+    program_start(&serve, (const char *[]){"/usr/bin/python3", PEERS_SOURCE "/activate.py", "smtp",
+                                           "smtps", "lmtp", "--", SMTP_HARNESS, "serve", "--json",
+                                           "--exit-after", "1", "--idle-exit", "20", NULL});
+    size_t at = 0;
+    for (size_t i = 0; i < 3; i++) {
+        ports[i] = (unsigned)strtoul(hear(&serve, &at, "port "), NULL, 10);
+    }
+    hear(&serve, &at, "\"listening\":[");
+    snprintf(words, sizeof words, "\"smtp://127.0.0.1:%u\"", ports[0]);
+    hear(&serve, &at, words);
+    snprintf(words, sizeof words, ",\"smtps://127.0.0.1:%u\"", ports[1]);
+    hear(&serve, &at, words);
+    snprintf(words, sizeof words, ",\"lmtp://127.0.0.1:%u\"]", ports[2]);
+    hear(&serve, &at, words);
+    hear(&serve, &at, "\"text\":\"before it was there\\n\"");
+    expect_int(program_wait(&serve), 0);
+    program_free(&serve);
 }
