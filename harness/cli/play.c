@@ -253,7 +253,7 @@ static bool write_record(struct play *play)
     return written;
 }
 
-static int play_all(struct play *play)
+static int play_into(struct play *play, struct smtp_report *also)
 {
     const struct smtp_play_options *options = &play->options;
     size_t count = options->files.count;
@@ -265,7 +265,9 @@ static int play_all(struct play *play)
         .out = stdout,
         .colour = smtp_report_wants_colour(stdout),
         .explain = options->explain,
+        .name = PROGRAM,
         .planned = count * options->repeat,
+        .also = also,
     };
     for (size_t i = 0; i < count; i++) {
         int len = (int)strlen(options->files.items[i]);
@@ -283,6 +285,22 @@ static int play_all(struct play *play)
         return SMTP_EXIT_USAGE;
     }
     return held ? SMTP_EXIT_HELD : SMTP_EXIT_NOT_HELD;
+}
+
+static int play_all(struct play *play)
+{
+    if (play->options.junit == NULL) {
+        return play_into(play, NULL);
+    }
+    struct smtp_cli_kept xml;
+    if (!smtp_cli_keep(&xml)) {
+        fprintf(stderr, PROGRAM ": out of memory\n");
+        return SMTP_EXIT_USAGE;
+    }
+    struct smtp_report junit = {.form = &smtp_report_junit, .out = xml.stream, .name = PROGRAM};
+    int status = play_into(play, &junit);
+    bool whole = smtp_report_is_whole(&junit);
+    return smtp_cli_put(PROGRAM, &xml, play->options.junit) && whole ? status : SMTP_EXIT_USAGE;
 }
 
 static int run(struct play *play)

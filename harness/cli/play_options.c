@@ -32,6 +32,7 @@ void smtp_play_options_use(struct smtp_play_options *options, smtp_cli_reader *r
         smtp_cli_flag(0, "explain", &options->explain, "and says what each line means"),
         smtp_cli_flag(0, "tap", &options->tap, "tells the results in TAP version 13"),
         smtp_cli_flag(0, "json", &options->json, "tells the results as JSON, one object a line"),
+        smtp_cli_text("junit", "FILE", &options->junit, "tells them as JUnit's XML, too"),
         smtp_cli_number("timeout", &options->timeout_ms, 1, HOUR_MS,
                         "milliseconds that a step may take (10000)"),
         smtp_cli_number("accept-timeout", &options->accept_timeout_ms, 1, HOUR_MS,
@@ -55,7 +56,7 @@ void smtp_play_options_use(struct smtp_play_options *options, smtp_cli_reader *r
         .about = "Plays dialogues (C: and S: lines) as either end, up to the first thing that is\n"
                  "not as written. Exit status 0: all came so; 1: not; 2: it cannot be played.",
         .words = &options->files,
-        .first = "connect listen set record verbose tap json timeout ca insecure ready-file",
+        .first = "connect listen set record verbose tap json junit timeout ca insecure ready-file",
         .examples = {PROGRAM " hello.smtp --connect smtp://127.0.0.1:2525 -v",
                      PROGRAM " greeting.smtp --listen smtp://127.0.0.1:0 --ready-file url",
                      PROGRAM " *.smtp --connect smtp://localhost --set who=ann --tap"},

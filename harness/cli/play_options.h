@@ -18,7 +18,7 @@ struct smtp_play_options {
     const char *ca_file, *tls_name, *certificate_file, *key_file;
     bool insecure;
     bool verbose, explain, json, tap;
-    const char *record;
+    const char *record, *junit;
 
     /* what that comes to */
     struct smtp_address address;

@@ -311,7 +311,7 @@ TEST(dialogue, a_connection_that_ends_too_early_or_too_late_or_otherwise_is_told
                            "octets came where the connection was to end");
     expect_client_diverges("S: 220 a\n[S close]\n", "S: 220 a\n[S reset]\n", 2,
                            "the connection ended in order, without a reset");
-    expect_client_diverges("S: 220 a\n[S reset]\n", "S: 220 a\n[S half-close]\n", 2,
+    expect_client_diverges("C: a\n[S reset]\n", "C: a\n[S half-close]\n", 2,
                            "the connection was reset");
 }
 

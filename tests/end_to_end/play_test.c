@@ -4,7 +4,9 @@
 #include "tests/support/files.h"
 #include "tests/support/test.h"
 
+#include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static const char hello[] = "# a greeting and an end\n"
                             "S: 220 ...\n"
@@ -100,4 +102,92 @@ TEST(play, both_ends_of_one_file_meet)
     ended_clear(&client);
     expect_int(end_process(&server, 0), 0);
     smtp_remove_directory(file.folder);
+}
+
+TEST(play, tls_by_the_authority_that_the_server_wrote_and_no_file_stays_behind)
+{
+    struct file file;
+    char ready[96], ca[96], url[200];
+    put(&file, "S: 220 a\nC: STARTTLS\nS: 220 b\n[starttls]\nC: QUIT ${who}\nS: 221 c\n");
+    snprintf(ready, sizeof ready, "%s/ready", file.folder);
+    snprintf(ca, sizeof ca, "%s/ca.pem", file.folder);
+    struct background server = start_process(ARGV("play", file.path, "--listen", "127.0.0.1:0",
+                                                  "--ready-file", ready, "--ca-file-out", ca));
+    hear_url(&server, url, sizeof url);
+    size_t len = 0;
+    char *told = smtp_read_file(ready, &len);
+    expect_true(strncmp(told, url, strlen(url)) == 0);
+    free(told);
+    struct ended client =
+        run_to_end(ARGV("play", file.path, "--connect", url, "--ca", ca, "--set", "who=ann"));
+    expect_str(client.err, "");
+    expect_int(client.exit_status, 0);
+    ended_clear(&client);
+    expect_int(end_process(&server, 0), 0);
+    expect_int(access(ready, F_OK), -1);
+    expect_int(access(ca, F_OK), -1);
+    smtp_remove_directory(file.folder);
+}
+
+TEST(play, a_signal_ends_the_server_and_leaves_no_ready_file)
+{
+    struct file file;
+    char ready[96], url[200];
+    put(&file, hello);
+    snprintf(ready, sizeof ready, "%s/ready", file.folder);
+    struct background server = start_process(ARGV("play", file.path, "--listen", "127.0.0.1:0",
+                                                  "--set", "LAST=x", "--ready-file", ready));
+    hear_url(&server, url, sizeof url);
+    expect_int(end_process(&server, SIGTERM), 128 + SIGTERM);
+    expect_int(access(ready, F_OK), -1);
+    smtp_remove_directory(file.folder);
+}
+
+TEST(play, what_it_records_it_plays_again_and_the_results_are_told_in_three_forms)
+{
+    struct file file;
+    char record[96], xml[96];
+    struct smtp_harness *harness = smtp_harness_start(NULL, NULL);
+    const char *url = smtp_harness_url(harness);
+    put(&file, hello);
+    snprintf(record, sizeof record, "%s/r.smtp", file.folder);
+    snprintf(xml, sizeof xml, "%s/r.xml", file.folder);
+    struct ended ended = run_to_end(ARGV("play", file.path, "--connect", url, "--record", record,
+                                         "--repeat", "2", "--json", "--junit", xml));
+    expect_int(ended.exit_status, 0);
+    expect_contains(ended.out, "\"result\":\"passed\"");
+    ended_clear(&ended);
+    size_t len = 0;
+    char *told = smtp_read_file(xml, &len);
+    expect_contains(told, "tests=\"2\"");
+    expect_contains(told, "failures=\"0\"");
+    free(told);
+    ended = run_to_end(ARGV("play", record, "--connect", url, "--tap"));
+    expect_contains(ended.out, "TAP version 13\n1..1\nok 1 - ");
+    expect_int(ended.exit_status, 0);
+    ended_clear(&ended);
+    smtp_harness_stop(harness);
+    smtp_remove_directory(file.folder);
+}
+
+TEST(play, a_server_that_is_not_there_ends_with_2)
+{
+    struct file file;
+    put(&file, hello);
+    struct ended ended = run_to_end(ARGV("play", file.path, "--connect", "unix:/nowhere/at/all"));
+    expect_contains(ended.out, "cannot connect to unix:/nowhere/at/all");
+    expect_int(ended.exit_status, 2);
+    ended_clear(&ended);
+    smtp_remove_directory(file.folder);
+}
+
+TEST(play, options_that_do_not_go_together_are_told)
+{
+    expect_wrong(ARGV("play", "x", "--connect", "a", "--listen", "b"), "either --connect URL");
+    expect_wrong(ARGV("play", "x", "--connect", "a", "--tap", "--json"), "exclude each other");
+    expect_wrong(ARGV("play", "x", "--connect", "a", "--ready-file", "r"), "goes with --listen");
+    expect_wrong(ARGV("play", "x", "--listen", "a", "--insecure"), "goes with --connect");
+    expect_wrong(ARGV("play", "x", "--connect", "smtp://"), "--connect needs a host");
+    expect_wrong(ARGV("play", "x", "--connect", "a", "--set", "=b"), "--set needs NAME=VALUE");
+    expect_wrong(ARGV("play", "/tmp", "--connect", "a"), "cannot read /tmp");
 }
