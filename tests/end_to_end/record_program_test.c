@@ -132,3 +132,23 @@ TEST_WITHIN(recording_programs, what_serve_and_send_recorded_is_played_in_both_r
     play_against_send(of_client);
     smtp_remove_directory(directory);
 }
+
+TEST_WITHIN(recording_programs, what_exec_recorded_is_played_in_both_roles, 60)
+{
+    char directory[64], path[160];
+    smtp_make_directory(directory);
+    snprintf(path, sizeof path, "%s/session-1.smtp", directory);
+    const char *const *send = sending("{url}", NULL);
+    const char *argv[32] = {SMTP_HARNESS, "exec", "--record", directory, "--"};
+    for (size_t i = 0; send[i] != NULL; i++) {
+        argv[5 + i] = send[i];
+    }
+    struct ended exec = run_to_end(argv);
+    if (exec.exit_status != 0) {
+        SMTP_TEST_FAIL("exec ends with %d:\n%s%s", exec.exit_status, exec.out, exec.err);
+    }
+    ended_clear(&exec);
+    play_against_serve(path);
+    play_against_send(path);
+    smtp_remove_directory(directory);
+}
