@@ -97,7 +97,7 @@ static bool start_server(struct exec *exec)
 static void on_give_up(void *user, int number)
 {
     struct exec *exec = user;
-    smtp_exec_process_kill_group(&exec->process);
+    smtp_exec_process_kill_family(&exec->process);
     smtp_exec_place_clear(&exec->place);
     _exit(SIGNAL_STATUS + number);
 }
@@ -161,7 +161,7 @@ static int run(struct exec *exec)
     bool started = start(exec);
     smtp_cli_server_options_clear(&exec->options.common);
     int status = started ? run_command(exec) : SMTP_EXIT_USAGE;
-    smtp_exec_process_end_group(&exec->process);
+    smtp_exec_process_end_family(&exec->process);
     smtp_harness_stop(exec->harness);
     smtp_exec_place_clear(&exec->place);
     smtp_exec_process_over(&exec->process);

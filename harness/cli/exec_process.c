@@ -1,14 +1,16 @@
-/* exec_process.c - see exec_process.h. That the process is not reaped before its end_group keeps the number of
- * its group from becoming another's; orphans of the group become our children, so that we see them end. */
+/* exec_process.c - see exec_process.h. That the process is not reaped before its end_family keeps the number of
+ * its group from becoming another's. Signals that we are sent go to the group, as a terminal's do; what is to be
+ * gone is the whole family (exec_family.h). */
 #include "harness/cli/exec_process.h"
 
+#include "common/clock.h"
 #include "common/error.h"
+#include "harness/cli/exec_family.h"
 
-#include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <spawn.h>
 #include <stdio.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,6 +28,14 @@ static void kill_group(const struct smtp_exec_process *process, int number)
 {
     if (process->pid > 0) {
         kill(-process->pid, number);
+    }
+}
+
+/** To all that descends from it; where that cannot be found out, to its group. */
+static void signal_family(const struct smtp_exec_process *process, int number)
+{
+    if (!smtp_exec_family_signal(number)) {
+        kill_group(process, number);
     }
 }
 
@@ -164,7 +174,7 @@ bool smtp_exec_process_begin(struct smtp_exec_process *process)
     if (is_ignored(SIGCHLD)) {
         signal(SIGCHLD, SIG_DFL); /* or nothing would be heard of any end */
     }
-    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    smtp_exec_family_adopt();
     int failure = uv_loop_init(&process->loop);
     if (failure == 0) {
         failure = uv_async_init(&process->loop, &process->wake, on_wake);
@@ -212,10 +222,10 @@ bool smtp_exec_process_start(struct smtp_exec_process *process, char *const argv
 static void on_too_long(uv_timer_t *handle)
 {
     struct smtp_exec_process *process = handle->data;
-    kill_group(process, process->timed_out ? SIGKILL : SIGTERM);
+    signal_family(process, process->timed_out ? SIGKILL : SIGTERM);
     if (!process->timed_out) {
         process->timed_out = true;
-        kill_group(process, SIGCONT); /* a stopped one hears of it then */
+        signal_family(process, SIGCONT); /* a stopped one hears of it then */
         uv_timer_start(handle, on_too_long, GRACE_MS, 0);
     }
 }
@@ -290,35 +300,42 @@ void smtp_exec_process_work(struct smtp_exec_process *process, void (*run)(void 
     }
 }
 
-/** Reaps those that have ended. */
-static bool group_is_gone(void *user)
+static bool family_is_gone(void *user)
 {
-    const struct smtp_exec_process *process = user;
-    pid_t reaped;
-    do {
-        reaped = waitpid(-process->pid, NULL, WNOHANG);
-    } while (reaped > 0 || (reaped < 0 && errno == EINTR));
-    return reaped < 0;
+    (void)user;
+    return smtp_exec_family_is_gone();
 }
 
-void smtp_exec_process_end_group(struct smtp_exec_process *process)
+/** An end of one may hand us its children, which are to end likewise. */
+static bool family_is_killed(void *user)
+{
+    bool gone = smtp_exec_family_is_gone();
+    if (!gone) {
+        signal_family(user, SIGKILL);
+    }
+    return gone;
+}
+
+void smtp_exec_process_end_family(struct smtp_exec_process *process)
 {
     if (process->pid == 0) {
         return;
     }
-    kill_group(process, SIGTERM);
-    kill_group(process, SIGCONT);
-    smtp_exec_process_wait(process, group_is_gone, process, GRACE_MS);
-    if (!group_is_gone(process)) {
-        kill_group(process, SIGKILL);
-        smtp_exec_process_wait(process, group_is_gone, process, GRACE_MS);
+    if (!smtp_exec_family_is_gone()) {
+        signal_family(process, SIGTERM);
+        signal_family(process, SIGCONT);
+        smtp_exec_process_wait(process, family_is_gone, NULL, GRACE_MS);
+        smtp_exec_process_wait(process, family_is_killed, process, GRACE_MS);
     }
     process->pid = 0;
 }
 
-void smtp_exec_process_kill_group(const struct smtp_exec_process *process)
+void smtp_exec_process_kill_family(struct smtp_exec_process *process)
 {
-    kill_group(process, SIGKILL);
+    uint64_t deadline_ns = smtp_clock_now_ns() + GRACE_MS * SMTP_NS_PER_MS;
+    while (!family_is_killed(process) && smtp_clock_now_ns() < deadline_ns) {
+        poll(NULL, 0, 1); /* not the loop: we may be called by it */
+    }
 }
 
 static void close_handle(uv_handle_t *handle, void *user)

@@ -38,7 +38,7 @@ bool smtp_exec_process_begin(struct smtp_exec_process *process);
 /** Starts argv[0], looked up in PATH. False: why not is said. */
 bool smtp_exec_process_start(struct smtp_exec_process *process, char *const argv[],
                              char *const environment[]);
-/** Until it has ended; after timeout_ms (0: never) its group gets SIGTERM and, soon after, SIGKILL. */
+/** Until it has ended; after timeout_ms (0: never) all that descends from it gets SIGTERM and, soon after, SIGKILL. */
 void smtp_exec_process_run(struct smtp_exec_process *process, uint64_t timeout_ms);
 /** Waits, still hearing signals, until `holds` or the time is over; it is asked again whenever the process is
  *  woken by smtp_exec_process_wake (any thread). */
@@ -48,10 +48,10 @@ void smtp_exec_process_wake(struct smtp_exec_process *process);
 /** Does work that may block on another thread, still hearing signals, until it is done. */
 void smtp_exec_process_work(struct smtp_exec_process *process, void (*work)(void *user),
                             void *user);
-/** Ends what is left of the group: SIGTERM and, soon after, SIGKILL. */
-void smtp_exec_process_end_group(struct smtp_exec_process *process);
-/** For give_up: SIGKILL to what is left of the group, at once. */
-void smtp_exec_process_kill_group(const struct smtp_exec_process *process);
+/** Ends what is left of all that descends from it, in whatever group or session: SIGTERM and, soon after, SIGKILL. */
+void smtp_exec_process_end_family(struct smtp_exec_process *process);
+/** For give_up: SIGKILL to what is left of them, at once. */
+void smtp_exec_process_kill_family(struct smtp_exec_process *process);
 void smtp_exec_process_over(struct smtp_exec_process *process);
 
 #endif

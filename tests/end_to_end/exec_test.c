@@ -168,6 +168,34 @@ TEST(exec, a_child_that_is_left_behind_with_the_output_is_ended)
     expect_true(now_ms() - begin_ms < 10000);
 }
 
+/** In a session of its own, with a child in another, so that no signal to a group reaches them. */
+#define DAEMON "setsid sh -c 'trap \"\" TERM; setsid sleep 60 & echo up; sleep 60' & "
+
+TEST(exec, a_child_with_a_session_of_its_own_is_ended_at_the_timeout)
+{
+    char line[64];
+    uint64_t begin_ms = now_ms();
+    struct background exec = start_process(
+        ARGV("exec", "--report", "/dev/null", "--timeout", "1", "--", SHELL, DAEMON "sleep 60"));
+    expect_str(next_line(&exec, line, sizeof line), "up");
+    expect_true(next_line(&exec, line, sizeof line) == NULL);
+    expect_int(end_process(&exec, 0), 124);
+    expect_true(now_ms() - begin_ms < 10000);
+}
+
+TEST(exec, a_child_with_a_session_of_its_own_is_ended_after_the_command)
+{
+    char line[64];
+    uint64_t begin_ms = now_ms();
+    struct background exec =
+        start_process(ARGV("exec", "--report", "/dev/null", "--none", "--", SHELL,
+                           "(exec 3>&1; (" DAEMON ") | { read up; echo $up >&3; })"));
+    expect_str(next_line(&exec, line, sizeof line), "up");
+    expect_true(next_line(&exec, line, sizeof line) == NULL);
+    expect_int(end_process(&exec, 0), 0);
+    expect_true(now_ms() - begin_ms < 10000);
+}
+
 TEST(exec, signals_are_forwarded)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGWINCH};
@@ -190,10 +218,14 @@ TEST(exec, a_signal_while_mail_is_waited_for_ends_it_and_leaves_nothing)
     char line[256];
     struct background exec = start_process(
         ARGV("exec", "--report", "/dev/null", "--wait", "60", "--expect", "count=1", "--", SHELL,
-             "(until grep -q '^State:.Z' /proc/$$/status; do :; done; echo $SMTP_CA_FILE) &"));
+             "(until grep -q '^State:.Z' /proc/$$/status; do :; done; echo $SMTP_CA_FILE;"
+             " trap '' TERM; exec setsid sleep 60) &"));
     expect_true(next_line(&exec, line, sizeof line) != NULL);
     expect_int(access(line, F_OK), 0);
-    expect_int(end_process(&exec, SIGTERM), 128 + SIGTERM);
+    kill(exec.pid, SIGTERM);
+    char rest[8];
+    expect_true(next_line(&exec, rest, sizeof rest) == NULL); /* nobody holds its output */
+    expect_int(end_process(&exec, 0), 128 + SIGTERM);
     expect_true(access(line, F_OK) != 0);
 }
 
