@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -85,6 +86,13 @@ TEST(exec, a_fault_hits_the_command)
 {
     expect_end(ARGV("exec", "--fault", "rcpt: reply 550 5.1.1", "--none", "--", HELLO), 69,
                "ok    no mail is sent");
+}
+
+TEST(exec, a_flawed_certificate_is_signed_by_the_authority_that_the_command_is_told)
+{
+    expect_end(
+        ARGV("exec", "--fault", "tls: certificate expired once", "--", HELLO, "--tls", "required"),
+        EX_PROTOCOL, "expired");
 }
 
 /* ---- what the command is told ---- */

@@ -6,6 +6,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 /** `serve` with these options, as the shell reads them, and standard error in its output. */
@@ -83,4 +84,33 @@ TEST(serve_faults, a_notation_that_does_not_parse_is_shown_with_its_place)
     expect_wrong(ARGV("serve", "--fault", ""), "--fault");
     expect_wrong(ARGV("serve", "--fault-seed", "x"), "--fault-seed takes a number from 1 to ");
     expect_wrong(ARGV("serve", "--fault-seed", "0"), "not '0'");
+}
+
+/** Sends over STARTTLS, trusting the authority in that file: 0, or what was wrong with the certificate. */
+static void expect_sent(const char *url, const char *ca_file, int status, const char *complaint)
+{
+    struct ended ended =
+        run_to_end(ARGV("send", url, "--ca", ca_file, "--tls", "required", "--from",
+                        "ann@example.com", "--to", "bob@example.com", "--text", "Hi"));
+    if (ended.exit_status != status) {
+        SMTP_TEST_FAIL("exit status %d, not %d: %s", ended.exit_status, status, ended.err);
+    }
+    expect_contains(ended.err, complaint);
+    ended_clear(&ended);
+}
+
+TEST(serve_faults, a_flawed_certificate_is_signed_by_the_server_s_own_authority)
+{
+    char folder[64], file[80], url[200];
+    smtp_make_directory(folder);
+    snprintf(file, sizeof file, "%s/ca.pem", folder);
+    struct background serve = start_process(ARGV("serve", "--ca-file-out", file, "--fault",
+                                                 "tls: certificate expired once", "--fault",
+                                                 "tls: certificate wrong-name from 2 times 1"));
+    hear_url(&serve, url, sizeof url);
+    expect_sent(url, file, EX_PROTOCOL, "expired");
+    expect_sent(url, file, EX_PROTOCOL, "is for wrong.invalid, not for 127.0.0.1");
+    expect_sent(url, file, EX_OK, "");
+    expect_int(end_process(&serve, SIGTERM), 0);
+    smtp_remove_directory(folder);
 }
