@@ -1,9 +1,22 @@
 /* manual_completion.c - completions made from the verbs' tables: verbs, then their options, then the
- * choices of an option; for everything else the names of files. */
+ * choices of an option or word; for everything else the names of files. */
 #include "harness/cli/manual.h"
 #include "harness/cli/verbs.h"
 
 #include <string.h>
+
+/** The words are some of a few: "man|bash|zsh". */
+static bool are_choices(const struct smtp_cli_words *words)
+{
+    return words != NULL && strchr(words->name, '|') != NULL;
+}
+
+static void write_choices(const char *name, FILE *out)
+{
+    for (; *name != '\0'; name++) {
+        fputc(*name == '|' ? ' ' : *name, out);
+    }
+}
 
 /* ---- bash ---- */
 
@@ -15,6 +28,13 @@ static void write_bash_verb(const struct smtp_cli_usage *usage, void *user)
         if (usage->options[i].kind != SMTP_CLI_HEADING) {
             fprintf(out, " --%s", usage->options[i].name);
         }
+        if (usage->options[i].letter != 0) {
+            fprintf(out, " -%c", usage->options[i].letter);
+        }
+    }
+    if (are_choices(usage->words)) {
+        fprintf(out, "'\n        words='");
+        write_choices(usage->words->name, out);
     }
     fprintf(out, "'\n        case $previous in\n");
     for (size_t i = 0; i < usage->option_count; i++) {
@@ -36,12 +56,18 @@ void smtp_manual_write_bash(FILE *out)
     fprintf(out, "# bash completion for smtp-harness\n"
                  "_smtp_harness() {\n"
                  "    local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}\n"
-                 "    local options= choices= verbs='");
+                 "    local verb=${COMP_WORDS[1]} options= words= choices= verbs='");
     for (size_t i = 0; smtp_cli_verbs[i] != NULL; i++) {
         fprintf(out, "%s%s", i > 0 ? " " : "", smtp_cli_verbs[i]->name);
     }
     fprintf(out, "'\n    COMPREPLY=()\n"
-                 "    case ${COMP_WORDS[1]} in\n");
+                 "    if [[ $previous == = ]]; then\n" /* it parts words there */
+                 "        previous=${COMP_WORDS[COMP_CWORD-2]}\n"
+                 "    elif [[ $word == = ]]; then\n"
+                 "        word=\n"
+                 "    fi\n"
+                 "    [[ $verb != -* ]] || verb=selftest\n"
+                 "    case $verb in\n");
     for (size_t i = 0; smtp_cli_verbs[i] != NULL; i++) {
         fprintf(out, "    %s)\n", smtp_cli_verbs[i]->name);
         smtp_cli_verbs[i]->describe(write_bash_verb, out);
@@ -52,7 +78,10 @@ void smtp_manual_write_bash(FILE *out)
         "    if [[ $COMP_CWORD -eq 1 && $word != -* ]]; then\n"
         "        choices=$verbs\n"
         "    elif [[ -z $choices && $word == -* ]]; then\n"
-        "        choices=${options:---help --version}\n"
+        "        choices=$options\n"
+        "        (( COMP_CWORD > 1 )) || choices+=' --version'\n"
+        "    elif [[ -z $choices && $previous != -* ]]; then\n"
+        "        choices=$words\n"
         "    fi\n"
         "    [[ -z $choices ]] || mapfile -t COMPREPLY < <(compgen -W \"$choices\" -- \"$word\")\n"
         "}\n"
@@ -76,24 +105,53 @@ static void write_zsh_text(const char *text, FILE *out)
     }
 }
 
-static void write_zsh_option(const struct smtp_cli_option *option, FILE *out)
+static void write_zsh_value(const struct smtp_cli_option *option, FILE *out)
 {
-    fprintf(out, "            '%s--%s%s[", option->kind == SMTP_CLI_TEXTS ? "*" : "", option->name,
-            option->value_name != NULL ? "=" : "");
+    fputc(':', out);
+    write_zsh_text(option->value_name, out);
+    fputc(':', out);
+    if (option->kind == SMTP_CLI_CHOICE) {
+        for (size_t n = 0; option->choices[n] != NULL; n++) {
+            fprintf(out, "%s%s", n > 0 ? " " : "(", option->choices[n]);
+        }
+        fputc(')', out);
+    } else if (option->kind != SMTP_CLI_NUMBER) {
+        fputs("_files", out);
+    }
+}
+
+static void write_zsh_option(const struct smtp_cli_option *option, bool as_letter, FILE *out)
+{
+    fprintf(out, "            '%s", option->kind == SMTP_CLI_TEXTS ? "*" : "");
+    if (as_letter) {
+        fprintf(out, "-%c%s[", option->letter, option->value_name != NULL ? "+" : "");
+    } else {
+        fprintf(out, "--%s%s[", option->name, option->value_name != NULL ? "=" : "");
+    }
     write_zsh_text(option->help, out);
     fputc(']', out);
     if (option->value_name != NULL) {
-        fputc(':', out);
-        write_zsh_text(option->value_name, out);
-        fputc(':', out);
-        if (option->kind == SMTP_CLI_CHOICE) {
-            for (size_t n = 0; option->choices[n] != NULL; n++) {
-                fprintf(out, "%s%s", n > 0 ? " " : "(", option->choices[n]);
-            }
-            fputc(')', out);
-        } else if (option->kind != SMTP_CLI_NUMBER) {
-            fputs("_files", out);
-        }
+        write_zsh_value(option, out);
+    }
+    fputs("' \\\n", out);
+}
+
+/** What stands behind the options: a command with its own completion, some of a few words, or files. */
+static void write_zsh_words(const struct smtp_cli_words *words, FILE *out)
+{
+    if (words == NULL) {
+        return;
+    }
+    fprintf(out, "            '");
+    if (words->end_options) {
+        fputs("*:::command:{ [[ $words[1] != -- ]] || { shift words; (( CURRENT-- )) }; _normal }",
+              out);
+    } else if (are_choices(words)) {
+        fprintf(out, ":word:(");
+        write_choices(words->name, out);
+        fputc(')', out);
+    } else {
+        fprintf(out, "*:word:_files");
     }
     fputs("' \\\n", out);
 }
@@ -104,10 +162,14 @@ static void write_zsh_verb(const struct smtp_cli_usage *usage, void *user)
     fprintf(out, "        _arguments '--help[this text]' \\\n");
     for (size_t i = 0; i < usage->option_count; i++) {
         if (usage->options[i].kind != SMTP_CLI_HEADING) {
-            write_zsh_option(&usage->options[i], out);
+            write_zsh_option(&usage->options[i], false, out);
+        }
+        if (usage->options[i].letter != 0) {
+            write_zsh_option(&usage->options[i], true, out);
         }
     }
-    fprintf(out, "            '*::word:_files'\n        ;;\n");
+    write_zsh_words(usage->words, out);
+    fprintf(out, "            $more\n        ;;\n");
 }
 
 void smtp_manual_write_zsh(FILE *out)
@@ -122,13 +184,18 @@ void smtp_manual_write_zsh(FILE *out)
         fprintf(out, "'\n");
     }
     fprintf(out, "    )\n"
-                 "    if (( CURRENT == 2 )); then\n"
+                 "    local verb=selftest\n"
+                 "    local -a more\n"
+                 "    if [[ $words[2] == -* ]]; then\n"
+                 "        more=('--version[the version]')\n"
+                 "    elif (( CURRENT == 2 )); then\n"
                  "        _describe verb verbs\n"
                  "        return\n"
+                 "    else\n"
+                 "        verb=$words[2]\n"
+                 "        shift words\n"
+                 "        (( CURRENT-- ))\n"
                  "    fi\n"
-                 "    local verb=$words[2]\n"
-                 "    shift words\n"
-                 "    (( CURRENT-- ))\n"
                  "    case $verb in\n");
     for (size_t i = 0; smtp_cli_verbs[i] != NULL; i++) {
         fprintf(out, "    %s)\n", smtp_cli_verbs[i]->name);

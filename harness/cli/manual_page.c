@@ -1,5 +1,5 @@
-/* manual_page.c - smtp-harness.1, a section for each verb made from its table; what the notations are is told
- * here in short. */
+/* manual_page.c - smtp-harness.1, a section for each verb made from its table, and the examples of all; what the
+ * notations are is told here in short, and what no table says. */
 #include "harness/cli/manual.h"
 #include "harness/cli/verbs.h"
 
@@ -53,15 +53,6 @@ static void write_option(const struct smtp_cli_option *option, FILE *out)
     write_line(option->help, out);
 }
 
-static void write_examples(const struct smtp_cli_usage *usage, FILE *out)
-{
-    fputs(".PP\nExamples:\n.PP\n.nf\n.RS 4\n", out);
-    for (size_t i = 0; i < sizeof usage->examples / sizeof *usage->examples; i++) {
-        write_line(usage->examples[i], out);
-    }
-    fputs(".RE\n.fi\n", out);
-}
-
 static void write_verb(const struct smtp_cli_usage *usage, void *user)
 {
     FILE *out = user;
@@ -80,7 +71,6 @@ static void write_verb(const struct smtp_cli_usage *usage, void *user)
     for (size_t i = 0; i < usage->option_count; i++) {
         write_option(&usage->options[i], out);
     }
-    write_examples(usage, out);
 }
 
 /* ---- what no table says ---- */
@@ -111,17 +101,105 @@ static const char *const notations[][2] = {
      "\\r \\n \\t;\n"
      "[session] [tls] [starttls] [C close] [S half-close] [C reset] [wait 50ms] [within 500ms]\n"
      "[compare codes] on lines of their own."},
-    {"EXIT STATUS", "0 all held, 1 something did not hold, 2 a wrong command line or it could not "
-                    "run. send ends with the\n"
-                    "statuses of sysexits.h; exec with its command's own where that failed."},
-    {"ENVIRONMENT", "NO_COLOR: no colour. SMTP_CA_FILE: whom send trusts, as PEM. SMTP_PASSWORD: "
-                    "the password of send's\n"
-                    "--user. LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES: sockets that serve is given "
-                    "by who starts it.\n"
-                    "exec gives its command SMTP_HOST, SMTP_PORT, SMTP_URL, SMTP_USER, "
-                    "SMTP_PASSWORD and SMTP_CA_FILE."},
-    {"SEE ALSO", "sendmail(8), swaks(1), msmtp(1); RFC 5321."},
 };
+
+/* Behind the examples, in the order that man-pages(7) asks for. */
+static const char *const sections[][2] = {
+    {"EXIT STATUS",
+     ".TP\n.B 0\nAll held.\n"
+     ".TP\n.B 1\nSomething did not hold; of serve: it ended before \\-\\-exit\\-after.\n"
+     ".TP\n.B 2\nA wrong command line, or it could not run.\n"
+     ".PP\nexec ends with its command's own status where that failed, 128 and the signal where "
+     "one\n"
+     "killed it, 124 after \\-\\-timeout. send ends with the statuses of\n.BR sysexits.h (3):\n"
+     ".TP\n.B 0\nAccepted for all.\n"
+     ".TP\n.B 64\nA wrong command line.\n"
+     ".TP\n.B 65\nThe message is not one.\n"
+     ".TP\n.B 66\nA file of the message cannot be read.\n"
+     ".TP\n.B 69\nRefused for good.\n"
+     ".TP\n.B 70\n.TQ\n.B 73\n.TQ\n.B 74\nOut of memory; a file cannot be made; reading or writing "
+     "failed.\n"
+     ".TP\n.B 75\nNot now, for one recipient at least: try again.\n"
+     ".TP\n.B 76\nTLS failed, or what the server says is not SMTP.\n"
+     ".TP\n.B 77\nThe login was refused.\n"
+     ".TP\n.B 78\nA certificate, key or password of the command line cannot be used.\n"},
+    {"ENVIRONMENT",
+     ".TP\n.B NO_COLOR\nNo colour, on a terminal either.\n"
+     ".TP\n.B SMTP_CA_FILE\nWhom send trusts, as PEM; \\-\\-ca goes before it.\n"
+     ".TP\n.B SMTP_PASSWORD\nThe password of send's \\-\\-user, and of a user in its URL.\n"
+     ".TP\n.B LISTEN_PID\n.TQ\n.B LISTEN_FDS\n.TQ\n.B LISTEN_FDNAMES\nSockets that serve is given "
+     "by "
+     "who starts it, like\n.BR systemd.socket (5).\n"
+     ".PP\nexec gives its command\n.BR SMTP_HOST ,\n.BR SMTP_PORT ,\n.BR SMTP_URL ,\n"
+     ".BR SMTP_USER \" and \" SMTP_PASSWORD\n(with \\-\\-auth) and\n.B SMTP_CA_FILE\n(with "
+     "TLS).\n"},
+    {"FILES",
+     "It reads only what it is told to, and the system's authorities; what it writes by itself:\n"
+     ".TP\n.I message\\-N.eml\n.TQ\n.I message\\-N.json\n.TQ\n.I session\\-N.smtp\n"
+     "In the directory of exec's \\-\\-save: a message as it came, its envelope and decoded\n"
+     "header, a session as a dialogue.\n"
+     ".TP\n.I smtp\\-harness\\-ca.*\n"
+     "In TMPDIR or /tmp while exec runs: what SMTP_CA_FILE and {cafile} name.\n"},
+    {"SEE ALSO", ".BR sendmail (8),\n.BR swaks (1),\n.BR msmtp (1),\n.BR smtp\\-sink (1),\n"
+                 ".BR sysexits.h (3),\n.BR systemd.socket (5)\n"
+                 ".PP\nRFC 5321 (SMTP), RFC 2033 (LMTP), RFC 3207 (STARTTLS), RFC 4954 (AUTH), RFC "
+                 "3030 (BDAT),\n"
+                 "RFC 3461 (DSN), RFC 6531 (SMTPUTF8)\n"},
+};
+
+/* ---- examples ---- */
+
+static const char *const further_examples[][2] = {
+    {"A server for a test suite in the background, and its end:",
+     "smtp-harness serve --background --ready-file url --pid-file pid --ca-file-out ca.pem\n"
+     "SMTP_CA_FILE=ca.pem ./suite \"$(cat url)\"; kill \"$(cat pid)\""},
+    {"What goes wrong is chosen: one recipient is refused twice and then taken, a reply is late:",
+     "smtp-harness serve --fault 'rcpt bob@*: reply 450 4.7.1 times 2' --fault 'dot: delay 3000 "
+     "once'"},
+    {"In place of sendmail, as in PHP's sendmail_path:",
+     "smtp-harness send -q smtp://127.0.0.1:2525 -t -i <mail"},
+    {"What was said once is to be said again:",
+     "smtp-harness exec --record said -- ./suite\n"
+     "smtp-harness play said/*.smtp --connect smtp://127.0.0.1:2525"},
+    {"Results for a build server, and what came, kept:",
+     "smtp-harness exec --expect 'count=3' --junit mail.xml --save mail -- make test"},
+};
+
+static void begin_lines(FILE *out)
+{
+    fputs(".PP\n.nf\n.RS 4\n", out);
+}
+
+static void end_lines(FILE *out)
+{
+    fputs(".RE\n.fi\n", out);
+}
+
+static void write_examples(const struct smtp_cli_usage *usage, void *user)
+{
+    FILE *out = user;
+    for (size_t i = 0; i < sizeof usage->examples / sizeof *usage->examples; i++) {
+        write_line(usage->examples[i], out);
+    }
+}
+
+static void write_all_examples(FILE *out)
+{
+    fputs(".SH EXAMPLES\n", out);
+    for (size_t i = 0; i < sizeof further_examples / sizeof *further_examples; i++) {
+        fputs(".PP\n", out);
+        write_line(further_examples[i][0], out);
+        begin_lines(out);
+        write_line(further_examples[i][1], out);
+        end_lines(out);
+    }
+    for (size_t i = 0; smtp_cli_verbs[i] != NULL; i++) {
+        fprintf(out, ".PP\n%s:\n", smtp_cli_verbs[i]->name);
+        begin_lines(out);
+        smtp_cli_verbs[i]->describe(write_examples, out);
+        end_lines(out);
+    }
+}
 
 void smtp_manual_write_page(FILE *out)
 {
@@ -143,5 +221,9 @@ void smtp_manual_write_page(FILE *out)
     for (size_t i = 0; i < sizeof notations / sizeof *notations; i++) {
         fprintf(out, ".SH %s\n", notations[i][0]);
         write_line(notations[i][1], out);
+    }
+    write_all_examples(out);
+    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++) {
+        fprintf(out, ".SH %s\n%s", sections[i][0], sections[i][1]);
     }
 }
