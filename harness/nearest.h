@@ -11,6 +11,12 @@ struct smtp_nearest {
     size_t distance;
 };
 
+/** Behind a complaint: the near word, if there is one. */
+#define SMTP_NEAREST_FORMAT "%s%s%s"
+#define SMTP_NEAREST_ARGUMENTS(nearest)                                                            \
+    (nearest).word != NULL ? "; did you mean '" : "",                                              \
+        (nearest).word != NULL ? (nearest).word : "", (nearest).word != NULL ? "'?" : ""
+
 /** Looks at one more word (borrowed). */
 void smtp_nearest_offer(struct smtp_nearest *nearest, const char *word);
 

@@ -6,6 +6,7 @@
 #include "common/bytes.h"
 #include "common/error.h"
 #include "common/secret.h"
+#include "harness/nearest.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -123,11 +124,17 @@ static bool set_timeout(const char *program, const char *setting, struct smtp_cl
             return false;
         }
     }
+    char typed[32];
+    snprintf(typed, sizeof typed, "%.*s", (int)name.len, setting);
+    struct smtp_nearest nearest = {.typed = typed};
+    for (size_t i = 0; i < sizeof timeouts / sizeof *timeouts; i++) {
+        smtp_nearest_offer(&nearest, timeouts[i].name);
+    }
     smtp_cli_wrong(
         program,
         "--timeout takes NAME=MS, not '%s'; NAME is one of connect, greeting, handshake, "
-        "command, data, content, final, quit, overall",
-        setting);
+        "command, data, content, final, quit, overall" SMTP_NEAREST_FORMAT,
+        setting, SMTP_NEAREST_ARGUMENTS(nearest));
     return false;
 }
 
@@ -291,9 +298,24 @@ static void wipe_word(const char *word)
     smtp_secret_wipe((char *)(uintptr_t)word, strlen(word)); /* argv's own: C17 5.1.2.2.1 */
 }
 
+/** An address, say, which belongs behind it. */
+static bool is_url(const char *word)
+{
+    return strstr(word, "://") != NULL || strncmp(word, "unix:", strlen("unix:")) == 0;
+}
+
 int smtp_cli_client_options_apply(struct smtp_cli_client_options *options, const char *word)
 {
     struct smtp_error error = {.status = SMTP_OK};
+    if (!is_url(word)) {
+        int shown = (int)strcspn(word, ":"); /* what is behind it may be a password */
+        smtp_cli_wrong(options->program,
+                       "the first word is the server's URL, like smtp://127.0.0.1:2525 or "
+                       "unix:PATH, not '%.*s%s'",
+                       shown, word, word[shown] == ':' ? ":..." : "");
+        wipe_word(word);
+        return EX_USAGE;
+    }
     enum smtp_status status = smtp_client_url_parse(&options->url, word, &error);
     wipe_word(word);
     if (status != SMTP_OK) {

@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define PROGRAM SMTP_EXEC_PROGRAM
 
@@ -80,8 +81,8 @@ static bool can_be_read(const char *notation)
     if (status == SMTP_OK) {
         smtp_harness_expectation_free(expectation);
     } else {
-        smtp_cli_wrong(PROGRAM, "--expect: %s",
-                       status == SMTP_BAD_ARGUMENT && why != NULL ? why : "out of memory");
+        const char *said = status == SMTP_BAD_ARGUMENT && why != NULL ? why : "out of memory\n";
+        smtp_cli_wrong(PROGRAM, "--expect: %.*s", (int)strlen(said) - 1, said);
     }
     free(why);
     return status == SMTP_OK;

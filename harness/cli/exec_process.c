@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -210,8 +211,10 @@ bool smtp_exec_process_start(struct smtp_exec_process *process, char *const argv
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     if (failure != 0) {
-        fprintf(stderr, "%s: cannot run '%s': %s\n", process->program, argv[0],
-                smtp_errno_text(failure));
+        fprintf(stderr, "%s: cannot run '%s': %s%s\n", process->program, argv[0],
+                smtp_errno_text(failure),
+                strchr(argv[0], ' ') != NULL ? "; its words go without quotes, or behind -- sh -c"
+                                             : "");
         pass_terminal(process, tcgetpgrp(STDIN_FILENO), getpgrp());
         return false;
     }

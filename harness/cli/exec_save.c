@@ -68,11 +68,23 @@ static bool save_session(const struct saving *saving, struct smtp_harness *harne
     return save_text(saving, "session", number, ".smtp", text);
 }
 
+/** Also where nothing came that would be written into it. */
+static bool make_directory(const char *path)
+{
+    struct stat status;
+    if (mkdir(path, 0777) == 0) {
+        return true;
+    }
+    bool is_there = errno == EEXIST && stat(path, &status) == 0;
+    return is_there && S_ISDIR(status.st_mode);
+}
+
 bool smtp_exec_save(const char *program, const char *directory, struct smtp_harness *harness)
 {
     const struct saving saving = {program, directory};
-    if (mkdir(directory, 0777) != 0 && errno != EEXIST) {
-        fprintf(stderr, "%s: cannot make %s: %s\n", program, directory, smtp_errno_text(errno));
+    if (!make_directory(directory)) {
+        fprintf(stderr, "%s: --save: cannot make the directory %s: %s\n", program, directory,
+                smtp_errno_text(errno));
         return false;
     }
     const struct smtp_harness_message *message;

@@ -1,8 +1,7 @@
 /* main.c - the program smtp-harness: finds the verb and hands over to it. Knows no verb's options.
  */
-#include "harness/cli/options.h"
+#include "harness/cli/unknown.h"
 #include "harness/cli/verbs.h"
-#include "harness/nearest.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -24,19 +23,6 @@ static void print_help(void)
            "  smtp-harness\n"
            "  smtp-harness selftest --only plain-text -v\n"
            "  smtp-harness serve --listen 127.0.0.1:2525 --print\n");
-}
-
-static int unknown_verb(const char *word)
-{
-    struct smtp_nearest nearest = {.typed = word};
-    for (size_t i = 0; smtp_cli_verbs[i] != NULL; i++) {
-        smtp_nearest_offer(&nearest, smtp_cli_verbs[i]->name);
-    }
-    if (nearest.word != NULL) {
-        return smtp_cli_wrong("smtp-harness", "there is no verb '%s'; did you mean '%s'?", word,
-                              nearest.word);
-    }
-    return smtp_cli_wrong("smtp-harness", "there is no verb '%s'", word);
 }
 
 /** A standard stream that is closed would be the next socket or file that is opened. What is written to one
@@ -73,5 +59,5 @@ int main(int argc, char **argv)
             return smtp_cli_verbs[i]->run(argc - 1, argv + 1);
         }
     }
-    return unknown_verb(argv[1]);
+    return smtp_cli_unknown_verb(argv[1]);
 }

@@ -3,6 +3,7 @@
 
 #include "common/bytes.h"
 #include "harness/cli/help.h"
+#include "harness/cli/unknown.h"
 #include "harness/nearest.h"
 
 #include <inttypes.h>
@@ -79,9 +80,8 @@ struct smtp_cli_option smtp_cli_choice(const char *name, const char *value_name,
 
 /* ---- reading ---- */
 
-/** The row "--name" (of len octets) or "-x" speaks of; NULL: none. */
-static const struct smtp_cli_option *find(const struct smtp_cli_usage *usage, const char *word,
-                                          size_t len)
+const struct smtp_cli_option *smtp_cli_find(const struct smtp_cli_usage *usage, const char *word,
+                                            size_t len)
 {
     for (size_t i = 0; i < usage->option_count; i++) {
         const struct smtp_cli_option *option = &usage->options[i];
@@ -94,30 +94,6 @@ static const struct smtp_cli_option *find(const struct smtp_cli_usage *usage, co
         }
     }
     return NULL;
-}
-
-static void complain_of_unknown(const struct smtp_cli_usage *usage, const char *word, size_t len)
-{
-    if (word[0] != '-') { /* what stands behind a colon may be a password */
-        size_t shown = strcspn(word, ":");
-        smtp_cli_wrong(usage->program, "'%.*s%s' is not an option", (int)shown, word,
-                       word[shown] == ':' ? ":..." : "");
-        return;
-    }
-    char typed[64];
-    snprintf(typed, sizeof typed, "%.*s", (int)(len > 2 ? len - 2 : 0), len > 2 ? word + 2 : "");
-    struct smtp_nearest nearest = {.typed = typed};
-    for (size_t i = 0; i < usage->option_count; i++) {
-        if (usage->options[i].kind != SMTP_CLI_HEADING) {
-            smtp_nearest_offer(&nearest, usage->options[i].name);
-        }
-    }
-    if (nearest.word != NULL) {
-        smtp_cli_wrong(usage->program, "there is no option '%.*s'; did you mean '--%s'?", (int)len,
-                       word, nearest.word);
-    } else {
-        smtp_cli_wrong(usage->program, "there is no option '%.*s'", (int)len, word);
-    }
 }
 
 static bool set_number(const struct smtp_cli_usage *usage, const struct smtp_cli_option *option,
@@ -145,11 +121,14 @@ static bool set_choice(const struct smtp_cli_usage *usage, const struct smtp_cli
     }
     char choices[120] = "";
     size_t len = 0;
+    struct smtp_nearest nearest = {.typed = value};
     for (size_t i = 0; option->choices[i] != NULL && len < sizeof choices; i++) {
+        smtp_nearest_offer(&nearest, option->choices[i]);
         len += (size_t)snprintf(choices + len, sizeof choices - len, "%s%s", i > 0 ? "|" : "",
                                 option->choices[i]);
     }
-    smtp_cli_wrong(usage->program, "--%s takes %s, not '%s'", option->name, choices, value);
+    smtp_cli_wrong(usage->program, "--%s takes %s, not '%s'" SMTP_NEAREST_FORMAT, option->name,
+                   choices, value, SMTP_NEAREST_ARGUMENTS(nearest));
     return false;
 }
 
@@ -166,9 +145,26 @@ static bool add_text(const struct smtp_cli_usage *usage, const struct smtp_cli_o
     return true;
 }
 
+/** What names a thing cannot be empty: it comes of a variable that is not set. */
+static bool names_a_thing(const struct smtp_cli_option *option)
+{
+    static const char *const things[] = {"FILE", "DIR", "PATH", "URL", "NOTATION"};
+    for (size_t i = 0; i < sizeof things / sizeof *things; i++) {
+        if (option->value_name != NULL && strcmp(option->value_name, things[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool set_value(const struct smtp_cli_usage *usage, const struct smtp_cli_option *option,
                       const char *value)
 {
+    if (value[0] == '\0' && names_a_thing(option)) {
+        smtp_cli_wrong(usage->program, "--%s needs a value: %s; it is empty", option->name,
+                       option->value_name);
+        return false;
+    }
     switch (option->kind) {
     case SMTP_CLI_TEXT:
         *(const char **)option->target = value;
@@ -187,21 +183,29 @@ static bool set_value(const struct smtp_cli_usage *usage, const struct smtp_cli_
     return false;
 }
 
+/** Whether what stands in a value's place is the next option. */
+static bool is_option(const struct smtp_cli_usage *usage, const char *word)
+{
+    size_t len = strcspn(word, "=");
+    return len > 2 && smtp_cli_find(usage, word, len) != NULL;
+}
+
 /** Takes one option with its value from argv[*at] on, and moves *at past it. */
 static bool take(const struct smtp_cli_usage *usage, int argc, char **argv, int *at)
 {
     const char *word = argv[(*at)++];
     size_t len = strcspn(word, "=");
-    const struct smtp_cli_option *option = find(usage, word, len);
+    const struct smtp_cli_option *option = smtp_cli_find(usage, word, len);
     if (option == NULL && word[0] == '-' && word[1] != '-' && word[1] != '\0') { /* "-lVALUE" */
-        option = find(usage, word, 2);
+        option = smtp_cli_find(usage, word, 2);
         if (option != NULL && option->kind != SMTP_CLI_FLAG) {
             return set_value(usage, option, word + 2);
         }
         option = NULL;
     }
     if (option == NULL) {
-        complain_of_unknown(usage, word, len);
+        word[0] == '-' ? smtp_cli_unknown_option(usage, word, len)
+                       : smtp_cli_unknown_word(usage, word);
         return false;
     }
     if (word[len] == '=') {
@@ -215,6 +219,11 @@ static bool take(const struct smtp_cli_usage *usage, int argc, char **argv, int 
         smtp_cli_wrong(usage->program, "%s needs a value: %s", word, option->value_name);
         return false;
     }
+    if (strcmp(argv[*at], "--") == 0 || is_option(usage, argv[*at])) {
+        smtp_cli_wrong(usage->program, "%s needs a value: %s; '%s' is none (else write %s=%s)",
+                       word, option->value_name, argv[*at], word, argv[*at]);
+        return false;
+    }
     return set_value(usage, option, argv[(*at)++]);
 }
 
@@ -222,6 +231,12 @@ static bool take(const struct smtp_cli_usage *usage, int argc, char **argv, int 
 static bool is_word(const char *word)
 {
     return word[0] != '-' || word[1] == '\0';
+}
+
+static bool asks_for_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strncmp(word, "--help=", 7) == 0 ||
+           strcmp(word, "-h") == 0;
 }
 
 static bool has_enough_words(const struct smtp_cli_usage *usage)
@@ -241,18 +256,20 @@ enum smtp_cli_parsed smtp_cli_parse(const struct smtp_cli_usage *usage, int argc
     words->items = argv + 1;
     words->count = 0;
     for (int at = 1; at < argc;) {
-        if (words->max > 0 && !options_end && strcmp(argv[at], "--") == 0) {
+        if (!options_end && strcmp(argv[at], "--") == 0) {
             options_end = true;
             at++;
         } else if (options_end || (words->count < words->max && is_word(argv[at]))) {
             if (words->count == words->max) {
-                smtp_cli_wrong(usage->program, "'%s' is one word too many", argv[at]);
+                smtp_cli_unknown_word(usage, argv[at]);
                 return SMTP_CLI_WRONG;
             }
             words->items[words->count++] = argv[at++];
             options_end = options_end || words->end_options;
-        } else if (strcmp(argv[at], "--help") == 0 || strcmp(argv[at], "-h") == 0) {
-            smtp_cli_print_help(usage, at + 1 < argc && strcmp(argv[at + 1], "all") == 0);
+        } else if (asks_for_help(argv[at])) {
+            const char *which = at + 1 < argc ? argv[at + 1] : "";
+            smtp_cli_print_help(usage,
+                                strcmp(which, "all") == 0 || strcmp(argv[at], "--help=all") == 0);
             return SMTP_CLI_HELP;
         } else if (!take(usage, argc, argv, &at)) {
             return SMTP_CLI_WRONG;

@@ -71,6 +71,8 @@ struct smtp_cli_usage {
     /** The names of the options that most people want, parted by spaces: the short help has these, in this
      *  order. NULL: all. */
     const char *first;
+    const char *
+        lone_word; /* the option whose value a word probably is, where it takes none; may be NULL */
     const char *examples[3];
     const struct smtp_cli_option *options;
     size_t option_count;
@@ -81,6 +83,10 @@ enum smtp_cli_parsed {
     SMTP_CLI_HELP,  /* --help (or --help all) was asked for and is printed: exit 0 */
     SMTP_CLI_WRONG, /* what was wrong is said on standard error: exit 2 */
 };
+
+/** The row that "--name" (of len octets) or "-x" speaks of; NULL: none. */
+const struct smtp_cli_option *smtp_cli_find(const struct smtp_cli_usage *usage, const char *word,
+                                            size_t len);
 
 /** Reads argv[1..argc-1]: "--name VALUE", "--name=VALUE", "-l VALUE", "-lVALUE", and the words the verb takes, which are
  *  moved together in argv. */

@@ -56,7 +56,7 @@ void smtp_play_options_use(struct smtp_play_options *options, smtp_cli_reader *r
         .about = "Plays dialogues (C: and S: lines) as either end, up to the first thing that is\n"
                  "not as written. Exit status 0: all came so; 1: not; 2: it cannot be played.",
         .words = &options->files,
-        .first = "connect listen set record verbose tap json junit timeout ca insecure ready-file",
+        .first = "connect listen set record verbose tap json junit ca insecure ready-file",
         .examples = {PROGRAM " hello.smtp --connect smtp://127.0.0.1:2525 -v",
                      PROGRAM " greeting.smtp --listen smtp://127.0.0.1:0 --ready-file url",
                      PROGRAM " *.smtp --connect smtp://localhost --set who=ann --tap"},
@@ -88,6 +88,13 @@ static int apply_url(struct smtp_play_options *options, const char *option, cons
             options->dialogue.implicit_tls = schemes[i].tls;
             break;
         }
+    }
+    if (strstr(url, "://") != NULL && strncmp(url, "unix:", 5) != 0) {
+        return smtp_cli_wrong(
+            PROGRAM,
+            "--%s takes smtp://, smtps:// or lmtp:// and HOST:PORT, or unix:PATH, "
+            "not '%s'",
+            option, url);
     }
     size_t len = strlen(url);
     len -= len > 0 && url[len - 1] == '/' && strncmp(url, "unix:", 5) != 0;
@@ -170,7 +177,11 @@ static int apply_identity(struct smtp_play_options *options)
 int smtp_play_options_apply(struct smtp_play_options *options)
 {
     options->verbose = options->verbose || options->explain;
-    if ((options->connect == NULL) == (options->listen == NULL)) {
+    if (options->connect != NULL && options->listen != NULL) {
+        return smtp_cli_wrong(PROGRAM,
+                              "--connect and --listen exclude each other: it plays one end");
+    }
+    if (options->connect == NULL && options->listen == NULL) {
         return smtp_cli_wrong(PROGRAM,
                               "either --connect URL (to play the client) or --listen URL (to play "
                               "the server) is needed");

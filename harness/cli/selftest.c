@@ -191,6 +191,7 @@ static void use(struct selftest *selftest, smtp_cli_reader *reader, void *user)
         .program = PROGRAM,
         .about = "The main job: starts the server on a background thread, drives clients against\n"
                  "it, and compares every message captured. Exit status 0: all scenarios held.",
+        .lone_word = "only",
         .examples = {PROGRAM, PROGRAM " --only ten-mebibytes -v",
                      PROGRAM " --json | jq -r 'select(.result == \"failed\").name'"},
         .options = options,

@@ -64,6 +64,7 @@ void smtp_serve_options_use(struct smtp_serve_options *options, smtp_cli_reader 
         .program = PROGRAM,
         .about = "An SMTP server in the foreground, which takes all mail for everybody. At SIGINT\n"
                  "or SIGTERM it lets open transactions end; at a second one it ends at once.",
+        .lone_word = "listen",
         .first = "listen print json maildir relay auth fault ready-file exit-after",
         .examples = {"smtp-harness serve --listen 127.0.0.1:2525 --print --maildir /tmp/mail",
                      "smtp-harness serve --ready-file /tmp/url --ca-file-out /tmp/ca.pem &",

@@ -117,13 +117,14 @@ bool smtp_serve_receivers_make(const char *program, const struct smtp_serve_rece
 {
     const struct {
         bool wanted;
+        const char *option;
         make_receiver *make;
     } rows[] = {
-        {wanted->relay_url != NULL, make_relay},
-        {wanted->maildir != NULL, make_maildir},
-        {wanted->mbox != NULL, make_mbox},
-        {wanted->print, make_print},
-        {wanted->json, make_json},
+        {wanted->relay_url != NULL, "relay", make_relay},
+        {wanted->maildir != NULL, "maildir", make_maildir},
+        {wanted->mbox != NULL, "mbox", make_mbox},
+        {wanted->print, "print", make_print},
+        {wanted->json, "json", make_json},
     };
     struct smtp_error error = {.message = ""};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -132,7 +133,7 @@ bool smtp_serve_receivers_make(const char *program, const struct smtp_serve_rece
         }
         struct smtp_server_hooks table;
         if (rows[i].make(wanted, &table, &error) != SMTP_OK) {
-            smtp_cli_wrong(program, "%s", error.message);
+            smtp_cli_wrong(program, "--%s: %s", rows[i].option, error.message);
             return false;
         }
         smtp_cli_server_options_add(server, &table);

@@ -3,7 +3,9 @@
 #include "harness/cli/server_names.h"
 
 #include "common/bytes.h"
+#include "harness/nearest.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -89,6 +91,16 @@ static bool *find_keyword(struct smtp_server_keywords *all, const char *name)
     return NULL;
 }
 
+/** What is longer than any name is cut off. */
+static const char *in_capitals(const char *word, char capitals[64])
+{
+    snprintf(capitals, 64, "%s", word);
+    for (char *at = capitals; *at != '\0'; at++) {
+        *at = (char)toupper((unsigned char)*at);
+    }
+    return capitals;
+}
+
 bool smtp_cli_set_keywords(const char *program, const char *option,
                            const struct smtp_cli_texts *list, bool on,
                            struct smtp_server_keywords *out)
@@ -97,11 +109,14 @@ bool smtp_cli_set_keywords(const char *program, const char *option,
         bool *keyword = find_keyword(out, list->items[i]);
         if (keyword == NULL) {
             char known[KNOWN_MAX] = "";
+            char typed[64];
+            struct smtp_nearest nearest = {.typed = in_capitals(list->items[i], typed)};
             for (size_t k = 0; k < keyword_count; k++) {
                 add_name(known, keywords[k].name);
+                smtp_nearest_offer(&nearest, keywords[k].name);
             }
-            smtp_cli_wrong(program, "--%s does not know '%s'; it knows %s", option, list->items[i],
-                           known);
+            smtp_cli_wrong(program, "--%s does not know '%s'; it knows %s" SMTP_NEAREST_FORMAT,
+                           option, list->items[i], known, SMTP_NEAREST_ARGUMENTS(nearest));
             return false;
         }
         *keyword = on;
@@ -128,12 +143,16 @@ static bool set_limit(const char *program, const char *setting, struct smtp_serv
     uint64_t value;
     const struct limit *limit = find_limit(setting, &number);
     if (limit == NULL) {
-        char known[KNOWN_MAX] = "";
+        char known[KNOWN_MAX] = "", name[64];
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(setting, "="), setting);
+        struct smtp_nearest nearest = {.typed = name};
         for (size_t i = 0; i < limit_count; i++) {
             add_name(known, limits[i].name);
+            smtp_nearest_offer(&nearest, limits[i].name);
         }
-        smtp_cli_wrong(program, "--limit takes NAME=N, not '%s'; NAME is one of %s", setting,
-                       known);
+        smtp_cli_wrong(program,
+                       "--limit takes NAME=N, not '%s'; NAME is one of %s" SMTP_NEAREST_FORMAT,
+                       setting, known, SMTP_NEAREST_ARGUMENTS(nearest));
         return false;
     }
     if (!smtp_span_to_u64(smtp_span_of(number), INT64_MAX, &value)) {

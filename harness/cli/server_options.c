@@ -154,6 +154,26 @@ static bool has_implicit_listener(const struct smtp_cli_server_options *options)
     return false;
 }
 
+static bool has_known_schemes(const struct smtp_cli_server_options *options)
+{
+    static const char *const known[] = {"smtp://", "smtps://", "lmtp://", "unix:"};
+    for (size_t i = 0; i < options->listen.count; i++) {
+        const char *item = options->listen.items[i];
+        bool is_known = strstr(item, "://") == NULL;
+        for (size_t k = 0; k < sizeof known / sizeof *known; k++) {
+            is_known = is_known || strncmp(item, known[k], strlen(known[k])) == 0;
+        }
+        if (!is_known) {
+            smtp_cli_wrong(options->program,
+                           "--listen takes HOST:PORT or unix:PATH, alone or behind smtp://, "
+                           "smtps:// or lmtp://, not '%s'",
+                           item);
+            return false;
+        }
+    }
+    return true;
+}
+
 /** That each option can mean something beside the others. */
 static bool is_consistent(const struct smtp_cli_server_options *options)
 {
@@ -318,8 +338,8 @@ bool smtp_cli_server_options_apply(struct smtp_cli_server_options *options)
     server->trusted_peers = options->trust.items;
     server->trusted_peer_count = options->trust.count;
     server->receivers = options->tables;
-    return is_consistent(options) && apply_protocol(options) && apply_auth(options) &&
-           apply_tls(options) && apply_record(options);
+    return has_known_schemes(options) && is_consistent(options) && apply_protocol(options) &&
+           apply_auth(options) && apply_tls(options) && apply_record(options);
 }
 
 /* ---- faults ---- */

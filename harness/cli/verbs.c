@@ -12,3 +12,4 @@ const struct smtp_cli_verb *const smtp_cli_verbs[] = {
     &smtp_verb_manual,
     NULL,
 };
+_Static_assert(sizeof smtp_cli_verbs / sizeof *smtp_cli_verbs <= SMTP_CLI_VERBS_MAX, "all verbs");

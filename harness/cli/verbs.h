@@ -25,6 +25,8 @@ extern const struct smtp_cli_verb smtp_verb_send;
 extern const struct smtp_cli_verb smtp_verb_play;
 extern const struct smtp_cli_verb smtp_verb_manual;
 
+#define SMTP_CLI_VERBS_MAX 16
+
 /** All of them, in the order of the help; NULL ends them. */
 extern const struct smtp_cli_verb *const smtp_cli_verbs[];
 

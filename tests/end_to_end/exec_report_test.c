@@ -188,7 +188,7 @@ TEST(exec_save, a_full_disk_is_an_error_and_leaves_no_part_of_a_file)
     expect_int(smtp_count_entries(folder, ".", NULL, 0), 2); /* that, and the envelope */
     ended = run_to_end(ARGV("exec", "--save", "/dev/null/x", "--", "true"));
     expect_int(ended.exit_status, 2);
-    expect_contains(ended.err, "cannot make /dev/null/x: Not a directory");
+    expect_contains(ended.err, "cannot make the directory /dev/null/x: Not a directory");
     ended_clear(&ended);
     smtp_remove_directory(folder);
 }

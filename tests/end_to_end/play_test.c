@@ -183,7 +183,8 @@ TEST(play, a_server_that_is_not_there_ends_with_2)
 
 TEST(play, options_that_do_not_go_together_are_told)
 {
-    expect_wrong(ARGV("play", "x", "--connect", "a", "--listen", "b"), "either --connect URL");
+    expect_wrong(ARGV("play", "x", "--connect", "a", "--listen", "b"), "--connect and --listen");
+    expect_wrong(ARGV("play", "x"), "either --connect URL");
     expect_wrong(ARGV("play", "x", "--connect", "a", "--tap", "--json"), "exclude each other");
     expect_wrong(ARGV("play", "x", "--connect", "a", "--ready-file", "r"), "goes with --listen");
     expect_wrong(ARGV("play", "x", "--listen", "a", "--insecure"), "goes with --connect");

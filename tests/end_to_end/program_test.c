@@ -166,20 +166,8 @@ TEST(program, explain_says_what_each_line_means)
     ended_clear(&ended);
 }
 
-static const char *const verbs[] = {"selftest", "serve",  "send",
-                                    "exec",     "manual", NULL}; /* NULL: the program's own help */
-
-TEST(program, help_and_version_end_with_0_and_fit_a_screen)
+TEST(program, version_is_told_and_ends_with_0)
 {
-    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
-        struct ended ended =
-            run_to_end(verbs[i] != NULL ? ARGV(verbs[i], "--help") : ARGV("--help"));
-        expect_int(ended.exit_status, 0);
-        expect_contains(ended.out, "Usage: smtp-harness");
-        expect_contains(ended.out, "Examples:");
-        expect_true(expect_80_columns(ended.out) <= 24);
-        ended_clear(&ended);
-    }
     struct ended ended = run_to_end(ARGV("--version"));
     expect_int(ended.exit_status, 0);
     expect_contains(ended.out, "smtp-harness 0.");
@@ -198,29 +186,8 @@ TEST(program, help_all_has_every_option_the_short_one_only_the_first)
     ended_clear(&brief);
 }
 
-TEST(program, manual_tells_of_each_verb_in_each_form)
-{
-    static const char *const forms[] = {"man", "bash", "zsh"};
-    for (size_t form = 0; form < sizeof forms / sizeof *forms; form++) {
-        struct ended ended = run_to_end(ARGV("manual", forms[form]));
-        expect_int(ended.exit_status, 0);
-        for (size_t i = 0; verbs[i] != NULL; i++) {
-            expect_contains(ended.out, verbs[i]);
-        }
-        expect_contains(ended.out, "magic");
-        expect_str(ended.err, "");
-        ended_clear(&ended);
-    }
-    struct ended wrong = run_to_end(ARGV("manual", "fish"));
-    expect_int(wrong.exit_status, 2);
-    expect_contains(wrong.err, "man, bash or zsh, not 'fish'");
-    ended_clear(&wrong);
-}
-
 TEST(program, wrong_words_are_named_and_the_near_one_suggested)
 {
-    expect_wrong(ARGV("serv"), "there is no verb 'serv'; did you mean 'serve'?");
-    expect_wrong(ARGV("xyzzy"), "there is no verb 'xyzzy'\n");
     expect_wrong(ARGV("--lst"), "there is no option '--lst'; did you mean '--list'?");
     expect_wrong(ARGV("--only", "plain-txt"),
                  "there is no scenario 'plain-txt'; did you mean 'plain-text'?");

@@ -464,10 +464,17 @@ TEST(send, a_wrong_url_is_told_and_never_shown)
 {
     expect_ended(run_to_end(SEND("smtp://ann:hunter2@h@x", "b@example.com")), EX_USAGE,
                  "the URL's user or password holds an '@'");
-    expect_ended(run_to_end(SEND("localhost", "b@example.com")), EX_USAGE, "the URL's scheme");
-    struct ended ended = run_to_end(SEND("smtp://ann:hunter2@h/x", "b@example.com"));
-    expect_true(strstr(ended.err, "hunter2") == NULL);
-    ended_clear(&ended);
+    expect_ended(run_to_end(SEND("localhost", "b@example.com")), EX_USAGE,
+                 "the first word is the server's URL, like smtp://127.0.0.1:2525");
+    expect_ended(run_to_end(SEND("http://localhost", "b@example.com")), EX_USAGE,
+                 "the URL's scheme");
+    static const char *const urls[] = {"smtp://ann:hunter2@h/x", "ann:hunter2@h"};
+    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+        struct ended ended = run_to_end(SEND(urls[i], "b@example.com"));
+        expect_int(ended.exit_status, EX_USAGE);
+        expect_true(strstr(ended.err, "hunter2") == NULL);
+        ended_clear(&ended);
+    }
     expect_ended(run_to_end(ARGV("send")), EX_USAGE, "URL [ADDRESS]... is missing");
 }
 
