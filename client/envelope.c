@@ -71,8 +71,8 @@ static enum smtp_status choose_set(const struct census *census, bool *resent,
     for (size_t i = 0; i < FIELD_KINDS; i++) {
         if (census->resent[i] > 1) {
             return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
-                                  "the message has more than one Resent- block; give the envelope "
-                                  "with smtp_client_send");
+                                  "the message has more than one Resent- block: name its "
+                                  "recipients apart from it");
         }
         *resent = *resent || census->resent[i] > 0;
     }

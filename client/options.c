@@ -69,7 +69,11 @@ static enum smtp_status check_helo_name(const char *name, struct smtp_error *err
 static enum smtp_status check_tls_name(const char *name, struct smtp_error *error)
 {
     char ascii[SMTP_HOST_MAX + 1];
-    return name != NULL ? smtp_client_idn_copy(ascii, sizeof(ascii), name, error) : SMTP_OK;
+    struct smtp_error why = {.status = SMTP_OK};
+    if (name == NULL || smtp_client_idn_copy(ascii, sizeof(ascii), name, &why) == SMTP_OK) {
+        return SMTP_OK;
+    }
+    return smtp_error_set(error, why.status, 0, "the certificate's name: %.200s", why.message);
 }
 
 enum smtp_status smtp_client_options_check(const struct smtp_client_options *options,

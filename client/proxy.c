@@ -18,7 +18,7 @@ struct end {
 static enum smtp_status malformed(struct smtp_error *error, const char *why)
 {
     return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
-                          "proxy_header: %s; like \"v2 192.0.2.1:40112 192.0.2.2:25\", \"v1 "
+                          "the PROXY header: %s; like \"v2 192.0.2.1:40112 192.0.2.2:25\", \"v1 "
                           "[2001:db8::1]:40112 [2001:db8::2]:25\" or \"v1 unknown\"",
                           why);
 }
@@ -104,7 +104,7 @@ static enum smtp_status check_octets(const char *text, struct smtp_error *error)
     for (const char *at = text; *at != '\0'; at++) {
         if (smtp_is_control((unsigned char)*at)) {
             return smtp_error_set(error, SMTP_UNSAFE_ARGUMENT, 0,
-                                  "proxy_header holds the control octet 0x%02X",
+                                  "the PROXY header holds the control octet 0x%02X",
                                   (unsigned char)*at);
         }
     }

@@ -157,8 +157,8 @@ static enum smtp_status check_named(const struct smtp_client_sasl_kind *kind,
     }
     if (kind->reveals && !setting->confidential) {
         return smtp_error_set(error, SMTP_UNSUPPORTED, 0,
-                              "%s would send the secret in the clear: use TLS, or allow it with "
-                              "plain_without_tls",
+                              "%s would send the secret in the clear: use TLS, or allow plain "
+                              "without TLS",
                               kind->name);
     }
     if (kind->binds && !can_bind(setting)) {

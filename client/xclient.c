@@ -90,8 +90,8 @@ static enum smtp_status append_all(struct smtp_buffer *out, const char *attribut
     status = status == SMTP_OK ? smtp_buffer_append(out, "", 1) : status;
     if (status == SMTP_OK && strlen("XCLIENT ") + out->len + 1 > XCLIENT_LINE_MAX) {
         return smtp_error_set(error, SMTP_LIMIT_EXCEEDED, 0,
-                              "XCLIENT: the line would be longer than %d octets; give the "
-                              "attributes in several calls",
+                              "XCLIENT: the line would be longer than %d octets; fewer "
+                              "attributes at a time fit",
                               XCLIENT_LINE_MAX);
     }
     return status == SMTP_NO_MEMORY || status == SMTP_LIMIT_EXCEEDED

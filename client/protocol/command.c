@@ -31,7 +31,7 @@ static enum smtp_status append_domain(struct smtp_buffer *out, const char *domai
     for (const char *at = domain; *at != '\0'; at++) {
         if (smtp_is_control((unsigned char)*at) || *at == ' ') {
             return smtp_error_set(error, SMTP_UNSAFE_ARGUMENT, 0,
-                                  "the HELO name holds the octet 0x%02X", (unsigned char)*at);
+                                  "the name for EHLO holds the octet 0x%02X", (unsigned char)*at);
         }
     }
     size_t before = out->len;
@@ -40,8 +40,8 @@ static enum smtp_status append_domain(struct smtp_buffer *out, const char *domai
     if (status == SMTP_OK &&
         !smtp_client_domain_valid((struct smtp_span){all.bytes + before, all.len - before})) {
         return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
-                              "\"%.120s\" is no HELO name: a domain or an address literal like "
-                              "[127.0.0.1] is expected",
+                              "\"%.120s\" is no name for EHLO: a domain or an address literal "
+                              "like [127.0.0.1] is expected",
                               domain);
     }
     return status == SMTP_NO_MEMORY || status == SMTP_LIMIT_EXCEEDED ? no_room(error) : status;

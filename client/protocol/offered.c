@@ -78,12 +78,12 @@ static enum smtp_status check_require_tls(struct smtp_client_session *session)
         return smtp_error_set(
             &session->error, SMTP_BAD_STATE, 0,
             "REQUIRETLS may be asked for under TLS alone, and this connection has "
-            "none (RFC 8689 2): call smtp_client_starttls, or set tls.policy");
+            "none (RFC 8689 2)");
     }
     if (tls->insecure && tls->context == NULL) {
         return smtp_error_set(&session->error, SMTP_BAD_STATE, 0,
                               "REQUIRETLS needs a server whose certificate was verified (RFC 8689 "
-                              "2), and tls.insecure is set");
+                              "2), and this client takes any (insecure)");
     }
     return SMTP_OK;
 }
@@ -99,18 +99,17 @@ static enum smtp_status check_hold(struct smtp_client_session *session,
     uint64_t longest_s;
     if (smtp_span_to_u64(longest, UINT64_MAX, &longest_s) && mail->hold_for_s > longest_s) {
         return smtp_error_set(&session->error, SMTP_UNSUPPORTED, 0,
-                              "hold_for_s is %" PRIu64
-                              ", and the server holds a message for %" PRIu64
-                              " seconds at most (FUTURERELEASE)",
+                              "to be held for %" PRIu64
+                              " seconds, and the server holds a message for %" PRIu64
+                              " at most (FUTURERELEASE)",
                               mail->hold_for_s, longest_s);
     }
     if (mail->hold_until != NULL && smtp_client_is_utc_time(latest) &&
         strncmp(mail->hold_until, latest.bytes, latest.len) > 0) {
-        return smtp_error_set(
-            &session->error, SMTP_UNSUPPORTED, 0,
-            "hold_until is later than %.*s, until when the server holds a message "
-            "at most (FUTURERELEASE)",
-            (int)latest.len, latest.bytes);
+        return smtp_error_set(&session->error, SMTP_UNSUPPORTED, 0,
+                              "to be held until later than %.*s, until when the server holds a "
+                              "message at most (FUTURERELEASE)",
+                              (int)latest.len, latest.bytes);
     }
     return SMTP_OK;
 }
@@ -125,8 +124,8 @@ static enum smtp_status check_deliver_by(struct smtp_client_session *session,
     if (mail->deliver_by == SMTP_DELIVER_BY_RETURN && mail->deliver_by_s > 0 &&
         smtp_span_to_u64(text, UINT64_MAX, &least_s) && (uint64_t)mail->deliver_by_s < least_s) {
         return smtp_error_set(&session->error, SMTP_UNSUPPORTED, 0,
-                              "deliver_by_s is %" PRId64 ", and the server needs %" PRIu64
-                              " seconds at least (DELIVERBY)",
+                              "to be delivered within %" PRId64
+                              " seconds, and the server needs %" PRIu64 " at least (DELIVERBY)",
                               mail->deliver_by_s, least_s);
     }
     return SMTP_OK;

@@ -52,13 +52,13 @@ static enum smtp_status append_envelope_id(struct smtp_buffer *out,
     enum smtp_status status = append_text(out, " ENVID=", error);
     size_t before = out->len;
     if (status == SMTP_OK) {
-        status = smtp_client_xtext_append(out, id, "dsn_envelope_id", error);
+        status = smtp_client_xtext_append(out, id, "the envelope identifier", error);
     }
     size_t len = out->len - before;
     if (status == SMTP_OK && (len == 0 || len > SMTP_CLIENT_ENVID_MAX)) {
         return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
-                              "dsn_envelope_id has %zu octets in xtext; 1 to %d are expected (RFC "
-                              "3461 4.4)",
+                              "the envelope identifier has %zu octets in xtext; 1 to %d are "
+                              "expected (RFC 3461 4.4)",
                               len, SMTP_CLIENT_ENVID_MAX);
     }
     return status;
@@ -111,7 +111,8 @@ static enum smtp_status append_hold(struct smtp_buffer *out,
     }
     if (options->hold_until != NULL &&
         !smtp_client_is_utc_time(smtp_span_of(options->hold_until))) {
-        return bad(error, "hold_until is no time of RFC 3339 in UTC, like 2026-12-24T18:00:00Z");
+        return bad(error, "the time to hold the message until is none of RFC 3339 in UTC, like "
+                          "2026-12-24T18:00:00Z");
     }
     if (options->hold_until != NULL) {
         snprintf(text, sizeof(text), " HOLDUNTIL=%s", options->hold_until);

@@ -85,7 +85,7 @@ static enum smtp_status append_utf8(struct smtp_buffer *out, struct smtp_span te
         size_t len = smtp_utf8_character(text);
         if (len == 0 || smtp_is_control((unsigned char)text.bytes[0])) {
             return smtp_error_set(error, len == 0 ? SMTP_BAD_ARGUMENT : SMTP_UNSAFE_ARGUMENT, 0,
-                                  "original_recipient holds the octet 0x%02X, which is %s",
+                                  "the original recipient holds the octet 0x%02X, which is %s",
                                   (unsigned char)text.bytes[0],
                                   len == 0 ? "no UTF-8" : "a control octet");
         }
@@ -108,7 +108,7 @@ static enum smtp_status append_original(struct smtp_buffer *out, const char *rec
         type = !smtp_has_eight_bit(address) ? SMTP_SPAN("rfc822") : SMTP_SPAN("utf-8");
     }
     if (address.len == 0) {
-        return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0, "original_recipient has no address");
+        return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0, "the original recipient has no address");
     }
     enum smtp_status status = append(out, SMTP_SPAN(" ORCPT="), error);
     status = status == SMTP_OK ? append(out, type, error) : status;
@@ -116,7 +116,7 @@ static enum smtp_status append_original(struct smtp_buffer *out, const char *rec
     if (status == SMTP_OK) {
         status = smtp_span_equal_nocase(type, SMTP_SPAN("utf-8"))
                      ? append_utf8(out, address, smtputf8, error)
-                     : smtp_client_xtext_append(out, address, "original_recipient", error);
+                     : smtp_client_xtext_append(out, address, "the original recipient", error);
     }
     return status;
 }
@@ -132,8 +132,8 @@ enum smtp_status smtp_client_rcpt_options_append(struct smtp_buffer *out,
     }
     if (status == SMTP_OK && out->len - before > SMTP_CLIENT_RCPT_OPTIONS_MAX) {
         return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
-                              "original_recipient is too long: with notify it has %zu octets once "
-                              "encoded, and %d are the most (RFC 3461 4)",
+                              "the original recipient is too long: with NOTIFY it has %zu "
+                              "octets once encoded, and %d are the most (RFC 3461 4)",
                               out->len - before, SMTP_CLIENT_RCPT_OPTIONS_MAX);
     }
     return status;

@@ -194,7 +194,7 @@ TEST(send_url, what_went_wrong_first_is_told_and_no_secret_with_it)
     expect_int(
         smtp_send_url("smtp://h?helo=a%20b", NULL, &to_bob, smtp_content_text("x\n"), &error),
         SMTP_UNSAFE_ARGUMENT);
-    expect_contains(error.message, "HELO name");
+    expect_contains(error.message, "the name for EHLO");
 }
 
 /* The options may ask for more than the URL's scheme does, and what the URL says itself comes first. */
@@ -267,5 +267,5 @@ TEST(send_url, says_what_is_wrong_with_an_option_before_it_connects)
     expect_int(
         smtp_send_url("smtp://127.0.0.1:1", &options, &to_bob, smtp_content_text("x"), &error),
         SMTP_BAD_ARGUMENT);
-    expect_contains(error.message, "proxy_header");
+    expect_contains(error.message, "the PROXY header");
 }

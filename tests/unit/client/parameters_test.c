@@ -78,7 +78,7 @@ struct bad_mail {
 
 static const struct bad_mail bad_mails[] = {
     {{.dsn_return = (enum smtp_dsn_return)7}, SMTP_BAD_ARGUMENT, "dsn_return"},
-    {{.dsn_envelope_id = ""}, SMTP_BAD_ARGUMENT, "dsn_envelope_id has 0 octets"},
+    {{.dsn_envelope_id = ""}, SMTP_BAD_ARGUMENT, "the envelope identifier has 0 octets"},
     {{.dsn_envelope_id = "a\r\nRCPT TO:<x@y>"}, SMTP_UNSAFE_ARGUMENT, "0x0D at position 1"},
     {{.dsn_envelope_id = "a\n"}, SMTP_UNSAFE_ARGUMENT, "0x0A"},
     {{.dsn_envelope_id = "a\x7F"}, SMTP_UNSAFE_ARGUMENT, "0x7F"},
@@ -291,7 +291,7 @@ TEST(client_parameters, requiretls_is_asked_for_under_verified_tls_alone_rfc8689
     struct asked_of verified = {.offered = "REQUIRETLS\n", .tls = true};
     struct asked asked = ask_mail(&in_the_clear, &mail);
     expect_int(asked.status, SMTP_BAD_STATE);
-    expect_contains(asked.message, "smtp_client_starttls");
+    expect_contains(asked.message, "under TLS alone");
     asked = ask_mail(&unverified, &mail);
     expect_int(asked.status, SMTP_BAD_STATE);
     expect_contains(asked.message, "verified");

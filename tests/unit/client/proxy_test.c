@@ -73,7 +73,7 @@ TEST(client_proxy, what_is_no_header_is_refused)
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         expect_str(make(bad[i]) == SMTP_BAD_ARGUMENT ? "refused" : bad[i], "refused");
-        expect_contains(error.message, "proxy_header");
+        expect_contains(error.message, "the PROXY header");
     }
     expect_int(make("v1 unknown\r\nMAIL FROM:<x@y>"), SMTP_UNSAFE_ARGUMENT);
     expect_int(make("v1 192.0.2.1:1\n192.0.2.2:25"), SMTP_UNSAFE_ARGUMENT);
