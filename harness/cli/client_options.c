@@ -198,6 +198,11 @@ static int apply_tls(struct smtp_cli_client_options *options)
     tls->ca_file = options->ca_file != NULL ? options->ca_file : getenv("SMTP_CA_FILE");
     tls->name = options->tls_name;
     tls->insecure = options->insecure;
+    if (options->ca_file != NULL && access(options->ca_file, R_OK) != 0) {
+        smtp_cli_wrong(options->program, "--ca: cannot read %s: %s", options->ca_file,
+                       smtp_errno_text(errno));
+        return EX_CONFIG;
+    }
     if (options->certificate_file != NULL &&
         smtp_identity_load(&tls->identity, options->certificate_file, options->key_file, &error) !=
             SMTP_OK) {

@@ -1,6 +1,5 @@
 /* send_test.c - the verb `send` as a shell sees it: messages made and read, results, exit statuses. */
-#include "harness/smtp_harness.h"
-#include "tests/end_to_end/serve.h"
+#include "tests/end_to_end/send_program.h"
 #include "tests/support/files.h"
 #include "tests/support/test.h"
 
@@ -10,54 +9,11 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define SEND(...) ARGV("send", __VA_ARGS__)
-
-/** Without TLS, since that takes a certificate; addresses spell their replies. */
-static struct smtp_harness *begin(void)
-{
-    struct smtp_harness_options options;
-    smtp_harness_options_init(&options);
-    options.server.tls.mode = SMTP_SERVER_TLS_OFF;
-    options.magic_addresses = true;
-    struct smtp_harness *harness = smtp_harness_start(&options, NULL);
-    expect_true(harness != NULL);
-    return harness;
-}
-
-/** That it ended so, with this on standard error, "" for nothing. */
-static void expect_ended(struct ended ended, int exit_status, const char *err)
-{
-    if (ended.exit_status != exit_status) {
-        SMTP_TEST_FAIL("exit status %d, expected %d:\n%s%s", ended.exit_status, exit_status,
-                       ended.out, ended.err);
-    }
-    if (err[0] == '\0') {
-        expect_str(ended.err, "");
-    }
-    expect_contains(ended.err, err);
-    ended_clear(&ended);
-}
-
-static const struct smtp_harness_message *first(struct smtp_harness *harness)
-{
-    const struct smtp_harness_message *message = smtp_harness_wait(harness, "");
-    if (message == NULL) {
-        SMTP_TEST_FAIL("%s", smtp_harness_failure(harness));
-    }
-    return message;
-}
-
-static const char *source(const struct smtp_harness_message *message)
-{
-    size_t len;
-    return smtp_message_content(smtp_harness_envelope(message), &len);
-}
-
 /* ---- messages that are made ---- */
 
 TEST(send, a_message_is_made_of_options_and_each_recipient_is_told)
 {
-    struct smtp_harness *harness = begin();
+    struct smtp_harness *harness = send_begin();
     struct ended ended =
         run_to_end(SEND(smtp_harness_url(harness), "--from", "Ann Lee <ann@example.com>", "--to",
                         "Bob <bob@example.com>, carol@example.com", "--cc", "dan@example.com",
@@ -74,16 +30,17 @@ TEST(send, a_message_is_made_of_options_and_each_recipient_is_told)
                                    "to=dan@example.com to=eve@example.com to=fay@example.com "
                                    "subject=\"Gr\303\274\303\237e\" text=Hello count=1"),
                SMTP_OK);
-    const struct smtp_harness_message *message = first(harness);
+    const struct smtp_harness_message *message = next_message(harness);
     expect_str(smtp_harness_header(message, "From"), "Ann Lee <ann@example.com>");
     expect_str(smtp_harness_header(message, "Cc"), "dan@example.com");
-    expect_true(strstr(source(message), "eve@") == NULL && strstr(source(message), "fay@") == NULL);
+    expect_true(strstr(source_of(message), "eve@") == NULL &&
+                strstr(source_of(message), "fay@") == NULL);
     smtp_harness_stop(harness);
 }
 
 TEST(send, texts_come_from_files_and_standard_input_and_files_are_attached)
 {
-    struct smtp_harness *harness = begin();
+    struct smtp_harness *harness = send_begin();
     char directory[64], text[96], html[96];
     smtp_make_directory(directory);
     snprintf(text, sizeof text, "%s/notes.txt", directory);
@@ -96,7 +53,7 @@ TEST(send, texts_come_from_files_and_standard_input_and_files_are_attached)
                             "-", "--html", html, "--attach", text, "--header", "X-Mark: 1"),
                        "from a pipe\n"),
         0, "");
-    const struct smtp_harness_message *message = first(harness);
+    const struct smtp_harness_message *message = next_message(harness);
     expect_str(smtp_harness_text(message), "from a pipe\n");
     expect_str(smtp_harness_html(message), "<p>from a file</p>\n");
     expect_str(smtp_harness_header(message, "X-Mark"), "1");
@@ -105,7 +62,7 @@ TEST(send, texts_come_from_files_and_standard_input_and_files_are_attached)
     expect_ended(
         run_to_end(SEND("-q", smtp_harness_url(harness), "bob@example.com", "--text", "@@home\n")),
         0, "");
-    expect_str(smtp_harness_text(first(harness)), "@home\n");
+    expect_str(smtp_harness_text(next_message(harness)), "@home\n");
     smtp_remove_directory(directory);
     smtp_harness_stop(harness);
 }
@@ -114,19 +71,19 @@ TEST(send, texts_come_from_files_and_standard_input_and_files_are_attached)
 
 TEST(send, a_message_is_sent_as_it_is_its_line_ends_mended_alone)
 {
-    struct smtp_harness *harness = begin();
+    struct smtp_harness *harness = send_begin();
     expect_ended(run_with_input(SEND("-q", smtp_harness_url(harness), "-f", "ann@example.com",
                                      "bob@example.com"),
                                 "Bcc: x@example.com\nX-A:  b\n\n.\n..two\r\nend"),
                  0, "");
-    const struct smtp_harness_message *message = first(harness);
-    expect_str(source(message), "Bcc: x@example.com\r\nX-A:  b\r\n\r\n.\r\n..two\r\nend\r\n");
+    const struct smtp_harness_message *message = next_message(harness);
+    expect_str(source_of(message), "Bcc: x@example.com\r\nX-A:  b\r\n\r\n.\r\n..two\r\nend\r\n");
     smtp_harness_stop(harness);
 }
 
 TEST(send, a_file_is_sent_with_its_size_and_its_sender)
 {
-    struct smtp_harness *harness = begin();
+    struct smtp_harness *harness = send_begin();
     char directory[64], path[96];
     smtp_make_directory(directory);
     snprintf(path, sizeof path, "%s/mail.eml", directory);
@@ -136,7 +93,7 @@ TEST(send, a_file_is_sent_with_its_size_and_its_sender)
     expect_ended(run_to_end(SEND("-q", smtp_harness_url(harness), "--file", path, "--to",
                                  "bob@example.com")),
                  0, "");
-    const struct smtp_message *captured = smtp_harness_envelope(first(harness));
+    const struct smtp_message *captured = smtp_harness_envelope(next_message(harness));
     expect_str(smtp_message_reverse_path(captured), "ann@example.com");
     expect_contains(smtp_harness_transcript(harness, 1), "MAIL FROM:<ann@example.com> SIZE=35");
     smtp_remove_directory(directory);
@@ -145,17 +102,18 @@ TEST(send, a_file_is_sent_with_its_size_and_its_sender)
 
 TEST(send, t_takes_the_envelope_from_the_header_and_bcc_out)
 {
-    struct smtp_harness *harness = begin();
+    struct smtp_harness *harness = send_begin();
     expect_ended(run_with_input(SEND("-q", smtp_harness_url(harness), "-t", "fay@example.com"),
                                 "Date: Wed, 25 Nov 2026 10:00:00 +0000\nFrom: ann@example.com\n"
                                 "Message-ID: <1@example.com>\nTo: Bob <bob@example.com>\n"
                                 "Cc: carol@example.com\nBcc: dan@example.com,\n eve@example.com\n"
                                 "\nBcc: not me\n"),
                  0, "");
-    const struct smtp_harness_message *message = first(harness);
-    expect_str(source(message), "Date: Wed, 25 Nov 2026 10:00:00 +0000\r\nFrom: ann@example.com\r\n"
-                                "Message-ID: <1@example.com>\r\nTo: Bob <bob@example.com>\r\n"
-                                "Cc: carol@example.com\r\n\r\nBcc: not me\r\n");
+    const struct smtp_harness_message *message = next_message(harness);
+    expect_str(source_of(message),
+               "Date: Wed, 25 Nov 2026 10:00:00 +0000\r\nFrom: ann@example.com\r\n"
+               "Message-ID: <1@example.com>\r\nTo: Bob <bob@example.com>\r\n"
+               "Cc: carol@example.com\r\n\r\nBcc: not me\r\n");
     expect_int(smtp_harness_expect(harness, "from=ann@example.com to=bob@example.com "
                                             "to=carol@example.com to=dan@example.com "
                                             "to=eve@example.com to=fay@example.com count=1"),
@@ -165,12 +123,12 @@ TEST(send, t_takes_the_envelope_from_the_header_and_bcc_out)
 
 TEST(send, t_adds_the_fields_that_every_message_has_rfc5322_3_6)
 {
-    struct smtp_harness *harness = begin();
+    struct smtp_harness *harness = send_begin();
     expect_ended(run_with_input(SEND("-q", smtp_harness_url(harness), "-t", "-i", "-F",
                                      "Cron \"D\"", "-fann@example.com"),
                                 "To: bob@example.com\nSubject: a\n\nhi\n"),
                  0, "");
-    const struct smtp_harness_message *message = first(harness);
+    const struct smtp_harness_message *message = next_message(harness);
     expect_str(smtp_harness_header(message, "From"), "\"Cron \\\"D\\\"\" <ann@example.com>");
     expect_contains(smtp_harness_header(message, "Date"), " +0000");
     expect_contains(smtp_harness_header(message, "Message-ID"), "@example.com>");
@@ -180,7 +138,7 @@ TEST(send, t_adds_the_fields_that_every_message_has_rfc5322_3_6)
 
 TEST(send, a_header_in_utf8_asks_for_smtputf8_rfc6531_3_4)
 {
-    struct smtp_harness *harness = begin();
+    struct smtp_harness *harness = send_begin();
     expect_ended(run_with_input(SEND("-q", smtp_harness_url(harness), "-t"),
                                 "From: ann@example.com\nTo: bob@example.com\n"
                                 "Subject: Gr\303\274\303\237e\n\nhi\n"),
@@ -191,7 +149,7 @@ TEST(send, a_header_in_utf8_asks_for_smtputf8_rfc6531_3_4)
 
 TEST(send, stands_in_for_sendmail_as_its_callers_call_it)
 {
-    struct smtp_harness *harness = begin();
+    struct smtp_harness *harness = send_begin();
     char directory[64], script[96];
     smtp_make_directory(directory);
     snprintf(script, sizeof script, "%s/sendmail", directory);
@@ -232,7 +190,7 @@ TEST(send, stands_in_for_sendmail_as_its_callers_call_it)
 
 TEST(send, an_address_without_a_domain_is_of_this_host)
 {
-    struct smtp_harness *harness = begin();
+    struct smtp_harness *harness = send_begin();
     expect_ended(run_with_input(SEND("-q", smtp_harness_url(harness), "root", "postmaster"),
                                 "Subject: no sender\n\nhi\n"),
                  0, "");
@@ -267,7 +225,7 @@ static void expect_object(char **at, const char *expected)
 
 TEST(send, json_tells_each_recipient_and_then_all)
 {
-    struct smtp_harness *harness = begin();
+    struct smtp_harness *harness = send_begin();
     struct ended ended =
         run_to_end(SEND(smtp_harness_url(harness), "--json", "--subject", "x", "bob@example.com",
                         "carol+450-4.2.1@example.com", "dan+550-5.1.1@example.com"));
@@ -320,7 +278,7 @@ static void expect_exit(struct smtp_harness *harness, const char *one, const cha
 
 TEST(send, the_exit_status_is_the_worst_that_another_try_could_help_then_the_worst)
 {
-    struct smtp_harness *harness = begin();
+    struct smtp_harness *harness = send_begin();
     expect_exit(harness, "a@example.com", "b@example.com", 0);
     expect_exit(harness, "a@example.com", "b+550@example.com", EX_UNAVAILABLE);
     expect_exit(harness, "a+550@example.com", "b+450@example.com", EX_TEMPFAIL);
@@ -332,7 +290,7 @@ TEST(send, the_exit_status_is_the_worst_that_another_try_could_help_then_the_wor
 
 TEST(send, quiet_tells_errors_alone)
 {
-    struct smtp_harness *harness = begin();
+    struct smtp_harness *harness = send_begin();
     struct ended ended = run_to_end(
         SEND(smtp_harness_url(harness), "-q", "--subject", "x", "b+550-5.1.1@example.com"));
     expect_str(ended.out, "");
@@ -343,10 +301,9 @@ TEST(send, quiet_tells_errors_alone)
 TEST(send, a_recipient_list_longer_than_limits_takes_goes_in_several_transactions_rfc9422)
 {
     struct smtp_harness_options options;
-    smtp_harness_options_init(&options);
-    options.server.tls.mode = SMTP_SERVER_TLS_OFF;
+    send_options_init(&options);
     options.server.limits.recipients = 1;
-    struct smtp_harness *harness = smtp_harness_start(&options, NULL);
+    struct smtp_harness *harness = send_begin_with(&options);
     expect_ended(run_to_end(SEND(smtp_harness_url(harness), "-q", "--text", "x", "a@example.com",
                                  "b@example.com")),
                  0, "");
@@ -358,7 +315,7 @@ TEST(send, a_recipient_list_longer_than_limits_takes_goes_in_several_transaction
 
 TEST(send, verbose_draws_the_dialogue_on_standard_error)
 {
-    struct smtp_harness *harness = begin();
+    struct smtp_harness *harness = send_begin();
     struct ended ended =
         run_to_end(SEND(smtp_harness_url(harness), "-v", "--text", "x", "a@example.com"));
     expect_str(ended.out, "a@example.com: ok, 250 2.0.0 OK: message 1\n");
@@ -370,7 +327,7 @@ TEST(send, verbose_draws_the_dialogue_on_standard_error)
 
 TEST(send, record_writes_a_file_or_the_next_one_of_a_directory)
 {
-    struct smtp_harness *harness = begin();
+    struct smtp_harness *harness = send_begin();
     char directory[64], path[96], folder[96];
     size_t len;
     smtp_make_directory(directory);
@@ -446,7 +403,7 @@ static const struct {
 
 TEST_WITHIN(send, bad_input_has_its_reason_and_nothing_is_sent, 60)
 {
-    struct smtp_harness *harness = begin();
+    struct smtp_harness *harness = send_begin();
     for (size_t i = 0; i < sizeof bad_input / sizeof *bad_input; i++) {
         const char *argv[16] = {SMTP_HARNESS, "send", smtp_harness_url(harness)};
         for (size_t k = 0; bad_input[i].words[k] != NULL; k++) {
@@ -481,7 +438,7 @@ TEST(send, a_wrong_url_is_told_and_never_shown)
 
 TEST(send, a_message_whose_header_cannot_serve_is_data_that_is_wrong)
 {
-    struct smtp_harness *harness = begin();
+    struct smtp_harness *harness = send_begin();
     const char *url = smtp_harness_url(harness);
     expect_ended(run_with_input(SEND("-t", url), "Subject: x\n\nhi\n"), EX_DATAERR,
                  "there is no address: none in To, Cc and Bcc of the message");
@@ -496,7 +453,7 @@ TEST(send, a_message_whose_header_cannot_serve_is_data_that_is_wrong)
 
 TEST(send, a_header_section_without_end_is_refused)
 {
-    struct smtp_harness *harness = begin();
+    struct smtp_harness *harness = send_begin();
     char directory[64], path[96];
     smtp_make_directory(directory);
     snprintf(path, sizeof path, "%s/huge", directory);
