@@ -230,8 +230,9 @@ enum smtp_status smtp_client_envelope_collect(struct smtp_client_header_envelope
 
 size_t smtp_client_header_remove_bcc(struct smtp_buffer *all, size_t end)
 {
-    size_t kept = remove_bcc(all->bytes, end);
-    memmove(all->bytes + kept, all->bytes + end, all->len - end);
+    char *bytes = all->bytes + all->start;
+    size_t kept = remove_bcc(bytes, end);
+    memmove(bytes + kept, bytes + end, all->len - end);
     all->len -= end - kept;
     return kept;
 }

@@ -276,6 +276,19 @@ static int take_envelope(struct smtp_send_message *message, const struct smtp_se
     return wrong;
 }
 
+/** What an mbox has before a message is none of its fields; how long it was. */
+static size_t drop_mbox_line(struct smtp_buffer *message, size_t header_end)
+{
+    struct smtp_span text = smtp_buffer_span(message);
+    size_t len = 0;
+    if (header_end >= strlen("From ") && memcmp(text.bytes, "From ", strlen("From ")) == 0) {
+        const char *line_end = memchr(text.bytes, '\n', header_end);
+        len = line_end != NULL ? (size_t)(line_end + 1 - text.bytes) : header_end;
+    }
+    smtp_buffer_take(message, len);
+    return len;
+}
+
 /** Reads the header section off the descriptor; all that is read comes before what is left in it. */
 static int read_whole(struct smtp_send_message *message, struct smtp_send_options *options)
 {
@@ -291,6 +304,9 @@ static int read_whole(struct smtp_send_message *message, struct smtp_send_option
     }
     if (message->header.len == 0) {
         return failed(EX_NOINPUT, "%s is empty: a message was expected", name_of(options));
+    }
+    if (options->from_header) {
+        end -= drop_mbox_line(&message->header, end);
     }
     int wrong = take_envelope(message, options, end);
     wrong = wrong != 0 ? wrong : set_default_reverse_path(message);

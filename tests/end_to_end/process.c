@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -37,10 +38,10 @@ static pid_t spawn(const char *const argv[], int in, int out, int err)
     _exit(127);
 }
 
-static int wait_for(pid_t pid)
+static int wait_for(pid_t pid, struct rusage *usage)
 {
     int status = 0;
-    while (waitpid(pid, &status, 0) < 0) {
+    while (wait4(pid, &status, 0, usage) < 0) {
     }
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
@@ -62,7 +63,10 @@ static struct ended run_from(int in, const char *const argv[])
 {
     FILE *out = tmpfile(), *err = tmpfile();
     expect_true(out != NULL && err != NULL);
-    struct ended ended = {.exit_status = wait_for(spawn(argv, in, fileno(out), fileno(err)))};
+    struct rusage usage = {.ru_maxrss = 0};
+    struct ended ended = {.exit_status =
+                              wait_for(spawn(argv, in, fileno(out), fileno(err)), &usage)};
+    ended.peak_kib = usage.ru_maxrss;
     ended.out = read_all(out);
     ended.err = read_all(err);
     return ended;
@@ -126,7 +130,7 @@ int end_process(struct background *background, int signal_number)
     if (signal_number != 0) {
         kill(background->pid, signal_number);
     }
-    int status = wait_for(background->pid);
+    int status = wait_for(background->pid, NULL);
     fclose(background->out);
     return status;
 }

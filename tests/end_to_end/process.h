@@ -9,6 +9,7 @@
 struct ended {
     int exit_status; /* 128 + the signal when one killed it */
     char *out, *err; /* all it wrote; owned */
+    long peak_kib;   /* the most memory that it, or what it started, had at once */
 };
 
 /** Runs argv (ended by NULL) to its end, standard input empty. */
