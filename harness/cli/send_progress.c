@@ -8,14 +8,16 @@
 
 static void draw(struct smtp_send_progress *progress, uint64_t now_ns)
 {
+    if (progress->total > 0 && progress->sent > progress->total) {
+        progress->total = progress->sent; /* dots and line ends were added */
+    }
     double seconds = (double)(now_ns - progress->begun_ns) / 1e9;
     double sent = (double)progress->sent / MIB;
     double speed = seconds > 0 ? sent / seconds : 0;
     if (progress->total == 0) {
         fprintf(progress->out, "\r%.1f MiB, %.1f MiB/s\033[K", sent, speed);
-    } else { /* dots and line ends that are added make it more than was counted */
+    } else {
         double part = (double)progress->sent / (double)progress->total;
-        part = part > 1 ? 1 : part;
         char bar[BAR_WIDTH + 1] = "";
         for (int i = 0; i < BAR_WIDTH; i++) {
             bar[i] = i < (int)(part * BAR_WIDTH) ? '#' : '.';
