@@ -3,8 +3,10 @@
 #include "client/client.h"
 #include "client/protocol/idn.h"
 #include "client/proxy.h"
+#include "common/address.h"
 #include "common/error.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,6 +78,23 @@ static enum smtp_status check_tls_name(const char *name, struct smtp_error *erro
     return smtp_error_set(error, why.status, 0, "the certificate's name: %.200s", why.message);
 }
 
+static enum smtp_status check_source_address(const char *address, struct smtp_error *error)
+{
+    struct smtp_address local = {.kind = SMTP_ADDRESS_TCP};
+    struct sockaddr_storage where;
+    socklen_t len = 0;
+    bool fits = address == NULL || strlen(address) < sizeof local.host;
+    snprintf(local.host, sizeof local.host, "%s", address != NULL ? address : "");
+    if (address == NULL ||
+        (fits && smtp_address_to_sockaddr(&local, &where, &len, NULL) == SMTP_OK)) {
+        return SMTP_OK;
+    }
+    return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
+                          "source_address must be a numeric IPv4 or IPv6 address of this host, "
+                          "like 127.0.0.1, not \"%.60s\"",
+                          address);
+}
+
 enum smtp_status smtp_client_options_check(const struct smtp_client_options *options,
                                            struct smtp_error *error)
 {
@@ -83,6 +102,9 @@ enum smtp_status smtp_client_options_check(const struct smtp_client_options *opt
     enum smtp_status status = check_helo_name(options->helo_name, error);
     if (status == SMTP_OK) {
         status = check_tls_name(options->tls.name, error);
+    }
+    if (status == SMTP_OK) {
+        status = check_source_address(options->source_address, error);
     }
     if (status == SMTP_OK && options->proxy_header != NULL) {
         status = smtp_client_proxy_header_make(&header, options->proxy_header, error);

@@ -11,6 +11,7 @@
 
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #define PROGRAM SMTP_EXEC_PROGRAM
@@ -60,7 +61,10 @@ static bool add_faults(struct exec *exec)
     const struct smtp_cli_texts *faults = &exec->options.common.faults;
     for (size_t i = 0; i < faults->count; i++) {
         if (smtp_harness_fault(exec->harness, faults->items[i]) != SMTP_OK) {
-            smtp_cli_wrong(PROGRAM, "--fault: %s", smtp_harness_failure(exec->harness));
+            const char *why = smtp_harness_failure(exec->harness);
+            size_t len = strlen(why);
+            len -= len > 0 && why[len - 1] == '\n';
+            smtp_cli_wrong(PROGRAM, "--fault: %.*s", (int)len, why);
             return false;
         }
     }

@@ -88,13 +88,19 @@ static bool can_be_read(const char *notation)
     return status == SMTP_OK;
 }
 
+static bool is_output(const char *file)
+{
+    return file != NULL && strcmp(file, "-") == 0;
+}
+
 bool smtp_exec_options_check(const struct smtp_exec_options *options)
 {
     const struct {
         bool both;
         const char *one, *other;
     } pairs[] = {{options->tap && options->json, "tap", "json"},
-                 {options->none && options->expect.count > 0, "none", "expect"}};
+                 {options->none && options->expect.count > 0, "none", "expect"},
+                 {is_output(options->report) && is_output(options->junit), "report -", "junit -"}};
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         if (pairs[i].both) {
             smtp_cli_wrong(PROGRAM, "--%s and --%s exclude each other", pairs[i].one,

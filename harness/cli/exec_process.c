@@ -192,6 +192,20 @@ bool smtp_exec_process_begin(struct smtp_exec_process *process)
     return failure == 0;
 }
 
+/** Of a command that is none: how quotes and "--" may have gone wrong. */
+static const char *what_was_meant(char *const argv[])
+{
+    if (strchr(argv[0], ' ') != NULL) {
+        return "; its words go without quotes, or behind -- sh -c";
+    }
+    for (size_t i = 1; argv[i] != NULL; i++) {
+        if (strcmp(argv[i], "--") == 0) {
+            return "; the command begins at the first word that is no option's, \"--\" or not";
+        }
+    }
+    return "";
+}
+
 bool smtp_exec_process_start(struct smtp_exec_process *process, char *const argv[],
                              char *const environment[])
 {
@@ -212,9 +226,7 @@ bool smtp_exec_process_start(struct smtp_exec_process *process, char *const argv
     posix_spawnattr_destroy(&attributes);
     if (failure != 0) {
         fprintf(stderr, "%s: cannot run '%s': %s%s\n", process->program, argv[0],
-                smtp_errno_text(failure),
-                strchr(argv[0], ' ') != NULL ? "; its words go without quotes, or behind -- sh -c"
-                                             : "");
+                smtp_errno_text(failure), what_was_meant(argv));
         pass_terminal(process, tcgetpgrp(STDIN_FILENO), getpgrp());
         return false;
     }

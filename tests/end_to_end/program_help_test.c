@@ -255,6 +255,8 @@ TEST(program_help, a_value_that_is_empty_is_told_where_it_names_a_thing)
     }
     expect_wrong(ARGV("exec", "--expect=", "--", "true"), "NOTATION; it is empty");
     expect_wrong(ARGV("exec", "--junit", "", "--", "true"), "FILE; it is empty");
+    expect_wrong(ARGV("exec", "--report=-", "--junit=-", "--", "true"),
+                 "--report - and --junit - exclude each other");
     expect_wrong(ARGV("serve", "--listen", ""), "must have 1 to 255 octets, it has 0");
 }
 
@@ -291,6 +293,9 @@ TEST(program_help, what_send_is_given_wrong_is_told_and_ends_with_its_own_status
     expect_send(ARGV("send", "-bs", URL), EX_USAGE, "there is no option '-bs'\n");
     expect_send(ARGV("send", URL, "b@x", "--tls", "requird"), EX_USAGE, "mean 'required'?");
     expect_send(ARGV("send", URL, "b@x", "--timeout", "comand=1"), EX_USAGE, "mean 'command'?");
+    expect_send(ARGV("send", URL, "b@x", "--source", "eth0"), EX_USAGE,
+                "source_address must be a numeric IPv4 or IPv6 address of this host, like "
+                "127.0.0.1, not \"eth0\"");
     expect_send(ARGV("send", URL, "b@x", "--attach", "/tmp"), EX_NOINPUT,
                 "--attach: cannot read /tmp: Is a directory");
     expect_send(ARGV("send", URL, "b@x", "--file", "/nonexistent"), EX_NOINPUT, "No such file");
@@ -311,5 +316,10 @@ TEST(program_help, files_that_cannot_be_are_told_with_the_reason)
     ended = run_to_end(ARGV("exec", "make test"));
     expect_int(ended.exit_status, 2);
     expect_contains(ended.err, "No such file or directory; its words go without quotes");
+    ended_clear(&ended);
+    ended = run_to_end(ARGV("exec", "--expect", "to=b@x", "subject=Hi", "--", "true"));
+    expect_int(ended.exit_status, 2);
+    expect_contains(ended.err, "cannot run 'subject=Hi': No such file or directory; the command "
+                               "begins at the first word");
     ended_clear(&ended);
 }
