@@ -20,6 +20,7 @@
 static enum smtp_status check_value(const char *what, const char *value, struct smtp_error *error)
 {
     size_t word = 0, len = strlen(value);
+    bool after_blank = false;
     for (const char *at = value; *at != '\0'; at++) {
         unsigned char octet = (unsigned char)*at;
         if (smtp_is_control(octet) && octet != '\t') {
@@ -27,12 +28,15 @@ static enum smtp_status check_value(const char *what, const char *value, struct 
                 error, SMTP_UNSAFE_ARGUMENT, 0,
                 "%s holds the control octet 0x%02X, which would add to the header", what, octet);
         }
-        word = octet == ' ' || octet == '\t' ? 0 : word + 1;
+        bool blank = octet == ' ' || octet == '\t';
+        word = blank && !after_blank ? 0 : word + 1; /* a run of blanks does not fold either */
+        after_blank = blank;
         if (word > WORD_MAX) {
-            return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
-                                  "%s has a word of more than %d octets, which no line can hold "
-                                  "(RFC 5322 2.1.1)",
-                                  what, WORD_MAX);
+            return smtp_error_set(
+                error, SMTP_BAD_ARGUMENT, 0,
+                "%s has a word, or blanks, of more than %d octets, which no line can "
+                "hold (RFC 5322 2.1.1)",
+                what, WORD_MAX);
         }
     }
     if (len > FIELD_MAX) {
@@ -229,12 +233,25 @@ static void add_date(GMimeMessage *message)
     g_date_time_unref(now);
 }
 
+/** RFC 5322 3.6.2: where several wrote it, one of them has to be named as who sends it. */
+static void add_sender(GMimeMessage *message)
+{
+    InternetAddressList *from = g_mime_message_get_from(message);
+    InternetAddress *first = internet_address_list_get_address(from, 0);
+    if (internet_address_list_length(from) > 1 && INTERNET_ADDRESS_IS_MAILBOX(first)) {
+        internet_address_list_add(g_mime_message_get_sender(message), first);
+    }
+}
+
 void smtp_harness_compose_add_header(GMimeMessage *message, const struct smtp_harness_compose *what)
 {
     if (find_header(&what->headers, what->headers.count, SMTP_SPAN("Date")) == NULL) {
         add_date(message);
     }
     add_addresses(g_mime_message_get_from(message), what->from);
+    if (find_header(&what->headers, what->headers.count, SMTP_SPAN("Sender")) == NULL) {
+        add_sender(message);
+    }
     add_list(g_mime_message_get_to(message), &what->to);
     add_list(g_mime_message_get_cc(message), &what->cc);
     if (what->subject != NULL) {

@@ -426,13 +426,36 @@ TEST(compose, a_header_that_is_none_or_is_made_by_others_is_refused)
     expect_refused(&what, SMTP_BAD_ARGUMENT, "may stand there once");
 }
 
+TEST(compose, of_several_who_wrote_it_the_first_sends_it_unless_another_is_named)
+{
+    const char *const named[] = {fixed[0], fixed[1], "Sender: eve@example.com"};
+    struct smtp_harness_compose what = simple();
+    size_t len;
+    char *octets = compose(&what, &len);
+    expect_true(strstr(octets, "Sender:") == NULL);
+    free(octets);
+    what.from = "ann@example.com, bob@example.com";
+    octets = compose(&what, &len);
+    expect_contains(octets, "\r\nSender: ann@example.com\r\n");
+    free(octets);
+    what.headers = (struct smtp_harness_compose_list){named, 3};
+    octets = compose(&what, &len);
+    expect_contains(octets, "\r\nSender: eve@example.com\r\n");
+    expect_true(strstr(octets, "Sender: ann") == NULL);
+    free(octets);
+}
+
 TEST(compose, what_no_line_can_hold_and_what_is_no_address_is_refused)
 {
     static char word[2000];
     struct smtp_harness_compose what = simple();
     memset(word, 'x', sizeof word - 1);
     what.subject = word;
-    expect_refused(&what, SMTP_BAD_ARGUMENT, "--subject has a word of more than 800 octets");
+    expect_refused(&what, SMTP_BAD_ARGUMENT,
+                   "--subject has a word, or blanks, of more than 800 octets");
+    memset(word + 1, ' ', sizeof word - 3);
+    expect_refused(&what, SMTP_BAD_ARGUMENT,
+                   "--subject has a word, or blanks, of more than 800 octets");
     what = simple();
     what.from = "";
     expect_refused(&what, SMTP_BAD_ARGUMENT, "--from holds no address");
