@@ -87,16 +87,43 @@ static bool mark_children(struct relatives *all, pid_t parent)
     return found;
 }
 
-void smtp_exec_family_adopt(void)
+/** Marks our children but the strangers among them; whether there are any. */
+static bool mark_own(const struct smtp_exec_family *family, struct relatives *all)
 {
+    bool found = false;
+    pid_t self = getpid();
+    for (size_t i = 0; i < all->count; i++) {
+        struct relative *one = &all->items[i];
+        one->ours = one->parent == self;
+        for (size_t k = 0; k < family->stranger_count; k++) {
+            one->ours = one->ours && one->pid != family->strangers[k];
+        }
+        found = found || one->ours;
+    }
+    return found;
+}
+
+void smtp_exec_family_adopt(struct smtp_exec_family *family)
+{
+    struct relatives all = {.items = NULL};
+    family->stranger_count = 0;
+    if (!smtp_exec_family_is_gone(family) && look_around(&all)) {
+        for (size_t i = 0; i < all.count; i++) {
+            if (all.items[i].parent == getpid() &&
+                family->stranger_count < SMTP_EXEC_STRANGERS_MAX) {
+                family->strangers[family->stranger_count++] = all.items[i].pid;
+            }
+        }
+    }
+    free(all.items);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
-bool smtp_exec_family_signal(int number)
+bool smtp_exec_family_signal(const struct smtp_exec_family *family, int number)
 {
     struct relatives all = {.items = NULL};
     bool whole = look_around(&all);
-    bool found = mark_children(&all, getpid());
+    bool found = mark_own(family, &all);
     while (found) {
         found = false;
         for (size_t i = 0; i < all.count; i++) {
@@ -112,11 +139,28 @@ bool smtp_exec_family_signal(int number)
     return whole;
 }
 
-bool smtp_exec_family_is_gone(void)
+/** Its number may soon be another's. */
+static void forget_stranger(struct smtp_exec_family *family, pid_t pid)
+{
+    for (size_t i = 0; i < family->stranger_count; i++) {
+        if (family->strangers[i] == pid) {
+            family->strangers[i] = family->strangers[--family->stranger_count];
+            return;
+        }
+    }
+}
+
+bool smtp_exec_family_is_gone(struct smtp_exec_family *family)
 {
     pid_t reaped;
-    do {
-        reaped = waitpid(-1, NULL, WNOHANG);
-    } while (reaped > 0 || (reaped < 0 && errno == EINTR));
-    return reaped < 0;
+    while ((reaped = waitpid(-1, NULL, WNOHANG)) > 0 || (reaped < 0 && errno == EINTR)) {
+        forget_stranger(family, reaped);
+    }
+    if (reaped < 0 || family->stranger_count == 0) {
+        return reaped < 0;
+    }
+    struct relatives all = {.items = NULL};
+    bool gone = look_around(&all) && !mark_own(family, &all);
+    free(all.items);
+    return gone;
 }

@@ -35,7 +35,7 @@ static void kill_group(const struct smtp_exec_process *process, int number)
 /** To all that descends from it; where that cannot be found out, to its group. */
 static void signal_family(const struct smtp_exec_process *process, int number)
 {
-    if (!smtp_exec_family_signal(number)) {
+    if (!smtp_exec_family_signal(&process->family, number)) {
         kill_group(process, number);
     }
 }
@@ -175,7 +175,7 @@ bool smtp_exec_process_begin(struct smtp_exec_process *process)
     if (is_ignored(SIGCHLD)) {
         signal(SIGCHLD, SIG_DFL); /* or nothing would be heard of any end */
     }
-    smtp_exec_family_adopt();
+    smtp_exec_family_adopt(&process->family);
     int failure = uv_loop_init(&process->loop);
     if (failure == 0) {
         failure = uv_async_init(&process->loop, &process->wake, on_wake);
@@ -317,14 +317,13 @@ void smtp_exec_process_work(struct smtp_exec_process *process, void (*run)(void 
 
 static bool family_is_gone(void *user)
 {
-    (void)user;
-    return smtp_exec_family_is_gone();
+    return smtp_exec_family_is_gone(&((struct smtp_exec_process *)user)->family);
 }
 
 /** An end of one may hand us its children, which are to end likewise. */
 static bool family_is_killed(void *user)
 {
-    bool gone = smtp_exec_family_is_gone();
+    bool gone = family_is_gone(user);
     if (!gone) {
         signal_family(user, SIGKILL);
     }
@@ -336,10 +335,10 @@ void smtp_exec_process_end_family(struct smtp_exec_process *process)
     if (process->pid == 0) {
         return;
     }
-    if (!smtp_exec_family_is_gone()) {
+    if (!family_is_gone(process)) {
         signal_family(process, SIGTERM);
         signal_family(process, SIGCONT);
-        smtp_exec_process_wait(process, family_is_gone, NULL, GRACE_MS);
+        smtp_exec_process_wait(process, family_is_gone, process, GRACE_MS);
         smtp_exec_process_wait(process, family_is_killed, process, GRACE_MS);
     }
     process->pid = 0;

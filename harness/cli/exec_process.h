@@ -5,6 +5,8 @@
 #ifndef SMTP_HARNESS_CLI_EXEC_PROCESS_H
 #define SMTP_HARNESS_CLI_EXEC_PROCESS_H
 
+#include "harness/cli/exec_family.h"
+
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,6 +27,7 @@ struct smtp_exec_process {
     uv_signal_t signals[SMTP_EXEC_SIGNALS];
     sigset_t made_ignored; /* by us, not by who started us */
 
+    struct smtp_exec_family family;
     pid_t pid; /* and its group; 0: not started */
     bool has_terminal;
     bool ended, timed_out, timer_is_over, work_is_done;

@@ -204,6 +204,23 @@ TEST(exec, a_child_with_a_session_of_its_own_is_ended_after_the_command)
     expect_true(now_ms() - begin_ms < 10000);
 }
 
+TEST(exec, a_child_that_it_had_before_its_command_is_left_alone)
+{
+    char line[64];
+    struct background exec = start_process((const char *const[]){
+        SHELL,
+        "sleep 60 </dev/null >/dev/null 2>&1 & echo $!;"
+        " exec \"$0\" exec --report /dev/null -- sh -c 'setsid sleep 60 & echo up'",
+        SMTP_HARNESS, NULL});
+    expect_true(next_line(&exec, line, sizeof line) != NULL);
+    pid_t before = (pid_t)strtol(line, NULL, 10);
+    expect_str(next_line(&exec, line, sizeof line), "up");
+    expect_true(next_line(&exec, line, sizeof line) == NULL);
+    expect_int(end_process(&exec, 0), 0);
+    expect_true(before > 0);
+    expect_int(kill(before, SIGKILL), 0); /* it was there */
+}
+
 TEST(exec, signals_are_forwarded)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGWINCH};
