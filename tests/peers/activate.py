@@ -14,7 +14,7 @@ names, command = sys.argv[1:end], sys.argv[end + 1 :]
 sockets = []
 for name in names:
     listener = socket.create_server(("127.0.0.1", 0))
-    print("port", listener.getsockname()[1], flush=True)
+    print(f"port {listener.getsockname()[1]}", flush=True)  # in one write, also where Python is unbuffered
     sockets.append(listener)
 
 if os.fork() == 0:
