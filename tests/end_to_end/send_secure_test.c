@@ -285,3 +285,86 @@ TEST(send_secure, a_connection_that_is_refused_or_reset_is_worth_another_try)
     expect_ended(run_to_end(SEND(url, "-q", "--text", "x", "b@c.d")), EX_TEMPFAIL,
                  "connection refused");
 }
+
+/* ---- exit statuses ---- */
+
+static const struct {
+    const char *fault;
+    int status;
+    const char *complaint;
+} answers[] = {
+    {"greeting: reply 554 5.3.2", EX_UNAVAILABLE, "the connection was refused: 554"},
+    {"greeting: reply 421 4.3.2", EX_TEMPFAIL, "the connection was refused: 421"},
+    {"greeting: octets \"SSH-2.0-x\\r\\n\"", EX_PROTOCOL, "SSH-2.0-x"},
+    {"connect: close", EX_TEMPFAIL, "the server closed the connection"},
+    {"starttls: reply 454 4.7.0", EX_TEMPFAIL, "454"},
+    {"tls: certificate expired", EX_PROTOCOL, "no TLS with "},
+    {"tls: certificate wrong-name", EX_PROTOCOL, "no TLS with "},
+    {"tls: cut 100", EX_PROTOCOL, "no TLS with "},
+    {"auth: reply 454 4.7.0", EX_TEMPFAIL, "454"},
+    {"auth: reply 535 5.7.8", EX_NOPERM, "535"},
+    {"auth: reply 534 5.7.9", EX_NOPERM, "534"},
+    {"mail: reply 452 4.3.1", EX_TEMPFAIL, "452"},
+    {"mail: reply 550 5.7.1", EX_UNAVAILABLE, "550"},
+    {"rcpt: reply 450 4.2.1", EX_TEMPFAIL, "450"},
+    {"rcpt: reply 551 5.1.6", EX_UNAVAILABLE, "551"},
+    {"rcpt: octets \"25\\r\\n\"", EX_PROTOCOL, "\"25"},
+    {"data: reply 554 5.6.0", EX_UNAVAILABLE, "554"},
+    {"dot: reply 452 4.3.1", EX_TEMPFAIL, "452"},
+    {"dot: reply 552 5.3.4", EX_UNAVAILABLE, "552"},
+    {"dot: close", EX_TEMPFAIL, "unknown whether the message was delivered"},
+};
+
+TEST_WITHIN(send_secure, each_answer_has_its_exit_status, 60)
+{
+    struct secure secure = secure_start("smtp", "PLAIN");
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+        expect_int(smtp_harness_fault(secure.harness, answers[i].fault), SMTP_OK);
+        struct ended ended =
+            run_to_end(SECURE_SEND(secure, "--ca", secure.ca, "--user", "ann", "--password-file",
+                                   secure.password, "--no-chunking", "--timeout", "overall=10000"));
+        if (ended.exit_status != answers[i].status) {
+            SMTP_TEST_FAIL("%s: exit status %d, %s", answers[i].fault, ended.exit_status,
+                           ended.err);
+        }
+        expect_ended(ended, answers[i].status, answers[i].complaint);
+        smtp_harness_clear_faults(secure.harness);
+    }
+    expect_nothing(&secure);
+    expect_ended(run_to_end(SECURE_SEND(secure, "--ca", secure.ca, "--user", "ann",
+                                        "--password-file", secure.password)),
+                 0, "");
+    secure_stop(&secure);
+}
+
+TEST(send_secure, results_that_cannot_be_written_are_told_of_a_message_that_was_sent)
+{
+    struct smtp_harness *harness = send_begin();
+    const char *const argv[] = {"/bin/sh",
+                                "-c",
+                                "exec \"$0\" send \"$1\" --text x bob@example.com >/dev/full",
+                                SMTP_HARNESS,
+                                smtp_harness_url(harness),
+                                NULL};
+    expect_ended(run_to_end(argv), EX_IOERR, "the results cannot be written: No space left");
+    expect_int(smtp_harness_expect(harness, "to=bob@example.com count=1"), SMTP_OK);
+    smtp_harness_stop(harness);
+}
+
+/* RFC 2033 4.2 */
+TEST(send_secure, over_lmtp_each_recipient_has_an_answer_of_its_own)
+{
+    const char *listen[] = {"lmtp://127.0.0.1:0"};
+    struct smtp_harness_options options;
+    send_options_init(&options);
+    options.server.listen = listen;
+    options.server.listen_count = 1;
+    struct smtp_harness *harness = send_begin_with(&options);
+    expect_int(smtp_harness_fault(harness, "dot carol@*: reply 452 4.2.2 \"full\""), SMTP_OK);
+    struct ended ended = run_to_end(
+        SEND(smtp_harness_url(harness), "--text", "x", "bob@example.com", "carol@example.com"));
+    expect_contains(ended.out, "bob@example.com: ok, 250 ");
+    expect_contains(ended.out, "carol@example.com: temporary, 452 4.2.2 full\n");
+    expect_ended(ended, EX_TEMPFAIL, "smtp-harness send: ");
+    smtp_harness_stop(harness);
+}
