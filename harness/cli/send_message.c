@@ -229,7 +229,9 @@ static int add_missing(struct smtp_send_message *message, const struct smtp_send
     char *fields = sender != NULL ? smtp_send_missing_fields(from, date, message_id,
                                                              options->full_name, sender)
                                   : NULL;
+    bool line_missing = *end == 0 && read.len > 0 && strchr("\r\n", read.bytes[0]) == NULL;
     bool added = fields != NULL && smtp_buffer_append(&all, fields, strlen(fields)) == SMTP_OK &&
+                 smtp_buffer_append(&all, "\r\n", line_missing ? 2 : 0) == SMTP_OK &&
                  smtp_buffer_append(&all, read.bytes, read.len) == SMTP_OK;
     if (added) {
         *end += strlen(fields);
@@ -289,6 +291,23 @@ static size_t drop_mbox_line(struct smtp_buffer *message, size_t header_end)
     return len;
 }
 
+/** Whether the first line is a field: else there is no header, but text from the first octet on. */
+static bool begins_with_field(struct smtp_span message)
+{
+    struct smtp_client_field field;
+    size_t at = 0;
+    if (!smtp_client_field_next(message, &at, &field) || field.name.len == 0) {
+        return false;
+    }
+    for (size_t i = 0; i < field.name.len; i++) {
+        unsigned char octet = (unsigned char)field.name.bytes[i];
+        if (octet <= ' ' || octet > '~') {
+            return false;
+        }
+    }
+    return true;
+}
+
 /** Reads the header section off the descriptor; all that is read comes before what is left in it. */
 static int read_whole(struct smtp_send_message *message, struct smtp_send_options *options)
 {
@@ -298,7 +317,8 @@ static int read_whole(struct smtp_send_message *message, struct smtp_send_option
     message->content = smtp_content_fd(message->fd);
     smtp_client_source_init(&source, &message->content);
     enum smtp_status status = smtp_client_header_read(&source, &message->header, &end, &error);
-    if (status != SMTP_OK) {
+    bool text_alone = !begins_with_field(smtp_buffer_span(&message->header));
+    if (status != SMTP_OK && !(status == SMTP_LIMIT_EXCEEDED && text_alone)) {
         return failed(status == SMTP_LIMIT_EXCEEDED ? EX_DATAERR : EX_IOERR, "%s: %s",
                       name_of(options), error.message);
     }
@@ -308,6 +328,7 @@ static int read_whole(struct smtp_send_message *message, struct smtp_send_option
     if (options->from_header) {
         end -= drop_mbox_line(&message->header, end);
     }
+    end = begins_with_field(smtp_buffer_span(&message->header)) ? end : 0;
     int wrong = take_envelope(message, options, end);
     wrong = wrong != 0 ? wrong : set_default_reverse_path(message);
     if (wrong == 0 && options->from_header) {

@@ -54,6 +54,7 @@ static void expect_long(const char *command)
 TEST_WITHIN(send_long, a_message_of_100_mib_on_a_pipe_takes_little_memory, 60)
 {
     expect_long(MAKE_LONG " | \"$1\" send \"$2\" bob@example.com");
+    expect_long("yes 'no field' | head -c 104857600 | \"$1\" send \"$2\" bob@example.com");
     expect_long(MAKE_LONG " | \"$1\" send --no-chunking -t \"$2\" bob@example.com");
 }
 
@@ -131,6 +132,30 @@ TEST(send_message, the_envelope_is_in_the_headers_that_programs_write)
         }
         expect_str(behind_the_added(source_of(message)), readings[i].header);
     }
+    smtp_harness_stop(harness);
+}
+
+/* RFC 5322 2.1: a message may have no header at all, as "df | sendmail root" has none. */
+TEST(send_message, text_without_a_header_is_a_body_and_names_nobody)
+{
+    static const char text[] = "Not a field: x\nFrom: eve@example.com\nBcc: dan@example.com\n";
+    struct smtp_harness *harness = send_begin();
+    const char *url = smtp_harness_url(harness);
+    expect_ended(run_with_input(SEND("-q", url, "bob@example.com"), text), 0, "");
+    const struct smtp_harness_message *message = next_message(harness);
+    expect_str(source_of(message),
+               "Not a field: x\r\nFrom: eve@example.com\r\nBcc: dan@example.com\r\n");
+    expect_ended(
+        run_with_input(SEND("-q", url, "-t", "-f", "ann@example.com", "bob@example.com"), text), 0,
+        "");
+    message = next_message(harness);
+    expect_str(smtp_harness_header(message, "From"), "ann@example.com");
+    expect_str(smtp_harness_text(message),
+               "Not a field: x\nFrom: eve@example.com\nBcc: dan@example.com\n");
+    expect_int(smtp_harness_expect(harness, "from!=eve@example.com to=bob@example.com "
+                                            "to!=dan@example.com count=2"),
+               SMTP_OK);
+    expect_ended(run_with_input(SEND("-q", url, "-t"), text), EX_DATAERR, "there is no address");
     smtp_harness_stop(harness);
 }
 
