@@ -155,6 +155,31 @@ TEST(transcript, lines_come_with_their_time_and_kind)
     smtp_harness_transcripts_free(all);
 }
 
+/* RFC 2920: a command is pipelined that goes out before what went before it is answered. */
+TEST(transcript, a_client_pipelines_what_it_sends_before_an_answer)
+{
+    static const struct {
+        enum smtp_client_log_kind kind;
+        bool pipelined;
+    } said[] = {{SMTP_CLIENT_LOG_COMMAND, false}, {SMTP_CLIENT_LOG_REPLY, false},
+                {SMTP_CLIENT_LOG_COMMAND, false}, {SMTP_CLIENT_LOG_COMMAND, true},
+                {SMTP_CLIENT_LOG_CONTENT, false}, {SMTP_CLIENT_LOG_COMMAND, true},
+                {SMTP_CLIENT_LOG_REPLY, false},   {SMTP_CLIENT_LOG_NOTE, false},
+                {SMTP_CLIENT_LOG_COMMAND, false}};
+    struct smtp_harness_transcript *transcript = smtp_harness_transcript_new();
+    for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
+        smtp_harness_transcript_client_log(transcript, said[i].kind, "a", 1);
+    }
+    struct smtp_harness_transcript_place place = {0};
+    struct smtp_harness_transcript_line line;
+    for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
+        expect_true(smtp_harness_transcript_next(transcript, &place, &line));
+        expect_int(line.pipelined, said[i].pipelined);
+    }
+    expect_true(!smtp_harness_transcript_next(transcript, &place, &line));
+    smtp_harness_transcript_free(transcript);
+}
+
 struct talker {
     struct smtp_harness_transcripts *all;
     uint64_t session;
