@@ -57,3 +57,16 @@ TEST(links, a_text_has_them_up_to_the_end_of_the_sentence)
     expect_link(smtp_harness_link_in_text, text, 6, NULL);
     expect_link(smtp_harness_link_in_text, "", 0, NULL);
 }
+
+TEST(links, a_character_reference_is_written_in_utf8_of_each_length)
+{
+    static const char html[] =
+        "<a href=\"http://a.test/&#x7f;&#x80;&#x7ff;&#x800;&#xffff;&#x10000;&#x10ffff;\">"
+        "<a href=\"http://b.test/&#xd7ff;&#xe000;\">"
+        "<a href=\"http://c.test/&#xd800;&#xdfff;&#x110000;\">";
+    expect_link(smtp_harness_link_in_html, html, 0,
+                "http://a.test/"
+                "\177\302\200\337\277\340\240\200\357\277\277\360\220\200\200\364\217\277\277");
+    expect_link(smtp_harness_link_in_html, html, 1, "http://b.test/\355\237\277\356\200\200");
+    expect_link(smtp_harness_link_in_html, html, 2, "http://c.test/&#xd800;&#xdfff;&#x110000;");
+}
