@@ -2,6 +2,7 @@
 #include "captured.h"
 #include "common/bytes.h"
 #include "harness/compose.h"
+#include "harness/compose_header.h"
 #include "harness/message.h"
 #include "tests/support/files.h"
 #include "tests/support/test.h"
@@ -307,6 +308,41 @@ TEST(compose, a_line_that_is_too_long_is_encoded_rfc5322_2_1_1)
         expect_true(strcspn(line, "\r") <= 78);
     }
     let_go(message, octets);
+}
+
+TEST(compose, a_line_of_998_octets_goes_as_it_is_and_one_more_does_not_rfc5322_2_1_1)
+{
+    static char text[1001];
+    for (size_t len = 998; len <= 999; len++) {
+        struct smtp_harness_compose what = simple();
+        size_t octets_len;
+        memset(text, 'x', len);
+        memcpy(text + len, "\n", 2);
+        what.text.text = text;
+        char *octets = compose(&what, &octets_len);
+        const char *encoding = strstr(octets, "Content-Transfer-Encoding: quoted-printable\r\n");
+        expect_int(encoding != NULL, len == 999);
+        free(octets);
+    }
+}
+
+TEST(compose, what_fills_a_line_is_taken_and_one_octet_more_refused)
+{
+    char word[802], name[84];
+    const char *header = name;
+    for (int over = 0; over <= 1; over++) {
+        struct smtp_harness_compose subject = simple(), field = simple();
+        struct smtp_error error = {.message = ""};
+        memset(word, 'x', sizeof word);
+        word[800 + over] = '\0';
+        subject.subject = word;
+        memset(name, 'X', sizeof name);
+        snprintf(name + 76 + over, 4, ": b");
+        field.headers = one(&header);
+        enum smtp_status status = over == 0 ? SMTP_OK : SMTP_BAD_ARGUMENT;
+        expect_int(smtp_harness_compose_check(&subject, &error), status);
+        expect_int(smtp_harness_compose_check(&field, &error), status);
+    }
 }
 
 TEST(compose, characters_that_lie_across_blocks_are_whole)
