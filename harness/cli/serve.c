@@ -13,6 +13,7 @@
 
 #define PROGRAM SMTP_SERVE_PROGRAM
 #define UNIX_PREFIX "unix:"
+#define POOL_THREADS "32" /* of libuv's 4, as many hung relays would leave none to all others */
 
 struct serve {
     struct smtp_serve_options options;
@@ -131,6 +132,7 @@ static struct smtp_server *make_server(struct smtp_serve_options *options)
 static int run(struct serve *serve)
 {
     struct smtp_serve_options *options = &serve->options;
+    (void)setenv("UV_THREADPOOL_SIZE", POOL_THREADS, 0); /* no thread reads it yet */
     options->life.ends = on_end;
     options->life.user = serve;
     if (!smtp_serve_life_begin(&options->life, PROGRAM)) {

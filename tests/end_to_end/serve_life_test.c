@@ -196,6 +196,30 @@ TEST(serve_life, a_second_signal_ends_it_at_once_with_1_though_a_relay_hangs)
     smtp_remove_directory(folder);
 }
 
+/* libuv's own pool has 4 threads. */
+TEST(serve_life, relays_that_hang_leave_threads_to_other_sessions)
+{
+    enum { SESSIONS = 8 };
+    char relay[64], url[200];
+    int silent = silent_port(relay), connected[SESSIONS];
+    struct smtp_wire wires[SESSIONS];
+    struct background serve = start_process(ARGV("serve", "--relay", relay, "--drain", "0"));
+    hear_url(&serve, url, sizeof url);
+    for (int i = 0; i < SESSIONS; i++) {
+        enter(&wires[i], url);
+        expect_true(smtp_wire_send(&wires[i], "MAIL FROM:<ann@example.com>\r\n", 29));
+        connected[i] = accept(silent, NULL, NULL);
+        expect_true(connected[i] >= 0);
+    }
+    kill(serve.pid, SIGTERM);
+    expect_int(end_process(&serve, SIGINT), 1);
+    for (int i = 0; i < SESSIONS; i++) {
+        smtp_wire_close(&wires[i]);
+        close(connected[i]);
+    }
+    close(silent);
+}
+
 /* ---- in the background ---- */
 
 /** What it said of itself, and its process, which is a child of the test's from here on. */
