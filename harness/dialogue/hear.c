@@ -179,9 +179,9 @@ bool smtp_dialogue_hear_step(struct smtp_dialogue_player *player,
     if (!keeps_time(player, step, deadline_ns)) {
         return false;
     }
+    size_t len = 0;
     for (;;) {
         struct smtp_span octets;
-        size_t len = 0;
         enum smtp_dialogue_match match = match_heard(player, step, &octets, &len);
         if (match == SMTP_DIALOGUE_MATCHES) {
             octets.len = len;

@@ -10,6 +10,7 @@ struct matcher {
     bool ended;
     struct smtp_dialogue_names *names;
     struct smtp_span octets;
+    size_t agreed; /* octets of a run at the beginning that were held against it before */
 };
 
 /** The octets a part stands for; false: it can be anything. */
@@ -50,11 +51,16 @@ static size_t run_len(const struct matcher *matcher, size_t first, size_t count)
 static size_t agrees(const struct matcher *matcher, size_t first, size_t count, size_t at,
                      bool *whole)
 {
-    size_t agreed = 0;
+    size_t agreed = 0, before = first == 0 ? matcher->agreed : 0;
     for (size_t i = 0; i < count; i++) {
         struct smtp_span octets = {"", 0};
         (void)octets_of(&matcher->parts[first + i], matcher->names, &octets);
-        for (size_t n = 0; n < octets.len; n++, agreed++) {
+        size_t n = 0;
+        if (agreed < before) {
+            n = before - agreed < octets.len ? before - agreed : octets.len;
+            agreed += n;
+        }
+        for (; n < octets.len; n++, agreed++) {
             if (at + agreed >= matcher->octets.len ||
                 matcher->octets.bytes[at + agreed] != octets.bytes[n]) {
                 *whole = false;
@@ -161,7 +167,8 @@ enum smtp_dialogue_match smtp_dialogue_match(const struct smtp_dialogue *dialogu
                               .is_line = step->is_one_line,
                               .ended = ended,
                               .names = names,
-                              .octets = octets};
+                              .octets = octets,
+                              .agreed = *len};
     size_t known_entries = names->entries.len, known_octets = names->octets.len;
     enum smtp_dialogue_match match = match_all(&matcher, len);
     if (match == SMTP_DIALOGUE_MATCHES && step->is_one_line && *len < octets.len) {

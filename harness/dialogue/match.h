@@ -38,7 +38,8 @@ enum smtp_dialogue_match {
     SMTP_DIALOGUE_NEEDS_MORE,
 };
 
-/** Holds the octets, a line with its CRLF or as many as came, against a step. ended: no more come. */
+/** Holds the octets, a line with its CRLF or as many as came, against a step. ended: no more come. *len: 0, or what
+ *  it was when the same step needed more than the first of these octets; they are not looked at again. */
 enum smtp_dialogue_match smtp_dialogue_match(const struct smtp_dialogue *dialogue,
                                              const struct smtp_dialogue_step *step,
                                              struct smtp_dialogue_names *names,

@@ -45,6 +45,25 @@ TEST(dialogue_match, a_line_without_wildcards_is_equal_octet_by_octet)
     expect_match("S: a\\x00b", SMTP_SPAN("a\0b\r\n"), false, MATCHES, 5, "-");
 }
 
+TEST(dialogue_match, octets_that_agreed_are_not_looked_at_again)
+{
+    struct smtp_dialogue *dialogue = read_one("C| abcdef");
+    const struct smtp_dialogue_step *step = smtp_dialogue_step_at(dialogue, 0);
+    struct smtp_dialogue_names names = SMTP_DIALOGUE_NAMES;
+    size_t len = 0;
+    expect_int(smtp_dialogue_match(dialogue, step, &names, SMTP_SPAN("abc"), false, &len),
+               NEEDS_MORE);
+    expect_int(len, 3);
+    expect_int(smtp_dialogue_match(dialogue, step, &names, SMTP_SPAN("---de"), false, &len),
+               NEEDS_MORE);
+    expect_int(len, 5);
+    expect_int(smtp_dialogue_match(dialogue, step, &names, SMTP_SPAN("-----f"), false, &len),
+               MATCHES);
+    expect_int(len, 6);
+    smtp_dialogue_names_free(&names);
+    smtp_dialogue_free(dialogue);
+}
+
 TEST(dialogue_match, three_dots_match_anything_in_between_and_to_the_end)
 {
     expect_match("S: 250 ...", SMTP_SPAN("250 \r\n"), false, MATCHES, 6, "-");
