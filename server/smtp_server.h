@@ -177,8 +177,8 @@ struct smtp_server_hooks {
      *  pool (libuv's, of the whole process: 4, or UV_THREADPOOL_SIZE), never two at once for one session,
      *  and the session waits while the loop serves others. Nothing is read of it or said to it meanwhile; a
      *  deadline, a cut or a stop has its effect when the row has returned, and smtp_server_stop waits for
-     *  that; rows that have not begun when its time is over are not called any more, but for close. But for log, fault, content and drop, which must be quick and are always called on the loop's thread,
-     *  and release. Where the table of either blocks, auth and find_password are both called on the pool. */
+     *  that; rows that have not begun when its time is over are not called any more, but for close. Never on
+     *  the pool are log, fault, content and drop, which must be quick (the loop's thread), and release. Where the table of either blocks, auth and find_password are both called on the pool. */
     bool blocking;
     /** It takes content as it comes, by its `content` row: `message` does not look at the message's. */
     bool streaming;

@@ -60,7 +60,8 @@ void smtp_delivery_put(struct smtp_delivery *delivery, struct smtp_span octets)
     }
 }
 
-void smtp_delivery_put_path(struct smtp_delivery *delivery, const char *path)
+/** An address, without what could end its line. */
+static void put_path(struct smtp_delivery *delivery, const char *path)
 {
     for (; *path != '\0'; path++) {
         bool safe = !smtp_is_control((unsigned char)*path);
@@ -105,11 +106,11 @@ void smtp_delivery_put_trace(struct smtp_delivery *delivery, const struct smtp_m
 {
     char received[SMTP_RECEIVED_MAX];
     smtp_delivery_put(delivery, SMTP_SPAN("Return-Path: <"));
-    smtp_delivery_put_path(delivery, smtp_message_reverse_path(message));
+    put_path(delivery, smtp_message_reverse_path(message));
     smtp_delivery_put(delivery, SMTP_SPAN(">\n"));
     for (size_t i = 0; delivered_to && i < smtp_message_recipient_count(message); i++) {
         smtp_delivery_put(delivery, SMTP_SPAN("Delivered-To: "));
-        smtp_delivery_put_path(delivery, smtp_message_forward_path(message, i));
+        put_path(delivery, smtp_message_forward_path(message, i));
         smtp_delivery_put(delivery, SMTP_SPAN("\n"));
     }
     size_t len = smtp_message_write_received(message, by, smtp_clock_unix_ns() / NS_PER_S, received,

@@ -24,8 +24,6 @@ struct smtp_delivery {
 bool smtp_delivery_is_binary(const struct smtp_message *message);
 /** Octets as they are. */
 void smtp_delivery_put(struct smtp_delivery *delivery, struct smtp_span octets);
-/** An address, without what could end its line. */
-void smtp_delivery_put_path(struct smtp_delivery *delivery, const char *path);
 /** Content, any split: CRLF becomes LF. */
 void smtp_delivery_put_content(struct smtp_delivery *delivery, struct smtp_span octets);
 /** No more content: a CR that waited for its LF stands alone. */
