@@ -247,7 +247,8 @@ static void log_in(struct smtp_server_session *session, const char *identity,
         smtp_server_session_fail(session);
         return;
     }
-    session->secrets_may_follow = false;
+    /* where another reply than 235 may be said on purpose, its client may not know that it is in */
+    session->secrets_may_follow = smtp_server_wants_steps(session);
     smtp_server_session_say(
         session, 235, reply->code == 235 && reply->enhanced[0] != '\0' ? reply->enhanced : "2.7.0",
         reply->code != 0 ? reply->text : "Authentication successful");

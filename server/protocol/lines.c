@@ -229,6 +229,8 @@ size_t smtp_server_take_line(struct smtp_server_session *session, const char *by
     }
     if (session->overlong) {
         take_overlong(session);
+    } else if (session->state == SMTP_SERVER_ENDED) {
+        forget_line(session); /* out of memory: it is not whole */
     } else if (session->line.len > 0) {
         struct smtp_span line = smtp_buffer_span(&session->line);
         line.len -= 2;
@@ -236,7 +238,7 @@ size_t smtp_server_take_line(struct smtp_server_session *session, const char *by
         if (!smtp_server_step_is_open(session)) {
             forget_line(session);
         }
-    } else if (session->state != SMTP_SERVER_ENDED) {
+    } else {
         take_whole(session, (struct smtp_span){bytes, used - 2});
     }
     return used;

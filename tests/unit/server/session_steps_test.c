@@ -185,6 +185,29 @@ TEST(session_steps, no_secret_is_ever_seen)
     core_clear(&core);
 }
 
+static struct smtp_server_auth_answer log_in(const struct smtp_server_event *event, unsigned steps)
+{
+    (void)event, (void)steps;
+    return (struct smtp_server_auth_answer){.step = SMTP_SERVER_AUTH_ACCEPTED, .identity = "ann"};
+}
+
+/* Its reply may be another one than 235. */
+TEST(session_steps, no_secret_is_seen_behind_a_login_either)
+{
+    struct core core = asked_about(look);
+    core.config.mechanisms_clear = "PLAIN";
+    core.config.mechanisms_tls = "PLAIN";
+    core.answer_auth = log_in;
+    seen[0] = '\0';
+    core_open(&core);
+    core_feed_text(&core, "EHLO c.test\r\nAUTH PLAIN c2VjcmV0\r\nc2VjcmV0\r\nNOOP\r\nXYZZY\r\n");
+    expect_contains(core_output(&core), "235 ");
+    expect_contains(seen, "3 *** []");
+    expect_contains(seen, "3 XYZZY []");
+    expect_true(strcasestr(seen, "c2Vjcm") == NULL);
+    core_clear(&core);
+}
+
 /* ---- time, and the end while a step is open ---- */
 
 static void open_step(struct core *core)
