@@ -190,7 +190,7 @@ static bool begin_session(struct smtp_dialogue_player *player,
     smtp_address_format(&peer, text);
     smtp_dialogue_tell_note(player, SMTP_LOG_CONNECT, text);
     player->wait = player->within = player->not_taken = NULL;
-    player->in_content = player->last_was_clients = false;
+    player->in_content = player->was_challenged = player->last_was_clients = false;
     player->chunk_left = 0;
     bool already = first->kind == SMTP_DIALOGUE_TLS &&
                    smtp_span_equal(smtp_span_trim_end(first->source), SMTP_SPAN("[tls]"));

@@ -32,6 +32,7 @@ struct smtp_dialogue_player {
     uint64_t before_ns;                             /* when the step before was over */
 
     bool in_content;     /* between 354 and the dot */
+    bool was_challenged; /* by 334 */
     uint64_t chunk_left; /* octets of BDAT still to come */
     bool last_was_clients;
 };

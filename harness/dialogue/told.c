@@ -50,6 +50,34 @@ static uint64_t chunk_of(struct smtp_span line)
     return smtp_span_to_u64((struct smtp_span){digits, len}, UINT64_MAX / 2, &octets) ? octets : 0;
 }
 
+/** How much of a command a transcript shows: "AUTH PLAIN ", and nothing of what answers a challenge but "*"
+ *  (RFC 4954 4). */
+static size_t shown_of(const struct smtp_dialogue_player *player, struct smtp_span line)
+{
+    static const struct smtp_span auth = SMTP_SPAN("AUTH ");
+    if (player->was_challenged) {
+        return smtp_span_equal(line, SMTP_SPAN("*")) ? line.len : 0;
+    }
+    if (line.len <= auth.len ||
+        !smtp_span_equal_nocase((struct smtp_span){line.bytes, auth.len}, auth)) {
+        return line.len;
+    }
+    const char *blank = memchr(line.bytes + auth.len, ' ', line.len - auth.len);
+    return blank != NULL ? (size_t)(blank - line.bytes) + 1 : line.len;
+}
+
+static void log_command(struct smtp_dialogue_player *player, struct smtp_span line)
+{
+    char masked[128];
+    size_t shown = shown_of(player, line);
+    if (shown < line.len) {
+        int len =
+            snprintf(masked, sizeof masked, "%.*s***", shown < 100 ? (int)shown : 100, line.bytes);
+        line = (struct smtp_span){masked, (size_t)len};
+    }
+    log_entry(player, SMTP_LOG_COMMAND, player->last_was_clients, line);
+}
+
 static void tell_client(struct smtp_dialogue_player *player, struct smtp_span octets, bool is_line)
 {
     struct smtp_span line = without_crlf(octets);
@@ -60,8 +88,9 @@ static void tell_client(struct smtp_dialogue_player *player, struct smtp_span oc
         player->chunk_left -= octets.len < player->chunk_left ? octets.len : player->chunk_left;
         return;
     }
-    log_entry(player, SMTP_LOG_COMMAND, player->last_was_clients && !player->in_content, line);
-    player->in_content = false;
+    player->last_was_clients = player->last_was_clients && !player->in_content;
+    log_command(player, line);
+    player->in_content = player->was_challenged = false;
     player->chunk_left = chunk_of(line);
 }
 
@@ -75,6 +104,7 @@ void smtp_dialogue_tell_said(struct smtp_dialogue_player *player,
     }
     log_entry(player, SMTP_LOG_REPLY, false, without_crlf(octets));
     player->in_content = octets.len >= 3 && memcmp(octets.bytes, "354", 3) == 0;
+    player->was_challenged = octets.len >= 3 && memcmp(octets.bytes, "334", 3) == 0;
     player->chunk_left = 0;
     player->last_was_clients = false;
 }
@@ -105,6 +135,13 @@ static void tell_lines_before(struct smtp_dialogue_player *player)
     free(text);
 }
 
+/** As recordings name them: SECRET, SECRET_2. */
+static bool is_secret(struct smtp_span name)
+{
+    static const struct smtp_span secret = SMTP_SPAN("SECRET");
+    return name.len >= secret.len && memcmp(name.bytes, secret.bytes, secret.len) == 0;
+}
+
 /** What the names in the step stand for. */
 static void tell_names(struct smtp_dialogue_player *player, const struct smtp_dialogue_step *step)
 {
@@ -115,6 +152,10 @@ static void tell_names(struct smtp_dialogue_player *player, const struct smtp_di
             smtp_dialogue_names_find(&player->names, parts[i].name, &value)) {
             smtp_harness_lines_print(&player->report, "  where     ${%.*s} is ",
                                      (int)parts[i].name.len, parts[i].name.bytes);
+            if (is_secret(parts[i].name)) {
+                smtp_harness_lines_print(&player->report, "***\n");
+                continue;
+            }
             smtp_harness_lines_quote(&player->report, value, CAME_MAX);
             smtp_harness_lines_print(&player->report, "\n");
         }

@@ -277,6 +277,18 @@ TEST(dialogue, a_name_that_is_another_one_now_is_shown_with_what_it_is)
                            "  where     ${id} is \"a7\"\n");
 }
 
+TEST(dialogue, what_a_secret_is_is_not_shown)
+{
+    struct smtp_dialogue_variable secret = {"SECRET", SMTP_SPAN("c2VjcmV0")};
+    struct pair pair = {.server_text = "S: 220 a\nC: AUTH PLAIN ${SECRET}\nS: 235 in\n",
+                        .client_text = "S: 220 a\nC: AUTH PLAIN eA==\nS: 235 in\n",
+                        .server_options = {.variables = &secret, .variable_count = 1}};
+    play_pair(&pair);
+    expect_contains(pair.server.report, "where     ${SECRET} is ***\n");
+    expect_true(strstr(pair.server.report, "c2VjcmV0") == NULL);
+    clear(&pair);
+}
+
 TEST(dialogue, one_reply_too_many_does_not_hold)
 {
     expect_client_diverges("S: 220 a\nS: 220 b\n", "S: 220 a\n", 1,
@@ -390,5 +402,22 @@ TEST(dialogue, the_transcript_tells_what_was_said)
     char *text = smtp_harness_transcript_text(pair.client.transcripts[0]);
     expect_contains(text, "\nS: 220 a\nC: DATA\nS: 354 go\nC: x\nC: .\nS: 250 ok\n");
     free(text);
+    clear(&pair);
+}
+
+TEST(dialogue, the_transcript_shows_no_secret)
+{
+    struct pair pair = {.server_text =
+                            "S: 220 a\nC: AUTH PLAIN c2VjcmV0\nS: 334 YQ==\nC: c2VjcmV0\n"
+                            "S: 334 Yg==\nC: *\nS: 501 no\nC: NOOP\nS: 250 ok\n"};
+    play_pair(&pair);
+    char *said = smtp_harness_transcript_text(pair.client.transcripts[0]);
+    char *heard = smtp_harness_transcript_text(pair.server.transcripts[0]);
+    static const char shown[] = "\nC: AUTH PLAIN ***\nS: 334 YQ==\nC: ***\nS: 334 Yg==\nC: *\n"
+                                "S: 501 no\nC: NOOP\nS: 250 ok\n";
+    expect_contains(said, shown);
+    expect_contains(heard, shown);
+    free(said);
+    free(heard);
     clear(&pair);
 }
