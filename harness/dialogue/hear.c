@@ -49,12 +49,16 @@ static bool tell_missing(struct smtp_dialogue_player *player, const struct smtp_
                                          player->wire.was_reset ? "was reset" : "ended");
 }
 
-/** Reads once more; false: it cannot come any more, and that is told. */
+/** Reads once more; false: it cannot come any more, and that is told. A peer that does not stop talking is one
+ *  whose time is over, too. */
 static bool hear_more(struct smtp_dialogue_player *player, const struct smtp_dialogue_step *step,
                       uint64_t deadline_ns)
 {
     if (player->wire.ended) {
         return tell_missing(player, step, SMTP_OK);
+    }
+    if (heard(player).len > 0 && smtp_clock_now_ns() >= deadline_ns) {
+        return tell_missing(player, step, SMTP_TIMED_OUT);
     }
     enum smtp_status status = smtp_dialogue_wire_hear(&player->wire, deadline_ns);
     return status == SMTP_OK || tell_missing(player, step, status);

@@ -218,7 +218,8 @@ void smtp_dialogue_wire_close(struct smtp_dialogue_wire *wire, bool reset)
 void smtp_dialogue_wire_part(struct smtp_dialogue_wire *wire, uint64_t deadline_ns)
 {
     smtp_dialogue_wire_half_close(wire, deadline_ns);
-    while (wire->fd >= 0 && !wire->ended && smtp_dialogue_wire_hear(wire, deadline_ns) == SMTP_OK) {
+    while (wire->fd >= 0 && !wire->ended && smtp_clock_now_ns() < deadline_ns &&
+           smtp_dialogue_wire_hear(wire, deadline_ns) == SMTP_OK) {
         smtp_buffer_clear(&wire->heard, READ_OCTETS);
     }
     smtp_dialogue_wire_close(wire, false);

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 static struct smtp_dialogue *read_text(const char *name, const char *text)
@@ -311,6 +312,23 @@ TEST(dialogue, silence_ends_with_the_time_of_a_step)
                            "client.smtp:1: only a part of this came within 300 ms\n"
                            "  expected  S: 250 a\n"
                            "  came      S| 250 a\n");
+}
+
+TEST(dialogue, a_peer_that_talks_on_ends_with_the_time_of_a_step)
+{
+    size_t len = (size_t)48 << 20;
+    char *talk = malloc(len);
+    expect_true(talk != NULL);
+    memset(talk, 'x', len);
+    struct smtp_dialogue_variable variable = {"TALK", {talk, len}};
+    struct pair pair = {.server_text = "S| ${TALK}\n",
+                        .client_text = "S| ...END\n",
+                        .client_options = {.step_timeout_ms = 500},
+                        .server_options = {.variables = &variable, .variable_count = 1}};
+    play_pair(&pair);
+    expect_contains(pair.client.report, ":1: only a part of this came within 500 ms\n");
+    clear(&pair);
+    free(talk);
 }
 
 TEST(dialogue, a_connection_that_ends_too_early_or_too_late_or_otherwise_is_told)
