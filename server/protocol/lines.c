@@ -56,10 +56,27 @@ static void log_response(const struct smtp_server_session *session, struct smtp_
     smtp_server_session_log(session, SMTP_LOG_COMMAND, plain ? line : SMTP_SPAN("***"));
 }
 
+/* A line of a client that ends lines in LF or CR alone, or counted a chunk wrong: AUTH stands behind one. */
+static bool hides_auth(struct smtp_span line)
+{
+    for (size_t i = 0; i < line.len; i++) {
+        struct smtp_span rest = {line.bytes + i + 1, line.len - i - 1};
+        if ((line.bytes[i] == '\n' || line.bytes[i] == '\r') && take_auth(&rest)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Whether the whole line may be a secret: what follows AUTH, or AUTH in an odd form. */
 static bool log_command(struct smtp_server_session *session, struct smtp_span line)
 {
     struct smtp_span rest = line;
+    if (hides_auth(line)) {
+        session->secrets_may_follow = true;
+        log_response(session, line);
+        return true;
+    }
     if (take_auth(&rest)) {
         session->secrets_may_follow = true;
         log_auth(session, line, rest);

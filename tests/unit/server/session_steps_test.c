@@ -178,6 +178,7 @@ TEST(session_steps, no_secret_is_ever_seen)
     core_feed_text(&core, "EHLO c.test\r\nAUTH PLAIN c2VjcmV0\r\nauth\tplain\tc2VjcmV0\r\n"
                           "AUTH PLAIN\tc2VjcmV0\r\n AUTH PLAIN c2VjcmV0\r\nAUTH PLAIN\r\n");
     core_feed_text(&core, "c2VjcmV0\r\nc2VjcmV0\r\nNOOP\r\n");
+    core_feed_text(&core, "RSET\nAUTH PLAIN c2VjcmV0\r\n\rauth plain c2VjcmV0\r\nRSET\r\n");
     expect_contains(seen, "3 AUTH [PLAIN]");
     expect_contains(seen, "3 *** []");
     expect_contains(seen, "3 NOOP []");
