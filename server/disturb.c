@@ -155,6 +155,9 @@ bool smtp_server_disturb(struct smtp_server_connection *connection,
 {
     const struct smtp_server_tables *tables = &connection->loop->server->settings.tables;
     struct smtp_server_session_info info = smtp_server_info_of(connection);
+    if (step->kind == SMTP_STEP_COMMAND && smtp_server_disturb_hides_replies(connection)) {
+        smtp_server_disturb_end(connection); /* BDAT LAST for nobody has no reply with LMTP */
+    }
     for (size_t i = 0; i < tables->count; i++) {
         const struct smtp_server_hooks *hooks = &tables->rows[i];
         struct smtp_server_fault fault = {0};

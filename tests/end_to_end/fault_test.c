@@ -208,6 +208,21 @@ TEST(faults, with_lmtp_the_dot_s_refusal_without_a_pattern_is_of_all)
     smtp_harness_stop(harness);
 }
 
+TEST(faults, with_lmtp_a_last_chunk_for_nobody_has_no_reply_to_go_wrong)
+{
+    struct smtp_harness *harness = start("lmtp://127.0.0.1:0");
+    struct smtp_wire wire;
+    add(harness, "bdat: reply 251 once");
+    open_wire(&wire, harness);
+    expect_contains(smtp_wire_reply(&wire), "220");
+    expect_contains(smtp_wire_ask(&wire, "LHLO client.test"), "250 ");
+    expect_contains(smtp_wire_ask(&wire, "MAIL FROM:<ann@example.com>"), "250 ");
+    expect_true(smtp_wire_send(&wire, "BDAT 3 LAST\r\nabc", 16));
+    expect_contains(smtp_wire_ask(&wire, "NOOP"), "250 2.0.0 ");
+    smtp_wire_close(&wire);
+    smtp_harness_stop(harness);
+}
+
 /* ---- addresses that spell their reply ---- */
 
 TEST(faults, magic_addresses_get_the_reply_they_spell)
