@@ -66,16 +66,18 @@ const char *smtp_harness_extract(struct smtp_harness *harness,
 const char *smtp_harness_link(struct smtp_harness *harness,
                               const struct smtp_harness_message *message, size_t i)
 {
-    struct smtp_harness_lines link = SMTP_HARNESS_LINES, first = SMTP_HARNESS_LINES;
     const char *html = smtp_harness_html(message), *text = smtp_harness_text(message);
-    bool in_html = html != NULL && smtp_harness_link_in_html(html, 0, &first);
-    bool found = in_html ? smtp_harness_link_in_html(html, i, &link)
-                         : text != NULL && smtp_harness_link_in_text(text, i, &link);
-    smtp_buffer_free(&first.buffer);
-    char *taken = smtp_harness_lines_take(&link);
-    if (!found) {
+    struct smtp_harness_link_place place = {0};
+    for (;;) {
+        struct smtp_harness_lines link = SMTP_HARNESS_LINES;
+        bool found = smtp_harness_link_next(html, text, &place, &link);
+        char *taken = smtp_harness_lines_take(&link);
+        if (found && i-- == 0) {
+            return smtp_harness_keep_text(harness, taken);
+        }
         free(taken);
-        return NULL;
+        if (!found) {
+            return NULL;
+        }
     }
-    return smtp_harness_keep_text(harness, taken);
 }

@@ -161,9 +161,9 @@ static bool take_href(const char **at, struct smtp_harness_lines *out)
     return found;
 }
 
-bool smtp_harness_link_in_html(const char *html, size_t i, struct smtp_harness_lines *link)
+bool smtp_harness_link_in_html(const char *html, size_t *from, struct smtp_harness_lines *link)
 {
-    for (const char *at = html; (at = strchr(at, '<')) != NULL;) {
+    for (const char *at = html + *from; (at = strchr(at, '<')) != NULL;) {
         const char *behind = skip_opaque(at);
         if (behind != at) {
             at = behind;
@@ -178,13 +178,14 @@ bool smtp_harness_link_in_html(const char *html, size_t i, struct smtp_harness_l
         bool found = take_href(&at, &href);
         char *text = smtp_harness_lines_take(&href);
         found = found && text != NULL && has_scheme(text);
-        if (found && i == 0) {
+        if (found) {
             smtp_harness_lines_add(link, smtp_span_of(text));
-            free(text);
+            *from = (size_t)(at - html);
+        }
+        free(text);
+        if (found) {
             return true;
         }
-        i -= found;
-        free(text);
     }
     return false;
 }
@@ -202,9 +203,9 @@ static size_t length_of(const char *link)
     return len;
 }
 
-bool smtp_harness_link_in_text(const char *text, size_t i, struct smtp_harness_lines *link)
+bool smtp_harness_link_in_text(const char *text, size_t *from, struct smtp_harness_lines *link)
 {
-    for (const char *at = text; *at != '\0'; at++) {
+    for (const char *at = text + *from; *at != '\0'; at++) {
         bool inside = at > text && (smtp_is_letter((unsigned char)at[-1]) ||
                                     smtp_is_digit((unsigned char)at[-1]));
         if (inside || !has_scheme(at)) {
@@ -214,11 +215,19 @@ bool smtp_harness_link_in_text(const char *text, size_t i, struct smtp_harness_l
         if (len <= scheme) { /* the word alone */
             continue;
         }
-        if (i-- == 0) {
-            smtp_harness_lines_add(link, (struct smtp_span){at, len});
-            return true;
-        }
-        at += len - 1;
+        smtp_harness_lines_add(link, (struct smtp_span){at, len});
+        *from = (size_t)(at + len - text);
+        return true;
     }
     return false;
+}
+
+bool smtp_harness_link_next(const char *html, const char *text,
+                            struct smtp_harness_link_place *place, struct smtp_harness_lines *link)
+{
+    if (!place->in_text && html != NULL && smtp_harness_link_in_html(html, &place->from, link)) {
+        return true;
+    }
+    place->in_text = place->in_text || place->from == 0;
+    return place->in_text && text != NULL && smtp_harness_link_in_text(text, &place->from, link);
 }

@@ -2,6 +2,7 @@
 #include "harness/report/message_json.h"
 
 #include "common/utf8.h"
+#include "harness/links.h"
 #include "harness/message.h"
 
 #include <glib.h>
@@ -55,6 +56,23 @@ static json_t *recipients_of(const struct smtp_message *envelope)
     return list;
 }
 
+static json_t *links_of(const struct smtp_harness_message *message)
+{
+    json_t *list = json_array();
+    const char *html = smtp_harness_html(message), *text = smtp_harness_text(message);
+    struct smtp_harness_link_place place = {0};
+    for (bool found = true; found;) {
+        struct smtp_harness_lines link = SMTP_HARNESS_LINES;
+        found = smtp_harness_link_next(html, text, &place, &link);
+        char *taken = smtp_harness_lines_take(&link);
+        if (found) {
+            json_array_append_new(list, text_of(taken));
+        }
+        free(taken);
+    }
+    return list;
+}
+
 static json_t *headers_of(const struct smtp_harness_message *message)
 {
     json_t *list = json_array();
@@ -100,7 +118,8 @@ json_t *smtp_report_message(const struct smtp_harness_message *message, uint64_t
 {
     const struct smtp_message *envelope = smtp_harness_envelope(message);
     json_t *object = json_pack(
-        "{s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o}",
+        "{s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, "
+        "s:o}",
         "number", (json_int_t)number, "session", (json_int_t)smtp_message_session(envelope), "time",
         time_of(smtp_message_received_unix_ns(envelope)), "peer",
         text_of(smtp_message_peer(envelope)), "helo", text_of(smtp_message_helo(envelope)),
@@ -111,8 +130,8 @@ json_t *smtp_report_message(const struct smtp_harness_message *message, uint64_t
         text_of(smtp_message_mail_parameters(envelope)), "to", recipients_of(envelope), "size",
         (json_int_t)smtp_message_size(envelope), "subject",
         text_of(smtp_harness_header(message, "Subject")), "text",
-        text_of(smtp_harness_text(message)), "html", text_of(smtp_harness_html(message)), "headers",
-        headers_of(message), "attachments", attachments_of(message));
+        text_of(smtp_harness_text(message)), "html", text_of(smtp_harness_html(message)), "links",
+        links_of(message), "headers", headers_of(message), "attachments", attachments_of(message));
     if (object != NULL && with_content && !add_content(object, envelope)) {
         json_decref(object);
         return NULL;

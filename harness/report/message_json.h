@@ -13,6 +13,7 @@
  *      to                   [{"path", "parameters"}], a forward-path each
  *      size                 octets of the content
  *      subject text html    decoded
+ *      links                those of the HTML, or where it has none, the text's, as smtp_harness_link has them
  *      headers              [{"name", "value"}], values unfolded and decoded
  *      attachments          [{"name", "type", "size"}]
  *      content              only with_content: as it came; null where it is not UTF-8, and then

@@ -55,19 +55,20 @@ static void expect_member(const json_t *object, const char *name, const char *ex
     free(text);
 }
 
-static const char letter[] = "Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n"
-                             "X-Folded: one\r\n two\r\n"
-                             "x-folded: three\r\n"
-                             "MIME-Version: 1.0\r\n"
-                             "Content-Type: multipart/mixed; boundary=b\r\n\r\n"
-                             "--b\r\nContent-Type: text/plain; "
-                             "charset=iso-8859-1\r\nContent-Transfer-Encoding: base64\r\n\r\n"
-                             "aOlsbG8NCg==\r\n"
-                             "--b\r\nContent-Type: text/html\r\n\r\n<p>hi</p>\r\n"
-                             "--b\r\nContent-Type: application/pdf\r\n"
-                             "Content-Disposition: attachment; filename*=utf-8''%C3%A4%20b.pdf\r\n"
-                             "Content-Transfer-Encoding: base64\r\n\r\nMTIz\r\n"
-                             "--b--\r\n";
+static const char letter[] =
+    "Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n"
+    "X-Folded: one\r\n two\r\n"
+    "x-folded: three\r\n"
+    "MIME-Version: 1.0\r\n"
+    "Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+    "--b\r\nContent-Type: text/plain; "
+    "charset=iso-8859-1\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    "aOlsbG8NCg==\r\n"
+    "--b\r\nContent-Type: text/html\r\n\r\n<a href=http://a.test/?b&amp;c>hi</a>\r\n"
+    "--b\r\nContent-Type: application/pdf\r\n"
+    "Content-Disposition: attachment; filename*=utf-8''%C3%A4%20b.pdf\r\n"
+    "Content-Transfer-Encoding: base64\r\n\r\nMTIz\r\n"
+    "--b--\r\n";
 
 TEST(serve_json, each_message_is_one_line_with_envelope_header_and_parts_decoded)
 {
@@ -91,7 +92,8 @@ TEST(serve_json, each_message_is_one_line_with_envelope_header_and_parts_decoded
                   "{\"path\":\"\\\"c d\\\"@example.com\",\"parameters\":\"NOTIFY=NEVER\"}]");
     expect_member(message, "subject", "\"Gr\u00fc\u00dfe\"");
     expect_member(message, "text", "\"h\u00e9llo\\n\"");
-    expect_member(message, "html", "\"<p>hi</p>\"");
+    expect_member(message, "html", "\"<a href=http://a.test/?b&amp;c>hi</a>\"");
+    expect_member(message, "links", "[\"http://a.test/?b&c\"]");
     expect_member(message, "attachments",
                   "[{\"name\":\"\u00e4 b.pdf\",\"type\":\"application/pdf\",\"size\":3}]");
     expect_int(json_integer_value(json_object_get(message, "size")), sizeof letter - 1);
@@ -110,6 +112,7 @@ TEST(serve_json, each_message_is_one_line_with_envelope_header_and_parts_decoded
     expect_member(message, "number", "2");
     expect_member(message, "subject", "null");
     expect_member(message, "html", "null");
+    expect_member(message, "links", "[]");
     expect_member(message, "attachments", "[]");
     json_decref(message);
     smtp_wire_close(&wire);

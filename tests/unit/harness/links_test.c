@@ -2,13 +2,19 @@
 #include "harness/links.h"
 #include "tests/support/test.h"
 
-typedef bool finder(const char *text, size_t i, struct smtp_harness_lines *link);
+typedef bool finder(const char *text, size_t *from, struct smtp_harness_lines *link);
 
 static void expect_link(finder *find, const char *text, size_t i, const char *expected)
 {
-    struct smtp_harness_lines lines = SMTP_HARNESS_LINES;
-    bool found = find(text, i, &lines);
-    char *link = smtp_harness_lines_take(&lines);
+    size_t from = 0;
+    char *link = NULL;
+    bool found = true;
+    for (size_t k = 0; found && k <= i; k++) {
+        struct smtp_harness_lines lines = SMTP_HARNESS_LINES;
+        free(link);
+        found = find(text, &from, &lines);
+        link = smtp_harness_lines_take(&lines);
+    }
     expect_int(found, expected != NULL);
     expect_str(link, expected != NULL ? expected : "");
     free(link);
@@ -69,4 +75,28 @@ TEST(links, a_character_reference_is_written_in_utf8_of_each_length)
                 "\177\302\200\337\277\340\240\200\357\277\277\360\220\200\200\364\217\277\277");
     expect_link(smtp_harness_link_in_html, html, 1, "http://b.test/\355\237\277\356\200\200");
     expect_link(smtp_harness_link_in_html, html, 2, "http://c.test/&#xd800;&#xdfff;&#x110000;");
+}
+
+/** That the links of both are these, each with a line end behind it. */
+static void expect_links(const char *html, const char *text, const char *expected)
+{
+    struct smtp_harness_link_place place = {0};
+    struct smtp_harness_lines lines = SMTP_HARNESS_LINES;
+    while (smtp_harness_link_next(html, text, &place, &lines)) {
+        smtp_harness_lines_print(&lines, "\n");
+    }
+    char *links = smtp_harness_lines_take(&lines);
+    expect_str(links, expected);
+    free(links);
+}
+
+TEST(links, the_text_s_are_a_message_s_only_where_its_html_has_none)
+{
+    static const char html[] = "<a href=http://a.test></a><a href=http://b.test></a>";
+    static const char text[] = "http://c.test http://d.test";
+    expect_links(html, text, "http://a.test\nhttp://b.test\n");
+    expect_links("<p>none</p>", text, "http://c.test\nhttp://d.test\n");
+    expect_links(NULL, text, "http://c.test\nhttp://d.test\n");
+    expect_links(html, NULL, "http://a.test\nhttp://b.test\n");
+    expect_links("", "", "");
 }
