@@ -116,12 +116,8 @@ static void print_url(const struct play *play, const char *url)
 
 static void take_away_files(const struct smtp_play_options *options)
 {
-    if (options->ready_file != NULL) {
-        unlink(options->ready_file);
-    }
-    if (options->ca_file_out != NULL) {
-        unlink(options->ca_file_out);
-    }
+    smtp_cli_take_file_away(options->ready_file);
+    smtp_cli_take_file_away(options->ca_file_out);
 }
 
 static void asked_signals(sigset_t *signals)

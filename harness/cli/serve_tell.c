@@ -111,20 +111,13 @@ bool smtp_serve_tell(const struct smtp_serve_tell *tell, const char *program,
     return told;
 }
 
-static void take_away(const char *file)
-{
-    if (file != NULL) {
-        unlink(file);
-    }
-}
-
 void smtp_serve_tell_no_more(const struct smtp_serve_tell *tell)
 {
-    take_away(tell->ready_file);
-    take_away(tell->ca_file);
+    smtp_cli_take_file_away(tell->ready_file);
+    smtp_cli_take_file_away(tell->ca_file);
 }
 
 void smtp_serve_tell_end(const struct smtp_serve_tell *tell)
 {
-    take_away(tell->pid_file);
+    smtp_cli_take_file_away(tell->pid_file);
 }

@@ -94,6 +94,13 @@ bool smtp_cli_write_mail(const char *program, const char *path, struct smtp_span
     return write_whole(program, path, octets, FOR_ITS_OWNER);
 }
 
+void smtp_cli_take_file_away(const char *path)
+{
+    if (path != NULL && may_be_replaced(path)) {
+        unlink(path);
+    }
+}
+
 /* ---- texts that are kept ---- */
 
 bool smtp_cli_keep(struct smtp_cli_kept *kept)

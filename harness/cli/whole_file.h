@@ -13,6 +13,8 @@
 bool smtp_cli_write_file(const char *program, const char *path, const char *text);
 /** The same with octets of any kind, readable for its owner alone: it is mail. */
 bool smtp_cli_write_mail(const char *program, const char *path, struct smtp_span octets);
+/** Removes a file that was written so; what is no file stays. NULL: there is none. */
+void smtp_cli_take_file_away(const char *path);
 /** A text that is put together in memory, so that it can be whole. */
 struct smtp_cli_kept {
     FILE *stream; /* NULL: none is kept */

@@ -309,3 +309,19 @@ TEST(serve_life, bad_numbers_are_told)
     expect_wrong(ARGV("serve", "--drain"), "--drain needs a value");
     expect_wrong(ARGV("serve", "--background=yes"), "--background takes no value");
 }
+
+TEST(serve_life, a_link_that_was_written_through_stays)
+{
+    char folder[64], link[80], url[200];
+    smtp_make_directory(folder);
+    snprintf(link, sizeof link, "%s/ready", folder);
+    expect_int(symlink("behind", link), 0);
+    struct background serve = start_process(ARGV("serve", "--ready-file", link));
+    hear_url(&serve, url, sizeof url);
+    expect_int(access(link, R_OK), 0);
+    expect_int(end_process(&serve, SIGTERM), 0);
+    char target[16] = "";
+    expect_int(readlink(link, target, sizeof target - 1), 6);
+    expect_str(target, "behind");
+    smtp_remove_directory(folder);
+}
