@@ -144,6 +144,11 @@ static int tell(const struct send *send, const char *results, const struct smtp_
     if (status != 0) {
         fprintf(stderr, PROGRAM ": %s\n", error->message);
     }
+    if (error->status == SMTP_TLS_FAILED) {
+        fprintf(stderr,
+                PROGRAM ": --ca FILE says whom TLS trusts (or SMTP_CA_FILE), --insecure takes "
+                        "any certificate\n");
+    }
     if (send->options.record != NULL) {
         int unrecorded = write_record(send);
         wrong = wrong != 0 ? wrong : unrecorded;
@@ -156,7 +161,10 @@ static int send_over(struct send *send, struct smtp_client *client)
     struct smtp_error error = {.status = SMTP_OK};
     struct smtp_send_outcome outcome = {.envelope = &send->message.envelope, .error = &error};
     outcome.status = smtp_cli_client_options_connect(&send->options.client, client, &outcome.stage);
-    outcome.reply = *smtp_client_reply(client);
+    const struct smtp_reply *reply = smtp_client_reply(client);
+    if (reply->code >= 400) { /* what went well before is not why it ended */
+        outcome.reply = *reply;
+    }
     if (outcome.status == SMTP_OK) {
         outcome.status =
             smtp_client_send(client, outcome.envelope, send->message.content, &outcome.result);

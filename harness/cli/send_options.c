@@ -86,10 +86,9 @@ void smtp_send_options_use(struct smtp_send_options *options, smtp_cli_reader *r
                  "again (for some), 69 refused, 77 no login, 76 TLS or protocol, 64 to 78 before.",
         .words = &options->words,
         .first = "from to subject text attach file from-header verbose json tls",
-        .examples =
-            {"smtp-harness send smtp://127.0.0.1:2525 --to bob@example.com --subject Hi",
-             "smtp-harness send smtps://mx.test --to bob@x.test --text @a.txt --attach a.pdf",
-             "smtp-harness send smtp://127.0.0.1:2525 -v -f ann@x.test bob@x.test <mail"},
+        .examples = {"smtp-harness send smtp://127.0.0.1:2525 --to bob@example.com --subject Hi",
+                     "smtp-harness send smtps://mx.test --ca ca.pem --to bob@x.test --attach a.pdf",
+                     "smtp-harness send smtp://127.0.0.1:2525 -v -f ann@x.test bob@x.test <mail"},
         .options = rows,
         .option_count = sizeof rows / sizeof *rows,
     };

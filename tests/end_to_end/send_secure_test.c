@@ -78,6 +78,9 @@ TEST(send_secure, starttls_passes_with_the_authority_and_is_refused_without)
     unsetenv("SMTP_CA_FILE");
     expect_ended(run_to_end(SECURE_SEND(secure, "--tls", "required")), EX_PROTOCOL, "no TLS with ");
     expect_nothing(&secure);
+    struct ended ended = run_to_end(SEND(secure.url, "--text", "sealed", "bob@example.com"));
+    expect_str(ended.out, "bob@example.com: not-sent\n"); /* without the 220 to STARTTLS */
+    expect_ended(ended, EX_PROTOCOL, "--ca FILE says whom TLS trusts");
     expect_ended(run_to_end(SECURE_SEND(secure, "--tls", "never")), EX_NOPERM, "530");
     expect_nothing(&secure);
     expect_ended(run_to_end(SECURE_SEND(secure, "--tls", "required", "--ca", secure.ca)), 0, "");

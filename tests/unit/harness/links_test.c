@@ -93,7 +93,8 @@ static void expect_links(const char *html, const char *text, const char *expecte
 TEST(links, the_text_s_are_a_message_s_only_where_its_html_has_none)
 {
     static const char html[] = "<a href=http://a.test></a><a href=http://b.test></a>";
-    static const char text[] = "http://c.test http://d.test";
+    static const char text[] = "a text that goes on beyond where the HTML's links end: "
+                               "http://c.test http://d.test";
     expect_links(html, text, "http://a.test\nhttp://b.test\n");
     expect_links("<p>none</p>", text, "http://c.test\nhttp://d.test\n");
     expect_links(NULL, text, "http://c.test\nhttp://d.test\n");
