@@ -27,10 +27,26 @@ static int write_all(int fd, struct smtp_span text)
     return 0;
 }
 
+/* What is no file (a pipe, a link, /dev/stdout) stays what it is. */
+static int write_into(const char *path, struct smtp_span text)
+{
+    bool shared = strncmp(path, "/dev/", 5) == 0;
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (shared ? O_APPEND : O_TRUNC), 0600);
+    int failure = fd < 0 ? errno : write_all(fd, text);
+    if (fd >= 0 && close(fd) != 0 && failure == 0) {
+        failure = errno;
+    }
+    return failure;
+}
+
 /* What it holds is for its owner alone: it is mail. */
 static int write_whole(const char *path, struct smtp_span text)
 {
+    struct stat status;
     char *temporary = NULL;
+    if (lstat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
+        return write_into(path, text);
+    }
     if (asprintf(&temporary, "%s.XXXXXX", path) < 0) {
         return ENOMEM;
     }

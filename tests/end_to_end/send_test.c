@@ -333,12 +333,15 @@ TEST(send, record_writes_a_file_or_the_next_one_of_a_directory)
     smtp_make_directory(directory);
     snprintf(path, sizeof path, "%s/one.smtp", directory);
     snprintf(folder, sizeof folder, "%s/all/", directory);
+    expect_int(symlink("behind.smtp", path), 0); /* which stays a link */
     const char *const calls[] = {path, folder, folder};
     for (size_t i = 0; i < 3; i++) {
         expect_ended(run_to_end(SEND(smtp_harness_url(harness), "-q", "--record", calls[i],
                                      "--text", "x", "a@example.com")),
                      0, "");
     }
+    struct stat status;
+    expect_true(lstat(path, &status) == 0 && S_ISLNK(status.st_mode));
     char *text = smtp_read_file(path, &len);
     expect_contains(text, "C: RCPT TO:<a@example.com>\n");
     expect_contains(text, "S: 221 ");
