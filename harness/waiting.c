@@ -80,8 +80,10 @@ static void fail_wait(struct smtp_harness *harness,
                              smtp_harness_expectation_text(expectation));
     say_captured(harness, &lines);
     if (harness->waited > 0) {
-        smtp_harness_lines_print(&lines, "the first %zu are behind the last wait\n",
-                                 harness->waited);
+        smtp_harness_lines_print(
+            &lines,
+            "an earlier wait took or passed %zu of them; smtp_harness_expect looks at all\n",
+            harness->waited);
     }
     smtp_harness_show_nearest(harness, harness->waited, expectation, &lines);
     smtp_harness_fail_with(harness, &lines);
