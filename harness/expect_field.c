@@ -116,7 +116,7 @@ static uint64_t attachments(const struct smtp_harness_message *message)
     return count;
 }
 
-const struct smtp_harness_field smtp_harness_fields[] = {
+const struct smtp_harness_expect_field smtp_harness_expect_fields[] = {
     {"from", SMTP_HARNESS_FIELD_ADDRESS, false, from, NULL},
     {"to", SMTP_HARNESS_FIELD_ADDRESS, false, to, NULL},
     {"helo", SMTP_HARNESS_FIELD_DOMAIN, false, helo, NULL},

@@ -23,7 +23,8 @@ struct parser {
 static void show_fields(struct smtp_harness_lines *why)
 {
     smtp_harness_lines_print(why, "fields:");
-    for (const struct smtp_harness_field *row = smtp_harness_fields; row->name != NULL; row++) {
+    for (const struct smtp_harness_expect_field *row = smtp_harness_expect_fields;
+         row->name != NULL; row++) {
         smtp_harness_lines_print(why, " %s%s", row->name, row->named ? ".NAME" : "");
     }
     smtp_harness_lines_print(why, "\n");
@@ -36,7 +37,7 @@ static enum smtp_status mistake(struct parser *parser, const char *place, const 
 
 static const char *field_name(size_t i)
 {
-    return smtp_harness_fields[i].name;
+    return smtp_harness_expect_fields[i].name;
 }
 
 static enum smtp_status unknown_field(struct parser *parser, struct smtp_span word)
@@ -122,7 +123,8 @@ static enum smtp_status take_field(struct parser *parser, struct smtp_harness_te
     if (word.len == 0) {
         return mistake(parser, word.bytes, "a field is missing");
     }
-    for (const struct smtp_harness_field *row = smtp_harness_fields; row->name != NULL; row++) {
+    for (const struct smtp_harness_expect_field *row = smtp_harness_expect_fields;
+         row->name != NULL; row++) {
         if (smtp_span_equal(word, smtp_span_of(row->name))) {
             term->field = row;
             return take_name(parser, term, word.bytes);

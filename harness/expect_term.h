@@ -27,7 +27,7 @@ enum smtp_harness_field_kind {
 };
 
 /** A row: a field's name, and where its values come from. */
-struct smtp_harness_field {
+struct smtp_harness_expect_field {
     const char *name;
     enum smtp_harness_field_kind kind;
     bool named; /* written FIELD.NAME */
@@ -38,10 +38,10 @@ struct smtp_harness_field {
 };
 
 /** The rows; the last has no name. */
-extern const struct smtp_harness_field smtp_harness_fields[];
+extern const struct smtp_harness_expect_field smtp_harness_expect_fields[];
 
 struct smtp_harness_term {
-    const struct smtp_harness_field *field;
+    const struct smtp_harness_expect_field *field;
     enum smtp_harness_op op;
     char *name;      /* of a named field; owned */
     char *value;     /* owned */
@@ -64,7 +64,7 @@ static inline bool smtp_harness_op_is_regex(enum smtp_harness_op op)
 {
     return op == SMTP_HARNESS_MATCHES || op == SMTP_HARNESS_MATCHES_NOT;
 }
-static inline bool smtp_harness_field_is_number(const struct smtp_harness_field *field)
+static inline bool smtp_harness_field_is_number(const struct smtp_harness_expect_field *field)
 {
     return field->kind == SMTP_HARNESS_FIELD_NUMBER || field->kind == SMTP_HARNESS_FIELD_COUNT;
 }
