@@ -10,9 +10,10 @@
 #define PREFIX_COLUMNS (TIME_COLUMNS + 4) /* " TG " */
 #define ARROW_COLUMNS 4                   /* " -> " */
 #define BESIDE_FROM 120                   /* columns in which explanations stand beside */
-#define ROWS_MAX 4                        /* of one line; then it is clipped */
-#define INDENT 2                          /* of what goes on below */
-#define TEXT_MAX (ROWS_MAX * SMTP_DIALOGUE_COLUMNS_MAX + 1) /* more is clipped in any case */
+#define ROWS_MAX 4 /* of one line; then it is clipped (its explanation is not) */
+#define INDENT 2   /* of what goes on below */
+#define TEXT_MAX                                                                                   \
+    2048 /* what fills ROWS_MAX, or explains MAIL with all parameters; more is clipped */
 
 /** The marks, each one column wide but the arrows, which are two. */
 struct marks {
@@ -113,12 +114,13 @@ static size_t row_len(const struct text *text, size_t width)
 }
 
 /** Draws the next row of the text and returns the columns it took, never more than `width`. last: clips
- *  what does not fit. */
+ *  what does not fit. Where the text was cut, its end is clipped in any case. */
 static size_t draw_part(FILE *out, const struct marks *marks, struct text *text, size_t width,
                         bool last)
 {
     size_t indent = text->rows > 0 ? INDENT : 0;
-    bool clip = last && (text->cut || text->len - text->at > width - indent);
+    bool is_end = text->len - text->at <= width - indent;
+    bool clip = is_end ? text->cut : last;
     size_t len = clip ? width - indent - marks->clipped_columns : row_len(text, width - indent);
     len = len < text->len - text->at ? len : text->len - text->at;
     fprintf(out, "%*s%.*s%s", (int)indent, "", (int)len, text->bytes + text->at,
@@ -188,8 +190,7 @@ static void draw_below(FILE *out, const struct smtp_dialogue_look *look,
         draw_prefix(out, look, row, 1);
         set_colour(out, look, SMTP_DIALOGUE_DIM);
         fprintf(out, "%s ", explained->rows == 0 ? marks_of(look)->below : " ");
-        draw_part(out, marks_of(look), explained, layout->across - 2,
-                  explained->rows + 1 == ROWS_MAX);
+        draw_part(out, marks_of(look), explained, layout->across - 2, false);
         end_colour(out, look, SMTP_DIALOGUE_DIM);
         fputc('\n', out);
     }
@@ -210,8 +211,7 @@ void smtp_dialogue_row_draw(FILE *out, const struct smtp_dialogue_look *look,
         if (beside && !is_done(&explained)) {
             fprintf(out, "%*s %s ", (int)(layout.across - filled), "", marks_of(look)->beside);
             set_colour(out, look, SMTP_DIALOGUE_DIM);
-            draw_part(out, marks_of(look), &explained, layout.beside,
-                      explained.rows + 1 == ROWS_MAX);
+            draw_part(out, marks_of(look), &explained, layout.beside, false);
             end_colour(out, look, SMTP_DIALOGUE_DIM);
         }
         fputc('\n', out);

@@ -1,5 +1,7 @@
 /* dialogue_view_test.c - whole pictures of sessions, row by row. */
+#include "harness/report/dialogue_rows.h"
 #include "harness/report/dialogue_view.h"
+#include "harness/report/explain.h"
 #include "tests/support/test.h"
 
 #include <stdio.h>
@@ -238,7 +240,7 @@ TEST(dialogue_view, explanations_stand_beside_where_there_is_room)
                    "                                                                            │ "
                    "  4.1.1.10); 2.0.0: success of no\n"
                    "                                                                            │ "
-                   "  particular kind (RFC 3463 3)\n",
+                   "  particular kind (RFC 3463 2)\n",
                    .columns = 120, .explain = true);
     EXPECT_PICTURE(
         entries,
@@ -246,8 +248,57 @@ TEST(dialogue_view, explanations_stand_beside_where_there_is_room)
         "          · ends the session; the server answers and closes (RFC 5321 4.1.1.10)\n"
         "   1.0                                      ←─ 221 2.0.0 bye\n"
         "          · the server closes the connection (RFC 5321 4.1.1.10); 2.0.0: success\n"
-        "              of no particular kind (RFC 3463 3)\n",
+        "              of no particular kind (RFC 3463 2)\n",
         .columns = 80, .explain = true);
+}
+
+static void expect_all_said(const char *text, size_t columns)
+{
+    struct smtp_dialogue_row row = {.time = "", .text = SMTP_SPAN("X"), .explained = text};
+    struct smtp_dialogue_look look = {
+        .margin = "", .columns = columns, .ascii = true, .explain = true};
+    char *picture = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&picture, &len);
+    expect_true(out != NULL);
+    smtp_dialogue_row_draw(out, &look, &row);
+    expect_int(fclose(out), 0);
+    const char *at = picture; /* every word of the text, in its order */
+    while (*text != '\0') {
+        char word[80];
+        size_t word_len = strcspn(text, " ");
+        expect_true(word_len < sizeof word);
+        snprintf(word, sizeof word, "%.*s", (int)word_len, text);
+        at = strstr(at, word);
+        if (at == NULL) {
+            SMTP_TEST_FAIL("no \"%s\" at %zu columns in \"%s\"", word, columns, picture);
+        }
+        at += word_len;
+        text += word_len + strspn(text + word_len, " ");
+    }
+    free(picture);
+}
+
+TEST(dialogue_view, no_row_of_the_tables_is_clipped)
+{
+    const struct smtp_explanation *const tables[] = {smtp_explain_verbs, smtp_explain_parameters,
+                                                     smtp_explain_codes, smtp_explain_keywords,
+                                                     smtp_explain_enhanced};
+    struct smtp_harness_lines parameters = SMTP_HARNESS_LINES;
+    for (size_t t = 0; t < sizeof tables / sizeof *tables; t++) {
+        for (const struct smtp_explanation *row = tables[t]; row->word != NULL; row++) {
+            expect_all_said(row->text, 80);
+            expect_all_said(row->text, 120);
+        }
+    }
+    smtp_explain_command(
+        &parameters, SMTP_SPAN("MAIL FROM:<> SIZE=1 BODY=7BIT SMTPUTF8 RET=FULL ENVID=1 AUTH=<> "
+                               "REQUIRETLS HOLDFOR=1 BY=1;R MT-PRIORITY=1"));
+    char *text = smtp_harness_lines_take(&parameters);
+    expect_all_said(text, SMTP_DIALOGUE_COLUMNS_MIN);
+    expect_all_said(text, 80);
+    expect_all_said(text, 120);
+    free(text);
 }
 
 /** No octet, width or margin makes a row wider than the look says. */

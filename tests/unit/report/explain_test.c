@@ -62,9 +62,9 @@ TEST(explain, enhanced_codes_are_explained_by_class_and_subject)
 {
     expect_reply("RCPT", "550-5.1.1 no",
                  "no such mailbox, or no mail for it from here (RFC 5321 3.3); "
-                 "5.1.1: permanent failure of addressing (RFC 3463 3)");
+                 "5.1.1: permanent failure of addressing (RFC 3463 2)");
     expect_reply("RSET", "250 2.99.0 ok",
-                 "nothing of the message is left (RFC 5321 4.1.1.5); 2.99.0: success (RFC 3463 3)");
+                 "nothing of the message is left (RFC 5321 4.1.1.5); 2.99.0: success (RFC 3463 2)");
 }
 
 TEST(explain, what_is_not_known_or_not_whole_is_left_alone)
