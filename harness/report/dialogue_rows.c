@@ -101,7 +101,8 @@ static bool is_done(const struct text *text)
     return text->rows > 0 && text->at == text->len;
 }
 
-/** How much of the text goes into a row of `width`: up to a blank in its second half, else all that fits. */
+/** How much of the text goes into a row of `width`: up to a blank in its second half, better none inside
+ *  parentheses; else all that fits. */
 static size_t row_len(const struct text *text, size_t width)
 {
     const char *rest = text->bytes + text->at;
@@ -110,7 +111,14 @@ static size_t row_len(const struct text *text, size_t width)
         return len;
     }
     const char *blank = memrchr(rest, ' ', width + 1);
-    return blank != NULL && blank > rest + width / 2 ? (size_t)(blank - rest) : width;
+    if (blank == NULL || blank <= rest + width / 2) {
+        return width;
+    }
+    size_t whole = (size_t)(blank - rest);
+    const char *opened = memrchr(rest, '(', whole);
+    bool inside = opened != NULL && memchr(opened, ')', whole - (size_t)(opened - rest)) == NULL;
+    bool may_end_before = inside && opened > rest + width / 2 && opened[-1] == ' ';
+    return may_end_before ? (size_t)(opened - 1 - rest) : whole;
 }
 
 /** Draws the next row of the text and returns the columns it took, never more than `width`. last: clips

@@ -236,11 +236,11 @@ TEST(dialogue_view, explanations_stand_beside_where_there_is_room)
                    "                                                                            │ "
                    "  closes (RFC 5321 4.1.1.10)\n"
                    "   1.0                                   ←─ 221 2.0.0 bye                   │ "
-                   "the server closes the connection (RFC 5321\n"
+                   "the server closes the connection\n"
                    "                                                                            │ "
-                   "  4.1.1.10); 2.0.0: success of no\n"
+                   "  (RFC 5321 4.1.1.10); 2.0.0: success of\n"
                    "                                                                            │ "
-                   "  particular kind (RFC 3463 2)\n",
+                   "  no particular kind (RFC 3463 2)\n",
                    .columns = 120, .explain = true);
     EXPECT_PICTURE(
         entries,
