@@ -101,6 +101,18 @@ static bool is_done(const struct text *text)
     return text->rows > 0 && text->at == text->len;
 }
 
+/** The most octets up to `width` that end inside no escape. */
+static size_t whole_len(const struct text *text, size_t width)
+{
+    const char *rest = text->bytes + text->at;
+    size_t len = 0, next = 0;
+    while (next <= width && next < text->len - text->at) {
+        len = next;
+        next += rest[len] != '\\' ? 1 : rest[len + 1] == 'x' ? strlen("\\xHH") : strlen("\\\\");
+    }
+    return next <= width ? next : len;
+}
+
 /** How much of the text goes into a row of `width`: up to a blank in its second half, better none inside
  *  parentheses; else all that fits. */
 static size_t row_len(const struct text *text, size_t width)
@@ -112,7 +124,7 @@ static size_t row_len(const struct text *text, size_t width)
     }
     const char *blank = memrchr(rest, ' ', width + 1);
     if (blank == NULL || blank <= rest + width / 2) {
-        return width;
+        return whole_len(text, width);
     }
     size_t whole = (size_t)(blank - rest);
     const char *opened = memrchr(rest, '(', whole);
@@ -129,8 +141,8 @@ static size_t draw_part(FILE *out, const struct marks *marks, struct text *text,
     size_t indent = text->rows > 0 ? INDENT : 0;
     bool is_end = text->len - text->at <= width - indent;
     bool clip = is_end ? text->cut : last;
-    size_t len = clip ? width - indent - marks->clipped_columns : row_len(text, width - indent);
-    len = len < text->len - text->at ? len : text->len - text->at;
+    size_t len = clip ? whole_len(text, width - indent - marks->clipped_columns)
+                      : row_len(text, width - indent);
     fprintf(out, "%*s%.*s%s", (int)indent, "", (int)len, text->bytes + text->at,
             clip ? marks->clipped : "");
     text->at = clip ? text->len : text->at + len;

@@ -162,6 +162,20 @@ TEST(dialogue_view, long_lines_go_on_below_and_control_octets_are_escaped)
                    .columns = 60);
 }
 
+TEST(dialogue_view, no_escape_is_broken)
+{
+    static const struct entry entries[] = {
+        {SMTP_LOG_COMMAND, 0, false,
+         "123456789012345678901\303\251\\567890123456789\303\251\303\251\303\251\303\251"
+         "1234567\303\251\303\251\303\251\303\251\303\251\303\251"}};
+    EXPECT_PICTURE(entries,
+                   "   0.0    123456789012345678901   ─→\n"
+                   "            \\xC3\\xA9\\\\56789012345\n"
+                   "            6789\\xC3\\xA9\\xC3\\xA9\n"
+                   "            \\xC3\\xA9\\xC3\\xA91234…\n",
+                   .columns = 60);
+}
+
 static const struct entry login[] = {
     {SMTP_LOG_REPLY, 0, false, "220 mx.test"},    {SMTP_LOG_COMMAND, 1, false, "EHLO a"},
     {SMTP_LOG_REPLY, 1, false, "250-mx.test"},    {SMTP_LOG_REPLY, 1, false, "250-X-OWN"},
