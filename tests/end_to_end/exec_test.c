@@ -254,21 +254,6 @@ TEST(exec, a_signal_while_mail_is_waited_for_ends_it_and_leaves_nothing)
     expect_true(access(line, F_OK) != 0);
 }
 
-/* Generous: it is a few milliseconds, and other tests run beside this one. */
-TEST(exec, adds_little_to_its_command)
-{
-    uint64_t best_ms = UINT64_MAX;
-    for (unsigned i = 0; i < 10; i++) {
-        uint64_t begin_ms = now_ms();
-        expect_end(ARGV("exec", "--none", "--", "true"), 0, "ok ");
-        uint64_t took_ms = now_ms() - begin_ms;
-        best_ms = took_ms < best_ms ? took_ms : best_ms;
-    }
-    if (best_ms >= 100) {
-        SMTP_TEST_FAIL("the best of ten took %llu ms", (unsigned long long)best_ms);
-    }
-}
-
 /* ---- words that are wrong ---- */
 
 TEST(exec, expectations_and_faults_that_cannot_be_read_are_shown_with_a_caret)
