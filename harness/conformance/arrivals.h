@@ -1,0 +1,48 @@
+/* arrivals.h - where a suite sees what the server under test delivered or relayed: a Maildir it reads, or a
+ * port where it is the next hop. Messages are found by a check's token. Shared by all threads. */
+#ifndef SMTP_HARNESS_CONFORMANCE_ARRIVALS_H
+#define SMTP_HARNESS_CONFORMANCE_ARRIVALS_H
+
+#include "harness/conformance/check.h"
+
+/** What the next hop offers and does; checks that want the same run beside each other, others wait. */
+enum smtp_arrivals_mode {
+    SMTP_ARRIVALS_PLAIN,    /* PIPELINING 8BITMIME SMTPUTF8 DSN CHUNKING BINARYMIME ENHANCEDSTATUSCODES SIZE */
+    SMTP_ARRIVALS_NO_DSN,   /* the same without DSN */
+    SMTP_ARRIVALS_REFUSING, /* 550 5.1.1 to each RCPT, but for a null reverse-path */
+    SMTP_ARRIVALS_STARTTLS, /* offers STARTTLS with a certificate nobody trusts; no REQUIRETLS */
+};
+
+struct smtp_arrivals;
+
+enum smtp_status smtp_arrivals_new_maildir(struct smtp_arrivals **out, const char *directory,
+                                           struct smtp_error *error) SMTP_MUST_CHECK;
+/** Listens on 127.0.0.1 and serves on a thread of its own. */
+enum smtp_status smtp_arrivals_new_sink(struct smtp_arrivals **out, uint16_t port,
+                                        struct smtp_error *error) SMTP_MUST_CHECK;
+void smtp_arrivals_free(struct smtp_arrivals *arrivals); /* NULL: nothing */
+bool smtp_arrivals_is_sink(const struct smtp_arrivals *arrivals);
+uint16_t smtp_arrivals_port(const struct smtp_arrivals *arrivals); /* of a sink */
+
+/** One message as it arrived; its octets live as long as the check. */
+struct smtp_arrival {
+    struct smtp_span content; /* CRLF line ends; as it is in a Maildir, or unstuffed from the wire */
+    /* of a sink, "" else */
+    struct smtp_span mail;     /* the MAIL line */
+    struct smtp_span rcpts;    /* the RCPT lines, LF between */
+    struct smtp_span raw;      /* all octets from the client in that session, up to and with this message */
+};
+
+/** The sink's mode for this check until its end. Waits for those with another mode; skips without a sink. */
+void smtp_arrivals_use(struct smtp_check *check, enum smtp_arrivals_mode mode);
+/** Waits for the first message that has the token; fails where none comes within the scenario's time. */
+bool smtp_arrivals_wait(struct smtp_check *check, struct smtp_arrival *arrival);
+/** Waits until `count` have it, in the order they came. */
+bool smtp_arrivals_wait_many(struct smtp_check *check, struct smtp_arrival *arrivals, size_t count);
+/** How many have it once nothing more has come for quiet_ms. */
+size_t smtp_arrivals_settled(struct smtp_check *check);
+/** A notification (null reverse-path) that mentions the token; whether one came within that time. Decides nothing. */
+bool smtp_arrivals_notified(struct smtp_check *check, struct smtp_arrival *arrival,
+                            uint64_t within_ms);
+
+#endif

@@ -1,0 +1,81 @@
+/* check.h - one scenario while it runs: what it can rely on, and its verdict. The first thing said of the
+ * verdict stands: from then on every call on this check and its connections does nothing and returns at
+ * once (0, false, NULL or empty), so that a scenario is written straight on, with no test after each step.
+ * Each wait is bounded, so that each scenario ends. A check belongs to one thread. */
+#ifndef SMTP_HARNESS_CONFORMANCE_CHECK_H
+#define SMTP_HARNESS_CONFORMANCE_CHECK_H
+
+#include "common/bytes.h"
+#include "harness/conformance/rule.h"
+#include "harness/transcript.h"
+
+enum smtp_verdict { SMTP_PASS, SMTP_FAIL, SMTP_SKIP };
+
+struct smtp_arrivals; /* what the server delivered or relayed: arrivals.h */
+
+/** What a suite is told; {0} is the default everywhere. Borrowed while it runs. */
+struct smtp_check_options {
+    uint64_t timeout_ms; /* of a scenario; 0: 10 s */
+    uint64_t quiet_ms;   /* for how long nothing must come where silence is the rule; 0: 200 ms */
+    bool slow;           /* the rules that take minutes too */
+    const char *ca_file; /* PEM; NULL: certificates of a server are not looked at */
+    const char *user, *password; /* NULL: no login */
+
+    /* a server */
+    const char *address;             /* "host:port", "[::1]:25", "unix:PATH" */
+    bool implicit_tls;               /* TLS from the first octet */
+    bool starttls;                   /* every scenario begins inside TLS */
+    bool lmtp;                       /* LHLO */
+    const char *sender;              /* NULL: postmaster@example.com */
+    const char *const *recipients;   /* accepted ones; none: postmaster, at the name in the greeting */
+    size_t recipient_count;
+    const char *bad_recipient;       /* a refused one; NULL: a name nobody has, there */
+    struct smtp_arrivals *arrivals;  /* NULL: nothing is seen of what arrives */
+
+    /* a client: a command, run once or more a scenario */
+    char *const *command; /* its words; NULL ends them */
+    const int *temporary; /* exit statuses that say "later"; none: 75 */
+    size_t temporary_count;
+    unsigned abilities; /* of enum smtp_rule_need, what it can: smtp_visit_abilities finds out */
+};
+
+struct smtp_talk;
+
+/** Scenarios read what stands first; the rest is for this folder. */
+struct smtp_check {
+    const struct smtp_check_options *options;
+    const struct smtp_rule *rule;
+    const char *sender, *recipient, *other_recipient, *bad_recipient; /* without angle brackets */
+    const char *domain; /* the recipient's */
+    /** A word of letters and digits that no other check has: in what it sends, so that it is found again. */
+    char token[24];
+
+    uint64_t deadline_ns, quiet_ns;
+    enum smtp_verdict verdict;
+    bool is_decided;
+    char *detail;  /* why it failed or was skipped */
+    char *warning; /* of something the rule leaves open; NULL: none */
+    struct smtp_buffer talks;   /* of struct smtp_talk *: owned */
+    struct smtp_buffer names;   /* of what sender and the rest are */
+    struct smtp_buffer scratch; /* commands are made in it */
+};
+
+/** The rule is broken: what was expected and what came, in a sentence or in lines. */
+void smtp_check_fail(struct smtp_check *check, const char *format, ...) SMTP_PRINTF(2, 3);
+/** It cannot be judged, and why not. */
+void smtp_check_skip(struct smtp_check *check, const char *format, ...) SMTP_PRINTF(2, 3);
+/** It holds, and nothing more needs to be looked at. */
+void smtp_check_pass(struct smtp_check *check);
+/** Not what the RFC suggests, yet no breach; the first warning is kept and the scenario goes on. */
+void smtp_check_warn(struct smtp_check *check, const char *format, ...) SMTP_PRINTF(2, 3);
+/** Fails with the text unless `holds`; returns whether the scenario still goes on. */
+bool smtp_check_that(struct smtp_check *check, bool holds, const char *format, ...)
+    SMTP_PRINTF(3, 4);
+static inline bool smtp_check_goes_on(const struct smtp_check *check)
+{
+    return !check->is_decided;
+}
+/** Octets as they are shown in a detail: quoted, escaped, cut at 200. Lives as long as the check; at most 16. */
+const char *smtp_check_show(struct smtp_check *check, struct smtp_span octets);
+
+#endif

@@ -1,0 +1,37 @@
+/* suite.h - many rules judged side by side, told in their order. */
+#ifndef SMTP_HARNESS_CONFORMANCE_SUITE_H
+#define SMTP_HARNESS_CONFORMANCE_SUITE_H
+
+#include "harness/conformance/check.h"
+#include "harness/report/report.h"
+
+/** What came of one rule. Borrowed for the call that tells it. */
+struct smtp_suite_result {
+    const struct smtp_rule *rule;
+    enum smtp_verdict verdict;
+    const char *detail;  /* "" where it passed */
+    const char *warning; /* "" for none */
+    uint64_t elapsed_ns;
+    const struct smtp_report_dialogue *dialogues;
+    size_t dialogue_count;
+};
+
+/** Judges one rule; on the calling thread, which `tell` is called on as well. */
+void smtp_suite_judge(const struct smtp_rule *rule, const struct smtp_check_options *options,
+                      void (*tell)(void *user, const struct smtp_suite_result *result), void *user);
+
+struct smtp_suite {
+    enum smtp_rule_side side;
+    const struct smtp_check_options *options;
+    const char *const *prefixes; /* of ids; none: all rules */
+    size_t prefix_count;
+    unsigned jobs; /* how many at a time; 0: 8 */
+    /** Called in the order of the rules, as soon as that is possible, one call at a time. */
+    void (*tell)(void *user, const struct smtp_suite_result *result);
+    void *user;
+};
+
+/** SMTP_OK, whatever the verdicts are; SMTP_NO_MEMORY, SMTP_THREAD_FAILED. */
+enum smtp_status smtp_suite_run(const struct smtp_suite *suite) SMTP_MUST_CHECK;
+
+#endif

@@ -1,0 +1,94 @@
+/* talk.h - one connection of a scenario in raw octets, as either end: what is written goes out as it is, what
+ * comes is taken line by line or reply by reply. Everything is kept for the dialogue that a failure shows.
+ * All of it follows check.h: after a verdict nothing is done, and every wait ends. */
+#ifndef SMTP_HARNESS_CONFORMANCE_TALK_H
+#define SMTP_HARNESS_CONFORMANCE_TALK_H
+
+#include "common/tls.h"
+#include "harness/conformance/check.h"
+#include "harness/dialogue/wire.h"
+
+/** A reply, whole. Its octets live until the talk's next read. */
+struct smtp_talk_reply {
+    int code;               /* 0: none came */
+    size_t line_count;
+    struct smtp_span octets; /* with every CRLF */
+};
+
+struct smtp_talk {
+    struct smtp_check *check;
+    bool is_client;                        /* we are */
+    struct smtp_dialogue_wire wire;
+    struct smtp_talk_reply reply;          /* the last that came */
+    struct smtp_buffer taken;              /* the last line or reply */
+    struct smtp_buffer said;               /* what we wrote last, for details; its first 512 octets */
+    struct smtp_harness_transcript *transcript;
+    struct smtp_buffer keywords;           /* of the last EHLO reply: its lines behind the first */
+};
+
+/* ---- making one; each is the check's and lives until its end ---- */
+
+/** On a connected socket, taken over. NULL: the check is decided. */
+struct smtp_talk *smtp_talk_new(struct smtp_check *check, int fd, bool is_client);
+/** A handshake, as client with the suite's trust; a failure fails the check. */
+void smtp_talk_begin_tls(struct smtp_talk *talk);
+/** The same, and a failure decides nothing: whether it succeeded. max_version: TLS1_2_VERSION and the like, 0: any. */
+bool smtp_talk_try_tls(struct smtp_talk *talk, int min_version, int max_version);
+/** As server, with that identity; whether it succeeded. */
+bool smtp_talk_accept_tls(struct smtp_talk *talk, const struct smtp_identity *identity);
+
+/* ---- writing ---- */
+
+/** Octets as they are. A peer that takes no more decides nothing: the next read tells. */
+void smtp_talk_put(struct smtp_talk *talk, struct smtp_span octets);
+/** A string literal with any octets in it, NUL too. */
+#define smtp_talk_put_literal(talk, literal) smtp_talk_put((talk), SMTP_SPAN(literal))
+/** The text as it is, nothing added. */
+void smtp_talk_write(struct smtp_talk *talk, const char *format, ...) SMTP_PRINTF(2, 3);
+/** A line: CRLF is added. */
+void smtp_talk_line(struct smtp_talk *talk, const char *format, ...) SMTP_PRINTF(2, 3);
+/** Says that nothing more comes, and still listens. */
+void smtp_talk_half_close(struct smtp_talk *talk);
+void smtp_talk_close(struct smtp_talk *talk);
+void smtp_talk_reset(struct smtp_talk *talk);
+
+/* ---- reading ----
+ * `codes` are what is acceptable, parted by spaces: "250", "2yz", "503 554", "4yz 5yz". What stands behind "~" is
+ * no breach but a warning: "501 ~5yz". */
+
+/** Reads a whole reply, which must be well formed; returns its code. None, or another code, fails the check. */
+int smtp_talk_expect(struct smtp_talk *talk, const char *codes);
+/** The same for whatever code; the end of the connection fails the check. */
+int smtp_talk_read(struct smtp_talk *talk);
+/** A line and the reply to it. */
+int smtp_talk_ask(struct smtp_talk *talk, const char *codes, const char *format, ...)
+    SMTP_PRINTF(3, 4);
+/** The same for whatever code. */
+int smtp_talk_try(struct smtp_talk *talk, const char *format, ...) SMTP_PRINTF(2, 3);
+/** A reply, or 0 where the connection ended or nothing came within the time: decides nothing. */
+int smtp_talk_read_if(struct smtp_talk *talk, uint64_t within_ms);
+/** Whether the last reply's code is among these. */
+bool smtp_talk_is(const struct smtp_talk *talk, const char *codes);
+/** Line i (0-based) of the last reply without code, separator and CRLF. */
+struct smtp_span smtp_talk_text(const struct smtp_talk *talk, size_t i);
+
+/** A line that came, without its CRLF; empty and false at the end of the connection, which decides nothing.
+ *  A time that passes fails the check. Lives until the next read. */
+bool smtp_talk_hear(struct smtp_talk *talk, struct smtp_span *line);
+/** Waits until octets are there, or the end; false: neither came within that time. Decides nothing. */
+bool smtp_talk_waits_for(struct smtp_talk *talk, uint64_t within_ms);
+/** All octets that have come and were not taken. Lives until the next read. */
+struct smtp_span smtp_talk_untaken(const struct smtp_talk *talk);
+void smtp_talk_take(struct smtp_talk *talk, size_t len);
+/** Nothing comes for quiet_ms, the end neither: else the check fails. why: as a detail begins, "a reply to half a line". */
+void smtp_talk_stays_silent(struct smtp_talk *talk, const char *why);
+/** The peer closes the connection and sends nothing more. */
+void smtp_talk_ends(struct smtp_talk *talk);
+/** Whether the connection is at its end, nothing untaken. */
+bool smtp_talk_is_over(const struct smtp_talk *talk);
+
+/* ---- for this folder ---- */
+
+void smtp_talk_free(struct smtp_talk *talk);
+
+#endif
