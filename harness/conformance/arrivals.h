@@ -1,5 +1,6 @@
 /* arrivals.h - where a suite sees what the server under test delivered or relayed: a Maildir it reads, or a
- * port where it is the next hop. Messages are found by a check's token. Shared by all threads. */
+ * port where it is the next hop. A check's message is one with its token in the header; one that has it behind the
+ * header tells of that message: a notification. Shared by all threads. */
 #ifndef SMTP_HARNESS_CONFORMANCE_ARRIVALS_H
 #define SMTP_HARNESS_CONFORMANCE_ARRIVALS_H
 
@@ -7,7 +8,7 @@
 
 /** What the next hop offers and does; checks that want the same run beside each other, others wait. */
 enum smtp_arrivals_mode {
-    SMTP_ARRIVALS_PLAIN,    /* PIPELINING 8BITMIME SMTPUTF8 DSN CHUNKING BINARYMIME ENHANCEDSTATUSCODES SIZE */
+    SMTP_ARRIVALS_PLAIN, /* PIPELINING 8BITMIME SMTPUTF8 DSN CHUNKING BINARYMIME ENHANCEDSTATUSCODES SIZE */
     SMTP_ARRIVALS_NO_DSN,   /* the same without DSN */
     SMTP_ARRIVALS_REFUSING, /* 550 5.1.1 to each RCPT, but for a null reverse-path */
     SMTP_ARRIVALS_STARTTLS, /* offers STARTTLS with a certificate nobody trusts; no REQUIRETLS */
@@ -26,23 +27,42 @@ uint16_t smtp_arrivals_port(const struct smtp_arrivals *arrivals); /* of a sink 
 
 /** One message as it arrived; its octets live as long as the check. */
 struct smtp_arrival {
-    struct smtp_span content; /* CRLF line ends; as it is in a Maildir, or unstuffed from the wire */
+    struct smtp_span
+        content; /* CRLF line ends; as it is in a Maildir, or unstuffed from the wire */
     /* of a sink, "" else */
-    struct smtp_span mail;     /* the MAIL line */
-    struct smtp_span rcpts;    /* the RCPT lines, LF between */
-    struct smtp_span raw;      /* all octets from the client in that session, up to and with this message */
+    struct smtp_span mail;  /* the MAIL line */
+    struct smtp_span rcpts; /* the RCPT lines, LF between */
+    struct smtp_span
+        raw; /* all octets from the client in that session, up to and with this message */
 };
 
 /** The sink's mode for this check until its end. Waits for those with another mode; skips without a sink. */
 void smtp_arrivals_use(struct smtp_check *check, enum smtp_arrivals_mode mode);
-/** Waits for the first message that has the token; fails where none comes within the scenario's time. */
+/** Waits for the check's first message; fails where none comes within the scenario's time. */
 bool smtp_arrivals_wait(struct smtp_check *check, struct smtp_arrival *arrival);
-/** Waits until `count` have it, in the order they came. */
+/** Waits until `count` have come, in that order. */
 bool smtp_arrivals_wait_many(struct smtp_check *check, struct smtp_arrival *arrivals, size_t count);
-/** How many have it once nothing more has come for quiet_ms. */
+/** How many messages of the check's there are, once none has come for quiet_ms. */
 size_t smtp_arrivals_settled(struct smtp_check *check);
-/** A notification (null reverse-path) that mentions the token; whether one came within that time. Decides nothing. */
+/** A notification about the check's message; whether one came within that time. Decides nothing. */
 bool smtp_arrivals_notified(struct smtp_check *check, struct smtp_arrival *arrival,
                             uint64_t within_ms);
+
+/* ---- for arrivals_maildir.c and arrivals_sink.c ---- */
+
+/** A message has come; its spans are copied. */
+void smtp_arrivals_add(struct smtp_arrivals *arrivals, const struct smtp_arrival *arrival);
+enum smtp_arrivals_mode smtp_arrivals_mode(struct smtp_arrivals *arrivals);
+/** Who watches, on threads of its own; stop joins them. NULL: *error says why. */
+struct smtp_arrivals_watch;
+struct smtp_arrivals_watch *smtp_arrivals_watch_maildir(struct smtp_arrivals *arrivals,
+                                                        const char *directory,
+                                                        struct smtp_error *error);
+void smtp_arrivals_stop_maildir(struct smtp_arrivals_watch *watch);
+struct smtp_arrivals_sink;
+struct smtp_arrivals_sink *smtp_arrivals_listen(struct smtp_arrivals *arrivals, uint16_t port,
+                                                struct smtp_error *error);
+uint16_t smtp_arrivals_sink_port(const struct smtp_arrivals_sink *sink);
+void smtp_arrivals_stop_sink(struct smtp_arrivals_sink *sink);
 
 #endif

@@ -19,8 +19,22 @@ const char *smtp_ask_ehlo_line(const struct smtp_check *check);
 void smtp_ask_starttls(struct smtp_talk *talk);
 /** A session inside TLS, EHLO answered there: by implicit TLS or STARTTLS; skips where there is neither. */
 struct smtp_talk *smtp_ask_secured(struct smtp_check *check);
-/** AUTH PLAIN or LOGIN with the suite's user, 235; inside TLS where that is to be had. */
+
+/* ---- a login: rules that need one have SMTP_NEEDS_LOGIN ---- */
+
+/** A session in which one may log in: EHLO answered, inside TLS where that is offered. */
+struct smtp_talk *smtp_ask_for_login(struct smtp_check *check);
+/** AUTH PLAIN or LOGIN with the suite's user, 235; skips where neither is offered. */
+void smtp_ask_log_in(struct smtp_talk *talk);
+/** Both. */
 struct smtp_talk *smtp_ask_logged_in(struct smtp_check *check);
+/** Whether AUTH is offered with that mechanism. */
+bool smtp_ask_offers_mechanism(const struct smtp_talk *talk, const char *mechanism);
+/** Texts that live as long as the check: base64, and the message of PLAIN (RFC 4616) in it. */
+const char *smtp_ask_base64(struct smtp_check *check, struct smtp_span octets);
+const char *smtp_ask_plain(struct smtp_check *check, const char *user, const char *password);
+
+/* ---- what was offered ---- */
 
 /** Whether the last EHLO reply has the keyword (any case). */
 bool smtp_ask_offers(const struct smtp_talk *talk, const char *keyword);
@@ -29,11 +43,18 @@ bool smtp_ask_parameters(const struct smtp_talk *talk, const char *keyword, stru
 /** Skips unless the keyword is offered; returns whether the scenario goes on. */
 bool smtp_ask_needs(struct smtp_talk *talk, const char *keyword);
 
+/** Keeps the keywords of the last reply, one to an EHLO that was sent by other means. */
+void smtp_ask_keep_keywords(struct smtp_talk *talk);
+
+/* ---- transactions ---- */
+
 /** MAIL FROM and one RCPT TO (the suite's sender and recipient), both 250. */
 void smtp_ask_begin(struct smtp_talk *talk);
 /** The same and DATA, 354. */
 void smtp_ask_data(struct smtp_talk *talk);
-/** A short message with the token in its header, dot included, for one write. */
+/** A whole header with the token in its Subject and Message-ID, the empty line too. */
+const char *smtp_ask_header(struct smtp_check *check);
+/** A short message with it, dot included, for one write. */
 const char *smtp_ask_message(struct smtp_check *check);
 /** A whole transaction with that message, 250 at its end. */
 void smtp_ask_deliver(struct smtp_talk *talk);

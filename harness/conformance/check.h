@@ -22,15 +22,16 @@ struct smtp_check_options {
     const char *user, *password; /* NULL: no login */
 
     /* a server */
-    const char *address;             /* "host:port", "[::1]:25", "unix:PATH" */
-    bool implicit_tls;               /* TLS from the first octet */
-    bool starttls;                   /* every scenario begins inside TLS */
-    bool lmtp;                       /* LHLO */
-    const char *sender;              /* NULL: postmaster@example.com */
-    const char *const *recipients;   /* accepted ones; none: postmaster, at the name in the greeting */
+    const char *address; /* "host:port", "[::1]:25", "unix:PATH" */
+    bool implicit_tls;   /* TLS from the first octet */
+    bool starttls;       /* every scenario begins inside TLS */
+    bool lmtp;           /* LHLO */
+    const char *sender;  /* NULL: postmaster@example.com */
+    const char *const
+        *recipients; /* accepted ones; none: postmaster, at the name in the greeting */
     size_t recipient_count;
-    const char *bad_recipient;       /* a refused one; NULL: a name nobody has, there */
-    struct smtp_arrivals *arrivals;  /* NULL: nothing is seen of what arrives */
+    const char *bad_recipient;      /* a refused one; NULL: a name nobody has, there */
+    struct smtp_arrivals *arrivals; /* NULL: nothing is seen of what arrives */
 
     /* a client: a command, run once or more a scenario */
     char *const *command; /* its words; NULL ends them */
@@ -45,19 +46,22 @@ struct smtp_talk;
 struct smtp_check {
     const struct smtp_check_options *options;
     const struct smtp_rule *rule;
-    const char *sender, *recipient, *other_recipient, *bad_recipient; /* without angle brackets */
-    const char *domain; /* the recipient's */
+    /** Addresses without angle brackets; where they were not given they are known once a greeting is. */
+    const char *sender, *recipient, *other_recipient, *bad_recipient;
+    const char *domain; /* of the greeting */
     /** A word of letters and digits that no other check has: in what it sends, so that it is found again. */
     char token[24];
+    unsigned message_count; /* made with it */
 
+    const char *tls_name;      /* that a server's certificate must be for */
+    struct smtp_talk *nowhere; /* a connection that never was */
     uint64_t deadline_ns, quiet_ns;
-    enum smtp_verdict verdict;
     bool is_decided;
-    char *detail;  /* why it failed or was skipped */
-    char *warning; /* of something the rule leaves open; NULL: none */
-    struct smtp_buffer talks;   /* of struct smtp_talk *: owned */
-    struct smtp_buffer names;   /* of what sender and the rest are */
-    struct smtp_buffer scratch; /* commands are made in it */
+    enum smtp_verdict verdict;
+    char *detail;                 /* why it failed or was skipped */
+    char *warning;                /* of something the rule leaves open; NULL: none */
+    struct smtp_buffer owned;     /* of struct smtp_check_owned, released in reverse order */
+    struct smtp_buffer dialogues; /* of struct smtp_report_dialogue */
 };
 
 /** The rule is broken: what was expected and what came, in a sentence or in lines. */
@@ -75,7 +79,23 @@ static inline bool smtp_check_goes_on(const struct smtp_check *check)
 {
     return !check->is_decided;
 }
-/** Octets as they are shown in a detail: quoted, escaped, cut at 200. Lives as long as the check; at most 16. */
+/** A text that lives as long as the check; "" without memory, which decides the check. */
+const char *smtp_check_text(struct smtp_check *check, const char *format, ...) SMTP_PRINTF(2, 3);
+/** Octets as they are shown in a detail: quoted, escaped, cut at 200; the same lifetime. */
 const char *smtp_check_show(struct smtp_check *check, struct smtp_span octets);
+
+/* ---- for this folder ---- */
+
+struct smtp_check_owned {
+    void (*release)(void *thing);
+    void *thing;
+};
+/** Keeps the thing until the check's end and returns it; NULL: it was NULL or memory failed, and the check is
+ *  decided. */
+void *smtp_check_own(struct smtp_check *check, void *thing, void (*release)(void *thing));
+/** A transcript that a failure shows; title and transcript live as long as the check. */
+void smtp_check_show_dialogue(struct smtp_check *check, const char *title,
+                              const struct smtp_harness_transcript *transcript);
+void smtp_check_clear(struct smtp_check *check);
 
 #endif

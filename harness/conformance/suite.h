@@ -31,7 +31,7 @@ struct smtp_suite {
     void *user;
 };
 
-/** SMTP_OK, whatever the verdicts are; SMTP_NO_MEMORY, SMTP_THREAD_FAILED. */
+/** SMTP_OK, whatever the verdicts are; SMTP_NO_MEMORY, SMTP_SYSTEM_FAILED. */
 enum smtp_status smtp_suite_run(const struct smtp_suite *suite) SMTP_MUST_CHECK;
 
 #endif

@@ -10,25 +10,28 @@
 
 /** A reply, whole. Its octets live until the talk's next read. */
 struct smtp_talk_reply {
-    int code;               /* 0: none came */
+    int code; /* 0: none came */
     size_t line_count;
     struct smtp_span octets; /* with every CRLF */
 };
 
 struct smtp_talk {
     struct smtp_check *check;
-    bool is_client;                        /* we are */
+    bool is_client; /* we are */
+    bool
+        is_content; /* what the client writes: after 354, until the next reply or whoever knows better says so */
     struct smtp_dialogue_wire wire;
-    struct smtp_talk_reply reply;          /* the last that came */
-    struct smtp_buffer taken;              /* the last line or reply */
-    struct smtp_buffer said;               /* what we wrote last, for details; its first 512 octets */
+    struct smtp_talk_reply reply; /* the last that came */
+    struct smtp_buffer taken;     /* the last line or reply */
+    struct smtp_buffer said;      /* what we wrote last, for details; its first 512 octets */
     struct smtp_harness_transcript *transcript;
-    struct smtp_buffer keywords;           /* of the last EHLO reply: its lines behind the first */
+    struct smtp_buffer keywords; /* of the last EHLO reply: its lines behind the first */
 };
 
 /* ---- making one; each is the check's and lives until its end ---- */
 
-/** On a connected socket, taken over. NULL: the check is decided. */
+/** On a connected socket, taken over. Never NULL: where none can be had the check is decided, and the talk is
+ *  check->nowhere, on which nothing is done. */
 struct smtp_talk *smtp_talk_new(struct smtp_check *check, int fd, bool is_client);
 /** A handshake, as client with the suite's trust; a failure fails the check. */
 void smtp_talk_begin_tls(struct smtp_talk *talk);
@@ -89,6 +92,8 @@ bool smtp_talk_is_over(const struct smtp_talk *talk);
 
 /* ---- for this folder ---- */
 
-void smtp_talk_free(struct smtp_talk *talk);
+/** Makes check->nowhere; false: out of memory. */
+bool smtp_talk_make_nowhere(struct smtp_check *check);
+void smtp_talk_log(struct smtp_talk *talk, enum smtp_server_log_kind kind, struct smtp_span text);
 
 #endif

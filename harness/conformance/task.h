@@ -23,15 +23,15 @@ enum smtp_task_tls { SMTP_TASK_CLEAR, SMTP_TASK_STARTTLS, SMTP_TASK_IMPLICIT_TLS
 
 /** {0}: one short message from ann@example.com to bob@example.com, in the clear, SMTP. */
 struct smtp_task {
-    const char *from;            /* NULL: ann@example.com; "": null */
-    const char *const *to;       /* NULL ends them; NULL: bob@example.com */
-    struct smtp_span content;    /* empty: a short message in ASCII, CRLF line ends */
-    size_t message_count;        /* 0 and 1: one; more: that many over one connection */
+    const char *from;         /* NULL: ann@example.com; "": null */
+    const char *const *to;    /* NULL ends them; NULL: bob@example.com */
+    struct smtp_span content; /* empty: a short message in ASCII, CRLF line ends */
+    size_t message_count;     /* 0 and 1: one; more: that many over one connection */
     enum smtp_task_tls tls;
     bool lmtp;
-    bool login;                        /* SMTP_USER and SMTP_PASSWORD are told: */
-    const char *user, *password;       /* NULL: check-user and check-password */
-    const char *mechanism, *helo;      /* NULL: not told; so are the next */
+    bool login;                   /* SMTP_USER and SMTP_PASSWORD are told: */
+    const char *user, *password;  /* NULL: check-user and check-password */
+    const char *mechanism, *helo; /* NULL: not told; so are the next */
     const char *envid, *ret, *notify, *orcpt;
     bool requiretls;
 };

@@ -15,15 +15,16 @@ struct smtp_answer {
     const char *command;
     const char *argument; /* a part its line must have (any case); NULL: any */
     unsigned session;     /* 1-based; 0: any */
-    unsigned from, to;    /* the how-many-th such command of the visit, 1-based; 0: the first, the last */
+    unsigned from,
+        to; /* the how-many-th such command of the visit, 1-based; 0: the first, the last */
     /** Whole lines with CRLF, more than one reply too; NULL: as a plain server. "" says nothing. */
     const char *reply;
-    uint64_t delay_ms;    /* before it */
+    uint64_t delay_ms; /* before it */
     enum {
         SMTP_THEN_GO_ON,
-        SMTP_THEN_CLOSE,   /* with what the reply is */
+        SMTP_THEN_CLOSE, /* with what the reply is */
         SMTP_THEN_RESET,
-        SMTP_THEN_TLS,     /* a handshake, like the plain answer to STARTTLS; with that */
+        SMTP_THEN_TLS, /* a handshake, like the plain answer to STARTTLS; with that */
     } then;
     /** In place of the reply; writes what it wants. NULL: none. */
     void (*act)(struct smtp_visit *visit, struct smtp_talk *talk, struct smtp_span line);
@@ -35,14 +36,13 @@ struct smtp_script {
     /** Keywords of EHLO, spaces between parted by ';' like "SIZE 1000;8BITMIME;AUTH PLAIN LOGIN"; NULL: none but in
      *  the default. Offered in each EHLO unless tls_keywords says otherwise inside TLS. */
     const char *keywords;
-    const char *tls_keywords; /* NULL: the same but for STARTTLS */
+    const char *tls_keywords;     /* NULL: the same but for STARTTLS */
     enum smtp_identity_flaw flaw; /* of the certificate */
     /** How long each reply waits, looking meanwhile whether the client sends before it has it. 0: not at all */
     uint64_t hold_ms;
-    bool pair_lines;          /* greeting and replies are several lines */
+    bool pair_lines; /* greeting and replies are several lines */
 };
-#define SMTP_SCRIPT(rows)                                                                          \
-    .answers = (rows), .answer_count = sizeof(rows) / sizeof *(rows)
+#define SMTP_SCRIPT(rows) .answers = (rows), .answer_count = sizeof(rows) / sizeof *(rows)
 
 /** A command line as it came. */
 struct smtp_visit_command {
@@ -57,9 +57,9 @@ struct smtp_visit_command {
 /** A message as it came. */
 struct smtp_visit_message {
     unsigned session;
-    struct smtp_span mail;    /* the MAIL line */
-    struct smtp_span rcpts;   /* the RCPT lines that were accepted, LF between */
-    struct smtp_span raw;     /* DATA: the octets up to and with CRLF dot CRLF; BDAT: of all chunks */
+    struct smtp_span mail;  /* the MAIL line */
+    struct smtp_span rcpts; /* the RCPT lines that were accepted, LF between */
+    struct smtp_span raw;   /* DATA: the octets up to and with CRLF dot CRLF; BDAT: of all chunks */
     struct smtp_span content; /* the same unstuffed, without the dot */
     bool by_bdat, complete;
     size_t chunk_count;
@@ -77,8 +77,8 @@ struct smtp_visit {
     unsigned session_count;
     struct smtp_span clear; /* all that came outside TLS, of all sessions */
     enum smtp_visit_outcome outcome;
-    int status;             /* as a shell tells it */
-    const char *output;     /* what the command wrote, standard error too, its first 4 KiB */
+    int status;         /* as a shell tells it */
+    const char *output; /* what the command wrote, standard error too, its first 4 KiB */
 };
 
 /** Runs the command with the task and serves its connections, one after the other, until it has ended. A command

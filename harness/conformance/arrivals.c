@@ -1,0 +1,291 @@
+/* arrivals.c - the messages that arrived, and waiting for them. Who watches is arrivals_maildir.c and
+ * arrivals_sink.c. */
+#include "harness/conformance/arrivals.h"
+
+#include "common/clock.h"
+#include "common/error.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* What a suite sends is a few hundred short messages and one or two long ones. */
+#define KEPT_MAX ((size_t)256 << 20)
+
+struct kept {
+    struct smtp_arrival arrival; /* its octets follow the struct */
+    struct kept *next;
+};
+
+struct smtp_arrivals {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    struct kept *first, **last;
+    size_t octets;
+    enum smtp_arrivals_mode mode;
+    unsigned mode_users;
+    struct smtp_arrivals_watch *maildir; /* one of the two */
+    struct smtp_arrivals_sink *sink;
+};
+
+/* ---- making and freeing ---- */
+
+static struct smtp_arrivals *make(void)
+{
+    struct smtp_arrivals *arrivals = calloc(1, sizeof *arrivals);
+    if (arrivals == NULL) {
+        return NULL;
+    }
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_mutex_init(&arrivals->lock, NULL);
+    pthread_cond_init(&arrivals->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    arrivals->last = &arrivals->first;
+    return arrivals;
+}
+
+void smtp_arrivals_free(struct smtp_arrivals *arrivals)
+{
+    if (arrivals == NULL) {
+        return;
+    }
+    smtp_arrivals_stop_maildir(arrivals->maildir);
+    smtp_arrivals_stop_sink(arrivals->sink);
+    while (arrivals->first != NULL) {
+        struct kept *next = arrivals->first->next;
+        free(arrivals->first);
+        arrivals->first = next;
+    }
+    pthread_cond_destroy(&arrivals->changed);
+    pthread_mutex_destroy(&arrivals->lock);
+    free(arrivals);
+}
+
+enum smtp_status smtp_arrivals_new_maildir(struct smtp_arrivals **out, const char *directory,
+                                           struct smtp_error *error)
+{
+    struct smtp_arrivals *arrivals = make();
+    *out = NULL;
+    if (arrivals == NULL) {
+        return smtp_error_set(error, SMTP_NO_MEMORY, 0, "out of memory");
+    }
+    arrivals->maildir = smtp_arrivals_watch_maildir(arrivals, directory, error);
+    if (arrivals->maildir == NULL) {
+        smtp_arrivals_free(arrivals);
+        return error->status;
+    }
+    *out = arrivals;
+    return SMTP_OK;
+}
+
+enum smtp_status smtp_arrivals_new_sink(struct smtp_arrivals **out, uint16_t port,
+                                        struct smtp_error *error)
+{
+    struct smtp_arrivals *arrivals = make();
+    *out = NULL;
+    if (arrivals == NULL) {
+        return smtp_error_set(error, SMTP_NO_MEMORY, 0, "out of memory");
+    }
+    arrivals->sink = smtp_arrivals_listen(arrivals, port, error);
+    if (arrivals->sink == NULL) {
+        smtp_arrivals_free(arrivals);
+        return error->status;
+    }
+    *out = arrivals;
+    return SMTP_OK;
+}
+
+bool smtp_arrivals_is_sink(const struct smtp_arrivals *arrivals)
+{
+    return arrivals->sink != NULL;
+}
+
+uint16_t smtp_arrivals_port(const struct smtp_arrivals *arrivals)
+{
+    return smtp_arrivals_sink_port(arrivals->sink);
+}
+
+/* ---- what arrives ---- */
+
+static struct smtp_span copy_span(char **room, struct smtp_span span)
+{
+    smtp_bytes_copy(*room, span);
+    struct smtp_span copy = {*room, span.len};
+    *room += span.len;
+    return copy;
+}
+
+void smtp_arrivals_add(struct smtp_arrivals *arrivals, const struct smtp_arrival *arrival)
+{
+    size_t octets =
+        arrival->content.len + arrival->mail.len + arrival->rcpts.len + arrival->raw.len;
+    struct kept *kept = malloc(sizeof *kept + octets);
+    if (kept == NULL) {
+        return; /* the check that waits for it fails, in time */
+    }
+    char *room = (char *)(kept + 1);
+    *kept = (struct kept){.arrival = {.content = copy_span(&room, arrival->content),
+                                      .mail = copy_span(&room, arrival->mail),
+                                      .rcpts = copy_span(&room, arrival->rcpts),
+                                      .raw = copy_span(&room, arrival->raw)}};
+    pthread_mutex_lock(&arrivals->lock);
+    bool fits = arrivals->octets + octets <= KEPT_MAX;
+    if (fits) {
+        arrivals->octets += octets;
+        *arrivals->last = kept;
+        arrivals->last = &kept->next;
+        pthread_cond_broadcast(&arrivals->changed);
+    }
+    pthread_mutex_unlock(&arrivals->lock);
+    if (!fits) {
+        free(kept);
+    }
+}
+
+/* ---- waiting ---- */
+
+static bool has(struct smtp_span octets, const char *text)
+{
+    return octets.len > 0 && memmem(octets.bytes, octets.len, text, strlen(text)) != NULL;
+}
+
+static bool is_of(const struct smtp_arrival *arrival, const char *token, bool behind_header)
+{
+    const char *end = arrival->content.len > 0
+                          ? memmem(arrival->content.bytes, arrival->content.len, "\r\n\r\n", 4)
+                          : NULL;
+    struct smtp_span header = {arrival->content.bytes, end != NULL
+                                                           ? (size_t)(end - arrival->content.bytes)
+                                                           : arrival->content.len};
+    return behind_header ? !has(header, token) && has(arrival->content, token) : has(header, token);
+}
+
+/** The check's messages, the first `room` of them, in *found; how many there are. Holds the lock. */
+static size_t find(struct smtp_arrivals *arrivals, const struct smtp_check *check,
+                   bool notifications, struct smtp_arrival *found, size_t room)
+{
+    size_t count = 0;
+    for (const struct kept *kept = arrivals->first; kept != NULL; kept = kept->next) {
+        if (is_of(&kept->arrival, check->token, notifications)) {
+            if (count < room) {
+                found[count] = kept->arrival;
+            }
+            count++;
+        }
+    }
+    return count;
+}
+
+/** Until something changes; false: the deadline is over. Holds the lock. */
+static bool wait_until(struct smtp_arrivals *arrivals, uint64_t deadline_ns)
+{
+    if (deadline_ns == SMTP_NEVER) {
+        return pthread_cond_wait(&arrivals->changed, &arrivals->lock) == 0;
+    }
+    const struct timespec at = {.tv_sec = (time_t)(deadline_ns / UINT64_C(1000000000)),
+                                .tv_nsec = (long)(deadline_ns % UINT64_C(1000000000))};
+    return pthread_cond_timedwait(&arrivals->changed, &arrivals->lock, &at) == 0;
+}
+
+/** Waits until there are `wanted`; how many there are then. */
+static size_t wait_for(struct smtp_check *check, bool notifications, struct smtp_arrival *found,
+                       size_t wanted, uint64_t deadline_ns)
+{
+    struct smtp_arrivals *arrivals = check->options->arrivals;
+    size_t room = found != NULL ? wanted : 0;
+    deadline_ns = smtp_deadline_earlier(deadline_ns, check->deadline_ns);
+    pthread_mutex_lock(&arrivals->lock);
+    size_t count = find(arrivals, check, notifications, found, room);
+    while (count < wanted && wait_until(arrivals, deadline_ns)) {
+        count = find(arrivals, check, notifications, found, room);
+    }
+    pthread_mutex_unlock(&arrivals->lock);
+    return count;
+}
+
+bool smtp_arrivals_wait_many(struct smtp_check *check, struct smtp_arrival *arrivals, size_t count)
+{
+    memset(arrivals, 0, count * sizeof *arrivals);
+    if (check->is_decided) {
+        return false;
+    }
+    size_t came = wait_for(check, false, arrivals, count, SMTP_NEVER);
+    return smtp_check_that(check, came >= count, "expected %zu message%s to arrive, came %zu",
+                           count, count == 1 ? "" : "s", came);
+}
+
+bool smtp_arrivals_wait(struct smtp_check *check, struct smtp_arrival *arrival)
+{
+    return smtp_arrivals_wait_many(check, arrival, 1);
+}
+
+size_t smtp_arrivals_settled(struct smtp_check *check)
+{
+    size_t count = 0, before;
+    if (check->is_decided) {
+        return 0;
+    }
+    do {
+        before = count;
+        count = wait_for(check, false, NULL, before + 1, smtp_clock_now_ns() + check->quiet_ns);
+    } while (count > before);
+    return count;
+}
+
+bool smtp_arrivals_notified(struct smtp_check *check, struct smtp_arrival *arrival,
+                            uint64_t within_ms)
+{
+    memset(arrival, 0, sizeof *arrival);
+    return !check->is_decided &&
+           wait_for(check, true, arrival, 1, smtp_clock_now_ns() + within_ms * SMTP_NS_PER_MS) > 0;
+}
+
+/* ---- the mode of the next hop ---- */
+
+static void leave_mode(void *user)
+{
+    struct smtp_arrivals *arrivals = user;
+    pthread_mutex_lock(&arrivals->lock);
+    arrivals->mode_users--;
+    pthread_cond_broadcast(&arrivals->changed);
+    pthread_mutex_unlock(&arrivals->lock);
+}
+
+void smtp_arrivals_use(struct smtp_check *check, enum smtp_arrivals_mode mode)
+{
+    struct smtp_arrivals *arrivals = check->options->arrivals;
+    if (check->is_decided) {
+        return;
+    }
+    if (arrivals == NULL || arrivals->sink == NULL) {
+        smtp_check_skip(check, "what is relayed is not seen: give --sink");
+        return;
+    }
+    pthread_mutex_lock(&arrivals->lock);
+    bool in_time = true;
+    while (in_time && arrivals->mode != mode && arrivals->mode_users > 0) {
+        in_time = wait_until(arrivals, check->deadline_ns);
+    }
+    bool is_free = arrivals->mode == mode || arrivals->mode_users == 0;
+    if (is_free) {
+        arrivals->mode = mode;
+        arrivals->mode_users++;
+    }
+    pthread_mutex_unlock(&arrivals->lock);
+    if (!is_free) {
+        smtp_check_skip(check, "the next hop was in another check's use all the time");
+        return;
+    }
+    smtp_check_own(check, arrivals, leave_mode);
+}
+
+enum smtp_arrivals_mode smtp_arrivals_mode(struct smtp_arrivals *arrivals)
+{
+    pthread_mutex_lock(&arrivals->lock);
+    enum smtp_arrivals_mode mode = arrivals->mode;
+    pthread_mutex_unlock(&arrivals->lock);
+    return mode;
+}

@@ -1,0 +1,314 @@
+/* ask.c - see ask.h. */
+#include "harness/conformance/ask.h"
+
+#include "common/net.h"
+#include "common/secret.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_PORT 25
+#define EHLO_NAME "check.example"
+
+/* ---- sessions ---- */
+
+struct smtp_talk *smtp_ask_connect(struct smtp_check *check)
+{
+    const struct smtp_check_options *options = check->options;
+    struct smtp_address address;
+    struct smtp_error error;
+    int fd = -1;
+    if (check->is_decided) {
+        return check->nowhere;
+    }
+    enum smtp_status status = smtp_address_parse(options->address, DEFAULT_PORT, &address, &error);
+    if (status == SMTP_OK) {
+        status = smtp_net_connect(&address, NULL, check->deadline_ns, &fd, &error);
+    }
+    if (status != SMTP_OK) {
+        smtp_check_fail(check, "no connection: %s", error.message);
+        return check->nowhere;
+    }
+    struct smtp_talk *talk = smtp_talk_new(check, fd, true);
+    if (options->implicit_tls) {
+        check->tls_name = smtp_check_text(check, "%s", address.host);
+        smtp_talk_begin_tls(talk);
+    }
+    return talk;
+}
+
+/** The first word of the greeting, where it can stand behind an '@'. */
+static const char *domain_of(struct smtp_talk *talk)
+{
+    struct smtp_span text = smtp_talk_text(talk, 0);
+    size_t len = 0;
+    while (len < text.len && strchr(" \t<>@\"\\", text.bytes[len]) == NULL &&
+           !smtp_is_control((unsigned char)text.bytes[len])) {
+        len++;
+    }
+    return len > 0 ? smtp_check_text(talk->check, "%.*s", (int)len, text.bytes) : "localhost";
+}
+
+static void learn_names(struct smtp_talk *talk)
+{
+    struct smtp_check *check = talk->check;
+    const struct smtp_check_options *options = check->options;
+    if (check->domain[0] != '\0' || check->is_decided) {
+        return;
+    }
+    check->domain = domain_of(talk);
+    if (options->recipient_count == 0) {
+        check->recipient = smtp_check_text(check, "postmaster@%s", check->domain);
+    }
+    if (options->bad_recipient == NULL) {
+        check->bad_recipient = smtp_check_text(check, "%s@%s", check->token, check->domain);
+    }
+}
+
+struct smtp_talk *smtp_ask_greeted(struct smtp_check *check)
+{
+    struct smtp_talk *talk = smtp_ask_connect(check);
+    smtp_talk_expect(talk, "220");
+    learn_names(talk);
+    return talk;
+}
+
+const char *smtp_ask_ehlo_line(const struct smtp_check *check)
+{
+    return check->options->lmtp ? "LHLO " EHLO_NAME : "EHLO " EHLO_NAME;
+}
+
+void smtp_ask_keep_keywords(struct smtp_talk *talk)
+{
+    smtp_buffer_clear(&talk->keywords, SIZE_MAX);
+    for (size_t i = 1; i < talk->reply.line_count; i++) {
+        struct smtp_span line = smtp_talk_text(talk, i);
+        if (smtp_buffer_append(&talk->keywords, line.bytes, line.len) != SMTP_OK ||
+            smtp_buffer_append(&talk->keywords, "\n", 1) != SMTP_OK) {
+            smtp_check_skip(talk->check, "out of memory");
+        }
+    }
+}
+
+void smtp_ask_ehlo(struct smtp_talk *talk)
+{
+    smtp_talk_ask(talk, "250", "%s", smtp_ask_ehlo_line(talk->check));
+    smtp_ask_keep_keywords(talk);
+}
+
+void smtp_ask_starttls(struct smtp_talk *talk)
+{
+    if (smtp_ask_needs(talk, "STARTTLS")) {
+        smtp_talk_ask(talk, "220", "STARTTLS");
+        smtp_talk_begin_tls(talk);
+    }
+}
+
+struct smtp_talk *smtp_ask_hello(struct smtp_check *check)
+{
+    struct smtp_talk *talk = smtp_ask_greeted(check);
+    smtp_ask_ehlo(talk);
+    if (check->options->starttls && !check->options->implicit_tls) {
+        smtp_ask_starttls(talk);
+        smtp_ask_ehlo(talk);
+    }
+    return talk;
+}
+
+struct smtp_talk *smtp_ask_secured(struct smtp_check *check)
+{
+    struct smtp_talk *talk = smtp_ask_hello(check);
+    if (smtp_check_goes_on(check) && talk->wire.tls == NULL) {
+        smtp_ask_starttls(talk);
+        smtp_ask_ehlo(talk);
+    }
+    return talk;
+}
+
+/* ---- a login ---- */
+
+const char *smtp_ask_base64(struct smtp_check *check, struct smtp_span octets)
+{
+    struct smtp_buffer text = SMTP_BUFFER(SIZE_MAX / 2);
+    if (smtp_base64_append(&text, octets) != SMTP_OK ||
+        smtp_buffer_append(&text, "", 1) != SMTP_OK) {
+        smtp_buffer_free(&text);
+        text.bytes = NULL;
+    }
+    const char *kept = smtp_check_own(check, text.bytes, free);
+    return kept != NULL ? kept : "";
+}
+
+const char *smtp_ask_plain(struct smtp_check *check, const char *user, const char *password)
+{
+    char *message = NULL;
+    int len = asprintf(&message, "%c%s%c%s", 0, user, 0, password);
+    if (smtp_check_own(check, len < 0 ? NULL : message, free) == NULL) {
+        return "";
+    }
+    return smtp_ask_base64(check, (struct smtp_span){message, (size_t)len});
+}
+
+static bool lists(struct smtp_span words, const char *word)
+{
+    size_t len = strlen(word);
+    for (size_t at = 0; at + len <= words.len; at++) {
+        bool begins = at == 0 || words.bytes[at - 1] == ' ';
+        bool ends = at + len == words.len || words.bytes[at + len] == ' ';
+        if (begins && ends &&
+            smtp_span_equal_nocase((struct smtp_span){words.bytes + at, len}, smtp_span_of(word))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool smtp_ask_offers_mechanism(const struct smtp_talk *talk, const char *mechanism)
+{
+    struct smtp_span mechanisms;
+    return smtp_ask_parameters(talk, "AUTH", &mechanisms) && lists(mechanisms, mechanism);
+}
+
+void smtp_ask_log_in(struct smtp_talk *talk)
+{
+    struct smtp_check *check = talk->check;
+    const char *user = check->options->user, *password = check->options->password;
+    if (check->is_decided) {
+        return;
+    }
+    if (smtp_ask_offers_mechanism(talk, "PLAIN")) {
+        smtp_talk_ask(talk, "235", "AUTH PLAIN %s", smtp_ask_plain(check, user, password));
+    } else if (smtp_ask_offers_mechanism(talk, "LOGIN")) {
+        smtp_talk_ask(talk, "334", "AUTH LOGIN");
+        smtp_talk_ask(talk, "334", "%s", smtp_ask_base64(check, smtp_span_of(user)));
+        smtp_talk_ask(talk, "235", "%s", smtp_ask_base64(check, smtp_span_of(password)));
+    } else {
+        smtp_check_skip(check, "neither AUTH PLAIN nor LOGIN is offered");
+    }
+}
+
+struct smtp_talk *smtp_ask_for_login(struct smtp_check *check)
+{
+    struct smtp_talk *talk = smtp_ask_hello(check);
+    if (smtp_check_goes_on(check) && talk->wire.tls == NULL && smtp_ask_offers(talk, "STARTTLS")) {
+        smtp_ask_starttls(talk);
+        smtp_ask_ehlo(talk);
+    }
+    return talk;
+}
+
+struct smtp_talk *smtp_ask_logged_in(struct smtp_check *check)
+{
+    struct smtp_talk *talk = smtp_ask_for_login(check);
+    smtp_ask_log_in(talk);
+    return talk;
+}
+
+/* ---- what was offered ---- */
+
+bool smtp_ask_parameters(const struct smtp_talk *talk, const char *keyword, struct smtp_span *out)
+{
+    struct smtp_span rest = smtp_buffer_span(&talk->keywords);
+    size_t len = strlen(keyword);
+    while (rest.len > 0) {
+        size_t line = (size_t)((const char *)memchr(rest.bytes, '\n', rest.len) - rest.bytes);
+        bool ends = line == len || (line > len && rest.bytes[len] == ' ');
+        if (ends &&
+            smtp_span_equal_nocase((struct smtp_span){rest.bytes, len}, smtp_span_of(keyword))) {
+            *out = smtp_span_trim_start((struct smtp_span){rest.bytes + len, line - len});
+            return true;
+        }
+        rest = (struct smtp_span){rest.bytes + line + 1, rest.len - line - 1};
+    }
+    *out = (struct smtp_span){"", 0};
+    return false;
+}
+
+bool smtp_ask_offers(const struct smtp_talk *talk, const char *keyword)
+{
+    struct smtp_span parameters;
+    return smtp_ask_parameters(talk, keyword, &parameters);
+}
+
+bool smtp_ask_needs(struct smtp_talk *talk, const char *keyword)
+{
+    if (smtp_check_goes_on(talk->check) && !smtp_ask_offers(talk, keyword)) {
+        smtp_check_skip(talk->check, "%s is not offered", keyword);
+    }
+    return smtp_check_goes_on(talk->check);
+}
+
+/* ---- transactions ---- */
+
+void smtp_ask_begin(struct smtp_talk *talk)
+{
+    smtp_talk_ask(talk, "250", "MAIL FROM:<%s>", talk->check->sender);
+    smtp_talk_ask(talk, "250 251", "RCPT TO:<%s>", talk->check->recipient);
+}
+
+void smtp_ask_data(struct smtp_talk *talk)
+{
+    smtp_ask_begin(talk);
+    smtp_talk_ask(talk, "354", "DATA");
+}
+
+/** The header of every message: complete, so that nobody adds to it. */
+const char *smtp_ask_header(struct smtp_check *check)
+{
+    return smtp_check_text(check,
+                           "From: <%s>\r\nTo: <%s>\r\nSubject: %s\r\n"
+                           "Date: Thu, 01 Jan 2026 00:00:00 +0000\r\n"
+                           "Message-ID: <%s.%u@" EHLO_NAME ">\r\n\r\n",
+                           check->sender, check->recipient, check->token, check->token,
+                           ++check->message_count);
+}
+
+const char *smtp_ask_message(struct smtp_check *check)
+{
+    return smtp_check_text(check, "%sA line.\r\n.\r\n", smtp_ask_header(check));
+}
+
+/** What the server says of the message: one reply, for LMTP of its one recipient. */
+void smtp_ask_deliver(struct smtp_talk *talk)
+{
+    smtp_ask_data(talk);
+    smtp_talk_write(talk, "%s", smtp_ask_message(talk->check));
+    smtp_talk_expect(talk, "250");
+}
+
+void smtp_ask_deliver_body(struct smtp_talk *talk, struct smtp_span body)
+{
+    struct smtp_buffer whole = SMTP_BUFFER(SIZE_MAX / 2);
+    const char *header = smtp_ask_header(talk->check);
+    smtp_ask_data(talk);
+    if (smtp_buffer_append(&whole, header, strlen(header)) == SMTP_OK &&
+        smtp_buffer_append(&whole, body.bytes, body.len) == SMTP_OK &&
+        smtp_buffer_append(&whole, ".\r\n", 3) == SMTP_OK) {
+        smtp_talk_put(talk, smtp_buffer_span(&whole));
+    } else {
+        smtp_check_skip(talk->check, "out of memory");
+    }
+    smtp_buffer_free(&whole);
+    smtp_talk_expect(talk, "250");
+}
+
+void smtp_ask_in_step(struct smtp_talk *talk)
+{
+    smtp_talk_ask(talk, "250", "NOOP");
+    smtp_talk_stays_silent(talk, "after the reply to NOOP");
+}
+
+bool smtp_ask_bad_recipient(struct smtp_talk *talk)
+{
+    struct smtp_check *check = talk->check;
+    int code = smtp_talk_try(talk, "RCPT TO:<%s>", check->bad_recipient);
+    if (code / 100 == 2) {
+        smtp_check_skip(check, "%s is accepted; --bad-recipient names one that is not",
+                        check->bad_recipient);
+    } else if (code != 0 && code / 100 != 4 && code / 100 != 5) {
+        smtp_check_fail(check, "a refused recipient: expected 5yz, came %s",
+                        smtp_check_show(check, talk->reply.octets));
+    }
+    return smtp_check_goes_on(check);
+}

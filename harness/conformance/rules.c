@@ -1,0 +1,49 @@
+/* rules.c - the tables of rules in the order of RFCs and sections, and what can be said of a rule's id. */
+#include "harness/conformance/rules.h"
+
+#include <string.h>
+
+/* NULL ends each */
+static const struct smtp_rule_table *const servers[] = {
+    &smtp_rules_server_rfc5321_2,
+    NULL,
+};
+static const struct smtp_rule_table *const clients[] = {
+    NULL,
+};
+
+const struct smtp_rule *smtp_rule_at(enum smtp_rule_side side, size_t i)
+{
+    const struct smtp_rule_table *const *table = side == SMTP_RULE_SERVER ? servers : clients;
+    for (; *table != NULL; table++) {
+        if (i < (*table)->count) {
+            return &(*table)->rules[i];
+        }
+        i -= (*table)->count;
+    }
+    return NULL;
+}
+
+const char *smtp_rule_level_name(enum smtp_rule_level level)
+{
+    static const char *const names[] = {"MUST", "MUST NOT", "SHOULD", "SHOULD NOT"};
+    return names[level];
+}
+
+bool smtp_rule_counts(enum smtp_rule_level level, bool strict)
+{
+    return strict || level == SMTP_MUST || level == SMTP_MUST_NOT;
+}
+
+size_t smtp_rule_section_len(const char *id)
+{
+    const char *last = strrchr(id, '/');
+    return last != NULL ? (size_t)(last - id) : 0;
+}
+
+bool smtp_rule_is_selected(const char *id, const char *prefix)
+{
+    size_t len = strlen(prefix);
+    len -= len > 0 && prefix[len - 1] == '/';
+    return strncmp(id, prefix, len) == 0 && (id[len] == '\0' || strchr("/.", id[len]) != NULL);
+}

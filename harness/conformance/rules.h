@@ -1,0 +1,9 @@
+/* rules.h - the tables of rules, one file a section of an RFC. */
+#ifndef SMTP_HARNESS_CONFORMANCE_RULES_H
+#define SMTP_HARNESS_CONFORMANCE_RULES_H
+
+#include "harness/conformance/rule.h"
+
+extern const struct smtp_rule_table smtp_rules_server_rfc5321_2; /* the SMTP model */
+
+#endif
