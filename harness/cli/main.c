@@ -14,10 +14,10 @@ static void print_help(void)
            "Usage: smtp-harness [VERB] [OPTION]...\n\n"
            "Without a verb it is selftest.\n\n");
     for (size_t i = 0; smtp_cli_verbs[i] != NULL; i++) {
-        printf("  %-10s  %s\n", smtp_cli_verbs[i]->name, smtp_cli_verbs[i]->about);
+        printf("  %-12s  %s\n", smtp_cli_verbs[i]->name, smtp_cli_verbs[i]->about);
     }
-    printf("  %-10s  this text; after a verb, the verb's own\n", "--help");
-    printf("  %-10s  the version\n\n", "--version");
+    printf("  %-12s  this text; after a verb, the verb's own\n", "--help");
+    printf("  %-12s  the version\n\n", "--version");
     printf("Exit status: 0 all held, 1 something did not, 2 wrong usage or could not run.\n\n"
            "Examples:\n"
            "  smtp-harness\n"
@@ -35,6 +35,17 @@ static void hold_streams(void)
             return;
         }
     }
+}
+
+/** How many words from argv[1] on are the verb's name; 0: it is another. */
+static int words_of(const char *name, int argc, char **argv)
+{
+    size_t first = strcspn(name, " ");
+    bool has_two = name[first] != '\0';
+    if (strncmp(argv[1], name, first) != 0 || argv[1][first] != '\0') {
+        return 0;
+    }
+    return !has_two ? 1 : argc > 2 && strcmp(argv[2], name + first + 1) == 0 ? 2 : 0;
 }
 
 int main(int argc, char **argv)
@@ -55,8 +66,9 @@ int main(int argc, char **argv)
         return smtp_verb_selftest.run(argc, argv);
     }
     for (size_t i = 0; smtp_cli_verbs[i] != NULL; i++) {
-        if (strcmp(argv[1], smtp_cli_verbs[i]->name) == 0) {
-            return smtp_cli_verbs[i]->run(argc - 1, argv + 1);
+        int words = words_of(smtp_cli_verbs[i]->name, argc, argv);
+        if (words > 0) {
+            return smtp_cli_verbs[i]->run(argc - words, argv + words);
         }
     }
     return smtp_cli_unknown_verb(argv[1]);

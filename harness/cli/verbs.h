@@ -12,9 +12,9 @@ enum smtp_cli_exit {
 };
 
 struct smtp_cli_verb {
-    const char *name;
-    const char *about;                                     /* half a line */
-    int (*run)(int argc, char **argv);                     /* argv[0] is the verb's own word */
+    const char *name;                  /* a word, or two: "check server" */
+    const char *about;                 /* half a line */
+    int (*run)(int argc, char **argv); /* argv[0] is the verb's own (last) word */
     void (*describe)(smtp_cli_reader *reader, void *user); /* shows its usage */
 };
 
@@ -23,6 +23,8 @@ extern const struct smtp_cli_verb smtp_verb_serve;
 extern const struct smtp_cli_verb smtp_verb_exec;
 extern const struct smtp_cli_verb smtp_verb_send;
 extern const struct smtp_cli_verb smtp_verb_play;
+extern const struct smtp_cli_verb smtp_verb_check_server;
+extern const struct smtp_cli_verb smtp_verb_check_client;
 extern const struct smtp_cli_verb smtp_verb_manual;
 
 #define SMTP_CLI_VERBS_MAX 16

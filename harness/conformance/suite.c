@@ -2,6 +2,7 @@
 #include "harness/conformance/suite.h"
 
 #include "common/clock.h"
+#include "common/net.h"
 #include "harness/conformance/arrivals.h"
 #include "harness/conformance/talk.h"
 
@@ -9,11 +10,13 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define DEFAULT_TIMEOUT_MS 10000
 #define DEFAULT_QUIET_MS 200
 #define DEFAULT_JOBS 8
 #define JOBS_MAX 256
+#define DEFAULT_PORT 25
 
 /* ---- one rule ---- */
 
@@ -150,6 +153,23 @@ void smtp_suite_judge(const struct smtp_rule *rule, const struct smtp_check_opti
 }
 
 /* ---- many ---- */
+
+enum smtp_status smtp_suite_can_reach(const struct smtp_check_options *options,
+                                      struct smtp_error *error)
+{
+    struct smtp_address address;
+    int fd = -1;
+    uint64_t timeout_ms = options->timeout_ms != 0 ? options->timeout_ms : DEFAULT_TIMEOUT_MS;
+    enum smtp_status status = smtp_address_parse(options->address, DEFAULT_PORT, &address, error);
+    if (status == SMTP_OK) {
+        status = smtp_net_connect(&address, NULL, smtp_clock_now_ns() + timeout_ms * SMTP_NS_PER_MS,
+                                  &fd, error);
+    }
+    if (status == SMTP_OK) {
+        close(fd);
+    }
+    return status;
+}
 
 struct judged {
     const struct smtp_rule *rule;

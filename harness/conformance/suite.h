@@ -20,6 +20,10 @@ struct smtp_suite_result {
 void smtp_suite_judge(const struct smtp_rule *rule, const struct smtp_check_options *options,
                       void (*tell)(void *user, const struct smtp_suite_result *result), void *user);
 
+/** Whether the server can be connected to; else *error says why not. */
+enum smtp_status smtp_suite_can_reach(const struct smtp_check_options *options,
+                                      struct smtp_error *error) SMTP_MUST_CHECK;
+
 struct smtp_suite {
     enum smtp_rule_side side;
     const struct smtp_check_options *options;

@@ -1,13 +1,13 @@
 /* json.c - the form for programs: one JSON object a line, the sum as the last one. */
 #include "harness/report/report.h"
 #include "harness/report/text.h"
+#include "harness/report/text_json.h"
 
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
-/** The text as a JSON string; where it is not UTF-8, escaped first. */
-static json_t *string_of(const char *text)
+json_t *smtp_report_json_string(const char *text)
 {
     json_t *string = json_string(text);
     if (string != NULL) {
@@ -51,10 +51,10 @@ static void result(struct smtp_report *report, const struct smtp_report_result *
     json_t *object =
         json_pack("{s:s, s:s, s:s, s:f, s:o}", "name", result->name, "rfc", result->rfc, "result",
                   smtp_report_outcome_name(result->outcome), "ms", ms_of(result->elapsed_ns),
-                  "detail", string_of(result->detail));
+                  "detail", smtp_report_json_string(result->detail));
     char *dialogue = smtp_report_dialogue_text(result);
     if (object != NULL && dialogue != NULL) {
-        json_object_set_new(object, "dialogue", string_of(dialogue));
+        json_object_set_new(object, "dialogue", smtp_report_json_string(dialogue));
     }
     free(dialogue);
     print_line(report->out, object);

@@ -10,12 +10,13 @@
 
 #define EXCERPT_OCTETS 48 /* enough to recognise a place by */
 
-bool smtp_check_true(struct smtp_trial *trial, const char *what, bool held)
+bool smtp_trial_is_true(struct smtp_trial *trial, const char *what, bool held)
 {
     return held || smtp_trial_fail(trial, "%s: expected to hold, does not", what);
 }
 
-bool smtp_check_number(struct smtp_trial *trial, const char *what, uint64_t came, uint64_t expected)
+bool smtp_trial_is_number(struct smtp_trial *trial, const char *what, uint64_t came,
+                          uint64_t expected)
 {
     return came == expected ||
            smtp_trial_fail(trial, "%s\n  expected  %" PRIu64 "\n  came      %" PRIu64, what,
@@ -42,8 +43,8 @@ static bool fail_with(struct smtp_trial *trial, const char *what, struct smtp_sp
     return false;
 }
 
-bool smtp_check_text(struct smtp_trial *trial, const char *what, const char *came,
-                     const char *expected)
+bool smtp_trial_is_text(struct smtp_trial *trial, const char *what, const char *came,
+                        const char *expected)
 {
     if (came == NULL) {
         came = "(nothing)";
@@ -52,7 +53,7 @@ bool smtp_check_text(struct smtp_trial *trial, const char *what, const char *cam
            fail_with(trial, what, smtp_span_of(came), smtp_span_of(expected));
 }
 
-bool smtp_check_holds(struct smtp_trial *trial, const char *what, const char *came,
+bool smtp_trial_holds(struct smtp_trial *trial, const char *what, const char *came,
                       const char *expected_part)
 {
     if (came != NULL && strstr(came, expected_part) != NULL) {
@@ -72,8 +73,8 @@ static struct smtp_span excerpt(struct smtp_span span, size_t at)
                               left < EXCERPT_OCTETS ? left : EXCERPT_OCTETS};
 }
 
-bool smtp_check_octets(struct smtp_trial *trial, const char *what, struct smtp_span came,
-                       struct smtp_span expected)
+bool smtp_trial_is_octets(struct smtp_trial *trial, const char *what, struct smtp_span came,
+                          struct smtp_span expected)
 {
     if (smtp_span_equal(came, expected)) {
         return true;
@@ -88,8 +89,8 @@ bool smtp_check_octets(struct smtp_trial *trial, const char *what, struct smtp_s
     return fail_with(trial, where, excerpt(came, at), excerpt(expected, at));
 }
 
-bool smtp_check_status(struct smtp_trial *trial, const char *what, enum smtp_status came,
-                       enum smtp_status expected, const struct smtp_client *client)
+bool smtp_trial_is_status(struct smtp_trial *trial, const char *what, enum smtp_status came,
+                          enum smtp_status expected, const struct smtp_client *client)
 {
     if (came == expected) {
         return true;
@@ -100,10 +101,10 @@ bool smtp_check_status(struct smtp_trial *trial, const char *what, enum smtp_sta
                            message[0] != '\0' ? ": " : "", message);
 }
 
-bool smtp_check_ok(struct smtp_trial *trial, const char *what, enum smtp_status came,
-                   const struct smtp_client *client)
+bool smtp_trial_is_ok(struct smtp_trial *trial, const char *what, enum smtp_status came,
+                      const struct smtp_client *client)
 {
-    return smtp_check_status(trial, what, came, SMTP_OK, client);
+    return smtp_trial_is_status(trial, what, came, SMTP_OK, client);
 }
 
 size_t smtp_times(const char *text, const char *part)
@@ -119,8 +120,8 @@ size_t smtp_times(const char *text, const char *part)
 
 bool smtp_wire_says(struct smtp_trial *trial, struct smtp_wire *wire, const char *text)
 {
-    return smtp_check_status(trial, "writing raw octets", smtp_wire_say(wire, text, strlen(text)),
-                             SMTP_OK, NULL);
+    return smtp_trial_is_status(trial, "writing raw octets",
+                                smtp_wire_say(wire, text, strlen(text)), SMTP_OK, NULL);
 }
 
 bool smtp_wire_answers(struct smtp_trial *trial, struct smtp_wire *wire, const char *code)
@@ -128,7 +129,7 @@ bool smtp_wire_answers(struct smtp_trial *trial, struct smtp_wire *wire, const c
     struct smtp_span reply;
     char what[64];
     snprintf(what, sizeof what, "a reply that begins with %s", code);
-    if (!smtp_check_status(trial, what, smtp_wire_hear_reply(wire, &reply), SMTP_OK, NULL)) {
+    if (!smtp_trial_is_status(trial, what, smtp_wire_hear_reply(wire, &reply), SMTP_OK, NULL)) {
         return false;
     }
     size_t len = strlen(code);
@@ -145,15 +146,15 @@ bool smtp_wire_asks(struct smtp_trial *trial, struct smtp_wire *wire, const char
 
 bool smtp_wire_closes(struct smtp_trial *trial, struct smtp_wire *wire)
 {
-    return smtp_check_status(trial, "the end of the connection", smtp_wire_hear_close(wire),
-                             SMTP_OK, NULL);
+    return smtp_trial_is_status(trial, "the end of the connection", smtp_wire_hear_close(wire),
+                                SMTP_OK, NULL);
 }
 
 bool smtp_peer_heard(struct smtp_trial *trial, struct smtp_peer *peer, struct smtp_span expected)
 {
     struct smtp_span heard;
-    return smtp_check_ok(trial, "the script", smtp_peer_finish(peer, &heard), NULL) &&
-           smtp_check_octets(trial, "what the peer heard", heard, expected);
+    return smtp_trial_is_ok(trial, "the script", smtp_peer_finish(peer, &heard), NULL) &&
+           smtp_trial_is_octets(trial, "what the peer heard", heard, expected);
 }
 
 /* ---- messages ---- */
@@ -165,14 +166,14 @@ bool smtp_trial_send(struct smtp_trial *trial, struct smtp_client *client, const
         .reverse_path = "ann@example.com", .forward_paths = &forward_path, .forward_path_count = 1};
     const struct smtp_send_result *result = NULL;
     enum smtp_status status = smtp_client_send(client, &envelope, content, &result);
-    if (!smtp_check_status(trial, "smtp_client_send", status, expected, client)) {
+    if (!smtp_trial_is_status(trial, "smtp_client_send", status, expected, client)) {
         return false;
     }
-    return code == 0 || smtp_check_number(trial, "the code of the last reply",
-                                          (uint64_t)result->final_reply.code, (uint64_t)code);
+    return code == 0 || smtp_trial_is_number(trial, "the code of the last reply",
+                                             (uint64_t)result->final_reply.code, (uint64_t)code);
 }
 
-bool smtp_check_expect(struct smtp_trial *trial, struct smtp_harness *harness,
+bool smtp_trial_expect(struct smtp_trial *trial, struct smtp_harness *harness,
                        const char *expectation)
 {
     return smtp_harness_expect(harness, expectation) == SMTP_OK ||
@@ -184,18 +185,18 @@ bool smtp_trial_arrives(struct smtp_trial *trial, const struct smtp_ends *ends,
 {
     return smtp_trial_send(trial, ends->client, "bob@example.com",
                            smtp_content_text("Subject: sealed\n\n.\n"), SMTP_OK, 250) &&
-           smtp_check_count(trial, ends->harness, 1) &&
-           smtp_check_captured(trial, ends->harness, 0, "ann@example.com", "bob@example.com",
+           smtp_trial_count(trial, ends->harness, 1) &&
+           smtp_trial_captured(trial, ends->harness, 0, "ann@example.com", "bob@example.com",
                                SMTP_SPAN("Subject: sealed\r\n\r\n.\r\n")) &&
-           smtp_check_expect(trial, ends->harness, expectation);
+           smtp_trial_expect(trial, ends->harness, expectation);
 }
 
-bool smtp_check_count(struct smtp_trial *trial, struct smtp_harness *harness, size_t count)
+bool smtp_trial_count(struct smtp_trial *trial, struct smtp_harness *harness, size_t count)
 {
     enum smtp_status status = smtp_harness_wait_count(harness, count);
-    return smtp_check_status(trial, "waiting for the messages", status, SMTP_OK, NULL) &&
-           smtp_check_number(trial, "messages captured",
-                             smtp_mailbox_captured(smtp_harness_mailbox(harness)), count);
+    return smtp_trial_is_status(trial, "waiting for the messages", status, SMTP_OK, NULL) &&
+           smtp_trial_is_number(trial, "messages captured",
+                                smtp_mailbox_captured(smtp_harness_mailbox(harness)), count);
 }
 
 /** Every forward-path, parted by ' ', into text. */
@@ -209,7 +210,7 @@ static void join_forward_paths(const struct smtp_message *message, char *text, s
     }
 }
 
-bool smtp_check_captured(struct smtp_trial *trial, struct smtp_harness *harness, size_t i,
+bool smtp_trial_captured(struct smtp_trial *trial, struct smtp_harness *harness, size_t i,
                          const char *reverse_path, const char *forward_paths,
                          struct smtp_span content)
 {
@@ -222,8 +223,8 @@ bool smtp_check_captured(struct smtp_trial *trial, struct smtp_harness *harness,
     struct smtp_span octets;
     join_forward_paths(message, paths, sizeof paths);
     octets.bytes = smtp_message_content(message, &octets.len);
-    return smtp_check_text(trial, "the reverse-path", smtp_message_reverse_path(message),
-                           reverse_path) &&
-           smtp_check_text(trial, "the forward-paths", paths, forward_paths) &&
-           smtp_check_octets(trial, "the content", octets, content);
+    return smtp_trial_is_text(trial, "the reverse-path", smtp_message_reverse_path(message),
+                              reverse_path) &&
+           smtp_trial_is_text(trial, "the forward-paths", paths, forward_paths) &&
+           smtp_trial_is_octets(trial, "the content", octets, content);
 }

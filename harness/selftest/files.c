@@ -98,7 +98,7 @@ size_t smtp_count_files(const char *folder, const char *name)
 const char *smtp_trial_only_file(struct smtp_trial *trial, const char *folder, const char *name)
 {
     char path[PATH_OCTETS] = "";
-    return smtp_check_number(trial, "files", count_files(folder, name, path), 1)
+    return smtp_trial_is_number(trial, "files", count_files(folder, name, path), 1)
                ? smtp_trial_file(trial, path)
                : NULL;
 }

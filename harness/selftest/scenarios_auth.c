@@ -28,13 +28,13 @@ static bool logs_in(struct smtp_trial *trial, const struct smtp_harness_options 
     char line[64];
     snprintf(line, sizeof line, "C: AUTH %s", credentials->mechanism);
     return smtp_trial_open(trial, options, &ends) &&
-           smtp_check_ok(trial, line + 3, smtp_client_auth(ends.client, credentials),
-                         ends.client) &&
-           smtp_check_number(trial, "the code", (uint64_t)smtp_client_reply(ends.client)->code,
-                             235) &&
-           smtp_check_true(trial, "the client knows that it is logged in",
-                           smtp_client_is_authenticated(ends.client)) &&
-           smtp_check_holds(trial, "the dialogue", smtp_harness_transcript(ends.harness, 1),
+           smtp_trial_is_ok(trial, line + 3, smtp_client_auth(ends.client, credentials),
+                            ends.client) &&
+           smtp_trial_is_number(trial, "the code", (uint64_t)smtp_client_reply(ends.client)->code,
+                                235) &&
+           smtp_trial_is_true(trial, "the client knows that it is logged in",
+                              smtp_client_is_authenticated(ends.client)) &&
+           smtp_trial_holds(trial, "the dialogue", smtp_harness_transcript(ends.harness, 1),
                             line) &&
            smtp_trial_arrives(trial, &ends, expectation);
 }
@@ -161,9 +161,9 @@ static bool strongest_offered(struct smtp_trial *trial)
     struct smtp_harness_options options;
     let_ann_in(&options);
     return smtp_trial_open(trial, &options, &ends) &&
-           smtp_check_ok(trial, "login", smtp_client_login(ends.client, "ann", SECRET),
-                         ends.client) &&
-           smtp_check_holds(trial, "the dialogue", smtp_harness_transcript(ends.harness, 1),
+           smtp_trial_is_ok(trial, "login", smtp_client_login(ends.client, "ann", SECRET),
+                            ends.client) &&
+           smtp_trial_holds(trial, "the dialogue", smtp_harness_transcript(ends.harness, 1),
                             "C: AUTH SCRAM-SHA-256-PLUS ***\n") &&
            smtp_trial_arrives(trial, &ends, "auth=ann");
 }
@@ -182,8 +182,9 @@ static bool initial_response_over_512(struct smtp_trial *trial)
     let_ann_in(&options);
     options.server.auth.users = users;
     return smtp_trial_open(trial, &options, &ends) &&
-           smtp_check_ok(trial, "AUTH", smtp_client_auth(ends.client, &credentials), ends.client) &&
-           smtp_check_holds(trial, "the dialogue", smtp_harness_transcript(ends.harness, 1),
+           smtp_trial_is_ok(trial, "AUTH", smtp_client_auth(ends.client, &credentials),
+                            ends.client) &&
+           smtp_trial_holds(trial, "the dialogue", smtp_harness_transcript(ends.harness, 1),
                             "C: AUTH OAUTHBEARER\nS: 334") &&
            smtp_trial_arrives(trial, &ends, "auth=ann");
 }
@@ -204,13 +205,14 @@ static bool utf_8_credentials(struct smtp_trial *trial)
                                                       .password = users[0].password,
                                                       .mechanism = mechanisms[i]};
         if (client == NULL ||
-            !smtp_check_ok(trial, mechanisms[i], smtp_client_auth(client, &credentials), client) ||
+            !smtp_trial_is_ok(trial, mechanisms[i], smtp_client_auth(client, &credentials),
+                              client) ||
             !smtp_trial_send(trial, client, BOB, smtp_content_text("\n"), SMTP_OK, 250)) {
             return false;
         }
     }
     return harness != NULL &&
-           smtp_check_expect(trial, harness, "auth=j\xC3\xBCrgen protocol=ESMTPSA count=3");
+           smtp_trial_expect(trial, harness, "auth=j\xC3\xBCrgen protocol=ESMTPSA count=3");
 }
 
 /* ---- hooks ---- */
@@ -243,15 +245,15 @@ static bool auth_hook(struct smtp_trial *trial)
     options.server.auth.user_count = 0;
     options.server.hooks.auth = only_as_sales;
     if (!smtp_trial_open(trial, &options, &ends) ||
-        !smtp_check_status(trial, "AUTH as boss", smtp_client_auth(ends.client, &credentials),
-                           SMTP_REFUSED_PERMANENT, ends.client) ||
-        !smtp_check_text(trial, "the hook's reply", smtp_client_reply(ends.client)->text,
-                         "ann may not be boss")) {
+        !smtp_trial_is_status(trial, "AUTH as boss", smtp_client_auth(ends.client, &credentials),
+                              SMTP_REFUSED_PERMANENT, ends.client) ||
+        !smtp_trial_is_text(trial, "the hook's reply", smtp_client_reply(ends.client)->text,
+                            "ann may not be boss")) {
         return false;
     }
     credentials.authorization_identity = "sales";
-    return smtp_check_ok(trial, "AUTH as sales", smtp_client_auth(ends.client, &credentials),
-                         ends.client) &&
+    return smtp_trial_is_ok(trial, "AUTH as sales", smtp_client_auth(ends.client, &credentials),
+                            ends.client) &&
            smtp_trial_arrives(trial, &ends, "auth~. protocol=ESMTPSA");
 }
 
@@ -269,9 +271,9 @@ static bool sends_by_url(struct smtp_trial *trial, struct smtp_harness *harness,
     enum smtp_status status =
         smtp_send_url(url, &options, &envelope, smtp_content_text("by URL\n"), &error);
     return (status == SMTP_OK || smtp_trial_fail(trial, "smtp_send_url: %s", error.message)) &&
-           smtp_check_count(trial, harness, 1) &&
-           smtp_check_captured(trial, harness, 0, ANN, BOB, SMTP_SPAN("by URL\r\n")) &&
-           smtp_check_expect(trial, harness, expectation);
+           smtp_trial_count(trial, harness, 1) &&
+           smtp_trial_captured(trial, harness, 0, ANN, BOB, SMTP_SPAN("by URL\r\n")) &&
+           smtp_trial_expect(trial, harness, expectation);
 }
 
 static bool url_with(struct smtp_trial *trial, struct smtp_harness_options *options,
@@ -326,7 +328,7 @@ static bool is_free_of(struct smtp_trial *trial, const char *what, const char *t
         found = strstr(text, smtp_buffer_span(&base64).bytes) != NULL;
         smtp_buffer_free(&base64);
     }
-    return smtp_check_true(trial, what, !found);
+    return smtp_trial_is_true(trial, what, !found);
 }
 
 static bool secrets_never_show(struct smtp_trial *trial)
@@ -348,15 +350,16 @@ static bool secrets_never_show(struct smtp_trial *trial)
                                                       .password = i < 2 ? SECRET : NULL,
                                                       .token = i < 2 ? NULL : SECRET};
         if (client == NULL ||
-            !smtp_check_ok(trial, "connect", smtp_client_connect(client, address, 0), client) ||
-            !smtp_check_ok(trial, mechanisms[i], smtp_client_auth(client, &credentials), client) ||
-            !smtp_check_ok(trial, "QUIT", smtp_client_quit(client), client) ||
+            !smtp_trial_is_ok(trial, "connect", smtp_client_connect(client, address, 0), client) ||
+            !smtp_trial_is_ok(trial, mechanisms[i], smtp_client_auth(client, &credentials),
+                              client) ||
+            !smtp_trial_is_ok(trial, "QUIT", smtp_client_quit(client), client) ||
             !is_free_of(trial, "the server's log hides it", smtp_harness_transcript(harness, i + 1),
                         SECRET)) {
             return false;
         }
     }
-    return smtp_check_holds(trial, "the client's log", smtp_trial_said(trial),
+    return smtp_trial_holds(trial, "the client's log", smtp_trial_said(trial),
                             "C: AUTH PLAIN ***\n") &&
            is_free_of(trial, "the client's log hides it", smtp_trial_said(trial), SECRET);
 }

@@ -48,11 +48,11 @@ static bool login_required(struct smtp_trial *trial)
                          530)) {
         return false;
     }
-    return smtp_check_holds(trial, "the dialogue", smtp_harness_transcript(ends.harness, 1),
+    return smtp_trial_holds(trial, "the dialogue", smtp_harness_transcript(ends.harness, 1),
                             "S: 530 5.7.0 ") &&
-           smtp_check_count(trial, ends.harness, 0) &&
-           smtp_check_ok(trial, "login", smtp_client_login(ends.client, "ann", SECRET),
-                         ends.client) &&
+           smtp_trial_count(trial, ends.harness, 0) &&
+           smtp_trial_is_ok(trial, "login", smtp_client_login(ends.client, "ann", SECRET),
+                            ends.client) &&
            smtp_trial_arrives(trial, &ends, "auth=ann protocol=ESMTPSA");
 }
 
@@ -71,17 +71,18 @@ static bool wrong_password(struct smtp_trial *trial)
     for (size_t i = 0; i < COUNT(mechanisms) * COUNT(identities); i++) {
         struct smtp_client_credentials credentials = {
             .identity = identities[i % 2], .password = "wrong", .mechanism = mechanisms[i / 2]};
-        if (!smtp_check_status(trial, mechanisms[i / 2],
-                               smtp_client_auth(ends.client, &credentials), SMTP_REFUSED_PERMANENT,
-                               ends.client) ||
-            !smtp_check_number(trial, "the code", (uint64_t)smtp_client_reply(ends.client)->code,
-                               535)) {
+        if (!smtp_trial_is_status(trial, mechanisms[i / 2],
+                                  smtp_client_auth(ends.client, &credentials),
+                                  SMTP_REFUSED_PERMANENT, ends.client) ||
+            !smtp_trial_is_number(trial, "the code", (uint64_t)smtp_client_reply(ends.client)->code,
+                                  535)) {
             return false;
         }
     }
-    return smtp_check_number(trial, "times 535 5.7.8",
-                             smtp_times(smtp_harness_transcript(ends.harness, 1), "S: 535 5.7.8 "),
-                             COUNT(mechanisms) * COUNT(identities)) &&
+    return smtp_trial_is_number(
+               trial, "times 535 5.7.8",
+               smtp_times(smtp_harness_transcript(ends.harness, 1), "S: 535 5.7.8 "),
+               COUNT(mechanisms) * COUNT(identities)) &&
            smtp_trial_arrives(trial, &ends, "auth=\"\" protocol=ESMTPS");
 }
 
@@ -93,10 +94,11 @@ static bool no_weaker_retry(struct smtp_trial *trial)
     let_ann_in(&options);
     options.client.tls.policy = SMTP_CLIENT_TLS_REQUIRED;
     return smtp_trial_open(trial, &options, &ends) &&
-           smtp_check_status(trial, "login", smtp_client_login(ends.client, "ann", "wrong"),
-                             SMTP_REFUSED_PERMANENT, ends.client) &&
-           smtp_check_number(trial, "AUTH commands",
-                             smtp_times(smtp_harness_transcript(ends.harness, 1), "C: AUTH "), 1);
+           smtp_trial_is_status(trial, "login", smtp_client_login(ends.client, "ann", "wrong"),
+                                SMTP_REFUSED_PERMANENT, ends.client) &&
+           smtp_trial_is_number(trial, "AUTH commands",
+                                smtp_times(smtp_harness_transcript(ends.harness, 1), "C: AUTH "),
+                                1);
 }
 
 static bool mechanism_too_weak(struct smtp_trial *trial)
@@ -126,11 +128,12 @@ static bool tls_needed_for_plain(struct smtp_trial *trial)
     return wire != NULL && smtp_wire_asks(trial, wire, "EHLO client.test", "250") &&
            smtp_wire_asks(trial, wire, "AUTH PLAIN " PLAIN_ANN, "538 5.7.11") &&
            smtp_wire_asks(trial, wire, "AUTH LOGIN", "538 5.7.11") && says_goodbye(trial, wire) &&
-           smtp_check_status(trial, "PLAIN in the clear",
-                             smtp_client_auth(ends.client, &credentials), SMTP_UNSUPPORTED,
-                             ends.client) &&
-           smtp_check_number(trial, "AUTH commands of the client",
-                             smtp_times(smtp_harness_transcript(ends.harness, 1), "C: AUTH "), 0);
+           smtp_trial_is_status(trial, "PLAIN in the clear",
+                                smtp_client_auth(ends.client, &credentials), SMTP_UNSUPPORTED,
+                                ends.client) &&
+           smtp_trial_is_number(trial, "AUTH commands of the client",
+                                smtp_times(smtp_harness_transcript(ends.harness, 1), "C: AUTH "),
+                                0);
 }
 
 /* ---- at the wrong time ---- */
@@ -284,13 +287,13 @@ static bool distrusts(struct smtp_trial *trial, const struct smtp_peer_step *ste
     struct smtp_client *client = peer != NULL ? smtp_trial_client(trial, &options) : NULL;
     struct smtp_span heard;
     return client != NULL &&
-           smtp_check_ok(trial, "connect", smtp_client_connect(client, smtp_peer_address(peer), 0),
-                         client) &&
-           smtp_check_status(trial, "login", smtp_client_login(client, "ann", SECRET),
-                             SMTP_PROTOCOL_VIOLATION, client) &&
-           smtp_check_true(trial, "the client is not logged in",
-                           !smtp_client_is_authenticated(client)) &&
-           smtp_check_ok(trial, "the script", smtp_peer_finish(peer, &heard), NULL);
+           smtp_trial_is_ok(trial, "connect",
+                            smtp_client_connect(client, smtp_peer_address(peer), 0), client) &&
+           smtp_trial_is_status(trial, "login", smtp_client_login(client, "ann", SECRET),
+                                SMTP_PROTOCOL_VIOLATION, client) &&
+           smtp_trial_is_true(trial, "the client is not logged in",
+                              !smtp_client_is_authenticated(client)) &&
+           smtp_trial_is_ok(trial, "the script", smtp_peer_finish(peer, &heard), NULL);
 }
 
 static bool scram_wrong_signature(struct smtp_trial *trial)
@@ -321,14 +324,14 @@ static bool no_password_in_the_clear(struct smtp_trial *trial)
     struct smtp_client *client = peer != NULL ? smtp_trial_client(trial, &options) : NULL;
     struct smtp_span heard;
     return client != NULL &&
-           smtp_check_ok(trial, "connect", smtp_client_connect(client, smtp_peer_address(peer), 0),
-                         client) &&
-           smtp_check_status(trial, "login", smtp_client_login(client, "ann", SECRET),
-                             SMTP_UNSUPPORTED, client) &&
-           smtp_check_ok(trial, "QUIT", smtp_client_quit(client), client) &&
-           smtp_check_ok(trial, "the script", smtp_peer_finish(peer, &heard), NULL) &&
-           smtp_check_octets(trial, "what the peer heard", heard,
-                             SMTP_SPAN("EHLO client.test\r\nQUIT\r\n"));
+           smtp_trial_is_ok(trial, "connect",
+                            smtp_client_connect(client, smtp_peer_address(peer), 0), client) &&
+           smtp_trial_is_status(trial, "login", smtp_client_login(client, "ann", SECRET),
+                                SMTP_UNSUPPORTED, client) &&
+           smtp_trial_is_ok(trial, "QUIT", smtp_client_quit(client), client) &&
+           smtp_trial_is_ok(trial, "the script", smtp_peer_finish(peer, &heard), NULL) &&
+           smtp_trial_is_octets(trial, "what the peer heard", heard,
+                                SMTP_SPAN("EHLO client.test\r\nQUIT\r\n"));
 }
 
 static const struct smtp_scenario rows[] = {

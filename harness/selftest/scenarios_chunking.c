@@ -13,10 +13,10 @@ static bool one_chunk(struct smtp_trial *trial)
     struct smtp_ends ends;
     return smtp_trial_open(trial, NULL, &ends) &&
            smtp_trial_send(trial, ends.client, BOB, smtp_content_text(text), SMTP_OK, 250) &&
-           smtp_check_holds(trial, "the dialogue", smtp_harness_transcript(ends.harness, 1),
+           smtp_trial_holds(trial, "the dialogue", smtp_harness_transcript(ends.harness, 1),
                             "C: BDAT 25 LAST\nC: Subject: Hi\nC:\nC: .\nC: Hello\n") &&
-           smtp_check_count(trial, ends.harness, 1) &&
-           smtp_check_captured(trial, ends.harness, 0, ANN, BOB, TEXT_KEPT);
+           smtp_trial_count(trial, ends.harness, 1) &&
+           smtp_trial_captured(trial, ends.harness, 0, ANN, BOB, TEXT_KEPT);
 }
 
 static bool many_chunks(struct smtp_trial *trial)
@@ -27,13 +27,13 @@ static bool many_chunks(struct smtp_trial *trial)
     options.client.chunk_octets = 10;
     return smtp_trial_open(trial, &options, &ends) &&
            smtp_trial_send(trial, ends.client, BOB, smtp_content_text(text), SMTP_OK, 250) &&
-           smtp_check_number(trial, "chunks of 10 octets",
-                             smtp_times(smtp_harness_transcript(ends.harness, 1), "C: BDAT 10\n"),
-                             2) &&
-           smtp_check_holds(trial, "the dialogue", smtp_harness_transcript(ends.harness, 1),
+           smtp_trial_is_number(
+               trial, "chunks of 10 octets",
+               smtp_times(smtp_harness_transcript(ends.harness, 1), "C: BDAT 10\n"), 2) &&
+           smtp_trial_holds(trial, "the dialogue", smtp_harness_transcript(ends.harness, 1),
                             "C: BDAT 5 LAST\n") &&
-           smtp_check_count(trial, ends.harness, 1) &&
-           smtp_check_captured(trial, ends.harness, 0, ANN, BOB, TEXT_KEPT);
+           smtp_trial_count(trial, ends.harness, 1) &&
+           smtp_trial_captured(trial, ends.harness, 0, ANN, BOB, TEXT_KEPT);
 }
 
 static bool data_where_chunking_is_off(struct smtp_trial *trial)
@@ -44,12 +44,13 @@ static bool data_where_chunking_is_off(struct smtp_trial *trial)
     options.server.keywords.chunking = false;
     return smtp_trial_open(trial, &options, &ends) &&
            smtp_trial_send(trial, ends.client, BOB, smtp_content_text(text), SMTP_OK, 250) &&
-           smtp_check_holds(trial, "the dialogue", smtp_harness_transcript(ends.harness, 1),
+           smtp_trial_holds(trial, "the dialogue", smtp_harness_transcript(ends.harness, 1),
                             "C: DATA\n") &&
-           smtp_check_status(trial, "smtp_client_bdat", smtp_client_bdat(ends.client, "a", 1, true),
-                             SMTP_UNSUPPORTED, ends.client) &&
-           smtp_check_count(trial, ends.harness, 1) &&
-           smtp_check_captured(trial, ends.harness, 0, ANN, BOB, TEXT_KEPT);
+           smtp_trial_is_status(trial, "smtp_client_bdat",
+                                smtp_client_bdat(ends.client, "a", 1, true), SMTP_UNSUPPORTED,
+                                ends.client) &&
+           smtp_trial_count(trial, ends.harness, 1) &&
+           smtp_trial_captured(trial, ends.harness, 0, ANN, BOB, TEXT_KEPT);
 }
 
 /** A raw connection with EHLO, MAIL and RCPT said. */
@@ -71,8 +72,8 @@ static bool empty_last_chunk(struct smtp_trial *trial)
     return wire != NULL && smtp_wire_says(trial, wire, "BDAT 4\r\na\r\nb") &&
            smtp_wire_answers(trial, wire, "250") &&
            smtp_wire_asks(trial, wire, "BDAT 0 LAST", "250") &&
-           smtp_check_count(trial, harness, 1) &&
-           smtp_check_captured(trial, harness, 0, ANN, BOB, SMTP_SPAN("a\r\nb"));
+           smtp_trial_count(trial, harness, 1) &&
+           smtp_trial_captured(trial, harness, 0, ANN, BOB, SMTP_SPAN("a\r\nb"));
 }
 
 static bool failed_chunk_is_discarded(struct smtp_trial *trial)
@@ -84,7 +85,7 @@ static bool failed_chunk_is_discarded(struct smtp_trial *trial)
            smtp_wire_says(trial, wire, "BDAT 15 LAST\r\nMAIL FROM:<x>\r\n") &&
            smtp_wire_answers(trial, wire, "503") &&
            smtp_wire_asks(trial, wire, "RCPT TO:<" BOB ">", "503") &&
-           smtp_wire_asks(trial, wire, "NOOP", "250") && smtp_check_count(trial, harness, 0);
+           smtp_wire_asks(trial, wire, "NOOP", "250") && smtp_trial_count(trial, harness, 0);
 }
 
 static bool bdat_and_data_do_not_mix(struct smtp_trial *trial)
@@ -94,7 +95,7 @@ static bool bdat_and_data_do_not_mix(struct smtp_trial *trial)
     struct smtp_wire *wire = harness != NULL ? open_wire(trial, harness) : NULL;
     return wire != NULL && smtp_wire_says(trial, wire, "BDAT 3\r\na\r\n") &&
            smtp_wire_answers(trial, wire, "250") && smtp_wire_asks(trial, wire, "DATA", "503") &&
-           smtp_wire_asks(trial, wire, "RSET", "250") && smtp_check_count(trial, harness, 0);
+           smtp_wire_asks(trial, wire, "RSET", "250") && smtp_trial_count(trial, harness, 0);
 }
 
 static bool too_large_in_chunks(struct smtp_trial *trial)
@@ -110,7 +111,7 @@ static bool too_large_in_chunks(struct smtp_trial *trial)
            smtp_wire_says(trial, wire, "BDAT 6\r\n123456") &&
            smtp_wire_answers(trial, wire, "552") &&
            smtp_wire_asks(trial, wire, "BDAT 0 LAST", "503") &&
-           smtp_wire_asks(trial, wire, "RSET", "250") && smtp_check_count(trial, harness, 0);
+           smtp_wire_asks(trial, wire, "RSET", "250") && smtp_trial_count(trial, harness, 0);
 }
 
 static enum smtp_server_verdict refuse_spam(void *user,
@@ -137,8 +138,8 @@ static bool last_chunk_refused(struct smtp_trial *trial)
            smtp_trial_send(trial, ends.client, BOB, smtp_content_text("Subject: spam\n"),
                            SMTP_REFUSED_PERMANENT, 554) &&
            smtp_trial_send(trial, ends.client, BOB, smtp_content_text(text), SMTP_OK, 250) &&
-           smtp_check_count(trial, ends.harness, 1) &&
-           smtp_check_captured(trial, ends.harness, 0, ANN, BOB, TEXT_KEPT);
+           smtp_trial_count(trial, ends.harness, 1) &&
+           smtp_trial_captured(trial, ends.harness, 0, ANN, BOB, TEXT_KEPT);
 }
 
 static bool binary_octets_kept(struct smtp_trial *trial)
@@ -154,14 +155,14 @@ static bool binary_octets_kept(struct smtp_trial *trial)
     const struct smtp_envelope envelope = {
         .reverse_path = ANN, .forward_paths = to, .forward_path_count = 1, .mail = &mail};
     return smtp_trial_open(trial, NULL, &ends) &&
-           smtp_check_ok(trial, "smtp_client_send",
-                         smtp_client_send(ends.client, &envelope,
-                                          smtp_content_memory(octets, sizeof octets), NULL),
-                         ends.client) &&
-           smtp_check_holds(trial, "the dialogue", smtp_harness_transcript(ends.harness, 1),
+           smtp_trial_is_ok(trial, "smtp_client_send",
+                            smtp_client_send(ends.client, &envelope,
+                                             smtp_content_memory(octets, sizeof octets), NULL),
+                            ends.client) &&
+           smtp_trial_holds(trial, "the dialogue", smtp_harness_transcript(ends.harness, 1),
                             " BODY=BINARYMIME") &&
-           smtp_check_count(trial, ends.harness, 1) &&
-           smtp_check_captured(trial, ends.harness, 0, ANN, BOB,
+           smtp_trial_count(trial, ends.harness, 1) &&
+           smtp_trial_captured(trial, ends.harness, 0, ANN, BOB,
                                (struct smtp_span){octets, sizeof octets});
 }
 
@@ -175,8 +176,8 @@ static bool binary_needs_bdat(struct smtp_trial *trial)
            smtp_wire_asks(trial, wire, "RCPT TO:<" BOB ">", "250") &&
            smtp_wire_asks(trial, wire, "DATA", "503") &&
            smtp_wire_says(trial, wire, "BDAT 3 LAST\r\na\nb") &&
-           smtp_wire_answers(trial, wire, "250") && smtp_check_count(trial, harness, 1) &&
-           smtp_check_captured(trial, harness, 0, ANN, BOB, SMTP_SPAN("a\nb"));
+           smtp_wire_answers(trial, wire, "250") && smtp_trial_count(trial, harness, 1) &&
+           smtp_trial_captured(trial, harness, 0, ANN, BOB, SMTP_SPAN("a\nb"));
 }
 
 static bool chunk_counts_that_are_none(struct smtp_trial *trial)
@@ -191,7 +192,7 @@ static bool chunk_counts_that_are_none(struct smtp_trial *trial)
             return false;
         }
     }
-    return smtp_check_count(trial, harness, 0);
+    return smtp_trial_count(trial, harness, 0);
 }
 
 static const struct smtp_scenario rows[] = {

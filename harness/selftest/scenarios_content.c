@@ -11,8 +11,8 @@ static bool arrives_as(struct smtp_trial *trial, struct smtp_span given, struct 
     return smtp_trial_open(trial, NULL, &ends) &&
            smtp_trial_send(trial, ends.client, BOB, smtp_content_memory(given.bytes, given.len),
                            SMTP_OK, 250) &&
-           smtp_check_count(trial, ends.harness, 1) &&
-           smtp_check_captured(trial, ends.harness, 0, ANN, BOB, kept);
+           smtp_trial_count(trial, ends.harness, 1) &&
+           smtp_trial_captured(trial, ends.harness, 0, ANN, BOB, kept);
 }
 
 static bool plain_text(struct smtp_trial *trial)
@@ -29,11 +29,11 @@ static bool plain_text(struct smtp_trial *trial)
     if (message == NULL) {
         return smtp_trial_fail(trial, "%s", smtp_harness_failure(ends.harness));
     }
-    return smtp_check_text(trial, "the subject", smtp_harness_header(message, "Subject"),
-                           "Hello") &&
-           smtp_check_text(trial, "the protocol",
-                           smtp_message_protocol(smtp_harness_envelope(message)), "ESMTP") &&
-           smtp_check_captured(
+    return smtp_trial_is_text(trial, "the subject", smtp_harness_header(message, "Subject"),
+                              "Hello") &&
+           smtp_trial_is_text(trial, "the protocol",
+                              smtp_message_protocol(smtp_harness_envelope(message)), "ESMTP") &&
+           smtp_trial_captured(
                trial, ends.harness, 0, ANN, BOB,
                SMTP_SPAN("Subject: Hello\r\nTo: bob@example.com\r\n\r\nHello, Bob.\r\n"));
 }
@@ -78,14 +78,14 @@ static bool eight_bit(struct smtp_trial *trial)
     if (!smtp_trial_open(trial, NULL, &ends) ||
         !smtp_trial_send(trial, ends.client, BOB, smtp_content_memory(content, len), SMTP_OK,
                          250) ||
-        !smtp_check_count(trial, ends.harness, 1)) {
+        !smtp_trial_count(trial, ends.harness, 1)) {
         return false;
     }
     const struct smtp_message *message =
         smtp_harness_envelope(smtp_harness_message(ends.harness, 0));
-    return smtp_check_holds(trial, "the parameters of MAIL (RFC 6152)",
+    return smtp_trial_holds(trial, "the parameters of MAIL (RFC 6152)",
                             smtp_message_mail_parameters(message), "BODY=8BITMIME") &&
-           smtp_check_captured(trial, ends.harness, 0, ANN, BOB, (struct smtp_span){content, len});
+           smtp_trial_captured(trial, ends.harness, 0, ANN, BOB, (struct smtp_span){content, len});
 }
 
 static bool every_ascii_octet(struct smtp_trial *trial)
@@ -161,9 +161,9 @@ static bool longest_lines(struct smtp_trial *trial)
                            SMTP_OK, 250) &&
            smtp_trial_send(trial, ends.client, BOB, smtp_content_memory(beyond.bytes, beyond.len),
                            SMTP_REFUSED_PERMANENT, 0) &&
-           smtp_check_count(trial, ends.harness, 2) &&
-           smtp_check_captured(trial, ends.harness, 0, ANN, BOB, allowed) &&
-           smtp_check_captured(trial, ends.harness, 1, ANN, BOB, stuffed);
+           smtp_trial_count(trial, ends.harness, 2) &&
+           smtp_trial_captured(trial, ends.harness, 0, ANN, BOB, allowed) &&
+           smtp_trial_captured(trial, ends.harness, 1, ANN, BOB, stuffed);
 }
 
 /** Hands out a text in pieces of 1, 2, 3, ... octets. */
@@ -190,8 +190,8 @@ static bool content_from_a_callback(struct smtp_trial *trial)
     return smtp_trial_open(trial, NULL, &ends) &&
            smtp_trial_send(trial, ends.client, BOB, smtp_content_callback(read_piece, &source),
                            SMTP_OK, 250) &&
-           smtp_check_count(trial, ends.harness, 1) &&
-           smtp_check_captured(trial, ends.harness, 0, ANN, BOB,
+           smtp_trial_count(trial, ends.harness, 1) &&
+           smtp_trial_captured(trial, ends.harness, 0, ANN, BOB,
                                SMTP_SPAN("Subject: pieces\r\n\r\n.\r\n..\r\n.\r\n\r\nend\r\n"));
 }
 
@@ -217,13 +217,13 @@ static bool mime_parts_decoded(struct smtp_trial *trial)
     }
     size_t last = smtp_harness_part_count(message) - 1;
     const struct smtp_harness_part *part = smtp_harness_part(message, last);
-    return smtp_check_text(trial, "the subject", smtp_harness_header(message, "Subject"),
-                           "Gr\303\274\303\237e") &&
-           smtp_check_holds(trial, "the text", smtp_harness_text(message), "Hello") &&
-           smtp_check_text(trial, "the attachment's name", part->name, "a.bin") &&
-           smtp_check_octets(trial, "the attachment",
-                             (struct smtp_span){part->bytes, part->size_bytes},
-                             SMTP_SPAN("\0\1\2\377"));
+    return smtp_trial_is_text(trial, "the subject", smtp_harness_header(message, "Subject"),
+                              "Gr\303\274\303\237e") &&
+           smtp_trial_holds(trial, "the text", smtp_harness_text(message), "Hello") &&
+           smtp_trial_is_text(trial, "the attachment's name", part->name, "a.bin") &&
+           smtp_trial_is_octets(trial, "the attachment",
+                                (struct smtp_span){part->bytes, part->size_bytes},
+                                SMTP_SPAN("\0\1\2\377"));
 }
 
 static const struct smtp_scenario rows[] = {

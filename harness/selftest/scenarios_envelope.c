@@ -41,8 +41,8 @@ static bool send_to(struct smtp_trial *trial, struct smtp_client *client, const 
     struct smtp_envelope envelope = {
         .reverse_path = ANN, .forward_paths = to, .forward_path_count = count};
     enum smtp_status status = smtp_client_send(client, &envelope, smtp_content_text(text), result);
-    return smtp_check_status(trial, "smtp_client_send", status, expected, client) &&
-           smtp_check_number(trial, "results", (*result)->recipient_count, count);
+    return smtp_trial_is_status(trial, "smtp_client_send", status, expected, client) &&
+           smtp_trial_is_number(trial, "results", (*result)->recipient_count, count);
 }
 
 /** What became of one recipient: its path, the stage, and the code of the reply that decided it. */
@@ -50,11 +50,11 @@ static bool result_is(struct smtp_trial *trial, const struct smtp_recipient_resu
                       const char *path, enum smtp_status status, enum smtp_client_stage stage,
                       int code)
 {
-    return smtp_check_text(trial, "the recipient", result->forward_path, path) &&
-           smtp_check_status(trial, path, result->status, status, NULL) &&
-           smtp_check_text(trial, "the stage", smtp_client_stage_name(result->stage),
-                           smtp_client_stage_name(stage)) &&
-           smtp_check_number(trial, "the code", (uint64_t)result->reply.code, (uint64_t)code);
+    return smtp_trial_is_text(trial, "the recipient", result->forward_path, path) &&
+           smtp_trial_is_status(trial, path, result->status, status, NULL) &&
+           smtp_trial_is_text(trial, "the stage", smtp_client_stage_name(result->stage),
+                              smtp_client_stage_name(stage)) &&
+           smtp_trial_is_number(trial, "the code", (uint64_t)result->reply.code, (uint64_t)code);
 }
 
 static bool several_recipients(struct smtp_trial *trial)
@@ -64,10 +64,10 @@ static bool several_recipients(struct smtp_trial *trial)
     const char *to[] = {BOB, CAROL, DAVE};
     return smtp_trial_open(trial, NULL, &ends) &&
            send_to(trial, ends.client, to, 3, SMTP_OK, &result) &&
-           smtp_check_number(trial, "accepted", result->accepted_count, 3) &&
+           smtp_trial_is_number(trial, "accepted", result->accepted_count, 3) &&
            result_is(trial, &result->recipients[2], DAVE, SMTP_OK, SMTP_STAGE_DOT, 250) &&
-           smtp_check_count(trial, ends.harness, 1) &&
-           smtp_check_captured(trial, ends.harness, 0, ANN, BOB " " CAROL " " DAVE, TEXT_KEPT);
+           smtp_trial_count(trial, ends.harness, 1) &&
+           smtp_trial_captured(trial, ends.harness, 0, ANN, BOB " " CAROL " " DAVE, TEXT_KEPT);
 }
 
 static bool recipient_refused_at_once(struct smtp_trial *trial)
@@ -79,12 +79,13 @@ static bool recipient_refused_at_once(struct smtp_trial *trial)
            send_to(trial, ends.client, to, 2, SMTP_PARTLY_REFUSED, &result) &&
            result_is(trial, &result->recipients[0], BOB, SMTP_REFUSED_PERMANENT, SMTP_STAGE_RCPT,
                      550) &&
-           smtp_check_text(trial, "its text", result->recipients[0].reply.text, "no such user") &&
-           smtp_check_number(trial, "its enhanced detail",
-                             (uint64_t)result->recipients[0].reply.enhanced.detail, 1) &&
+           smtp_trial_is_text(trial, "its text", result->recipients[0].reply.text,
+                              "no such user") &&
+           smtp_trial_is_number(trial, "its enhanced detail",
+                                (uint64_t)result->recipients[0].reply.enhanced.detail, 1) &&
            result_is(trial, &result->recipients[1], DAVE, SMTP_OK, SMTP_STAGE_DOT, 250) &&
-           smtp_check_count(trial, ends.harness, 1) &&
-           smtp_check_captured(trial, ends.harness, 0, ANN, DAVE, TEXT_KEPT);
+           smtp_trial_count(trial, ends.harness, 1) &&
+           smtp_trial_captured(trial, ends.harness, 0, ANN, DAVE, TEXT_KEPT);
 }
 
 static bool recipient_refused_for_now(struct smtp_trial *trial)
@@ -97,8 +98,8 @@ static bool recipient_refused_for_now(struct smtp_trial *trial)
            result_is(trial, &result->recipients[0], DAVE, SMTP_OK, SMTP_STAGE_DOT, 250) &&
            result_is(trial, &result->recipients[1], CAROL, SMTP_REFUSED_TRANSIENT, SMTP_STAGE_RCPT,
                      450) &&
-           smtp_check_count(trial, ends.harness, 1) &&
-           smtp_check_captured(trial, ends.harness, 0, ANN, DAVE, TEXT_KEPT);
+           smtp_trial_count(trial, ends.harness, 1) &&
+           smtp_trial_captured(trial, ends.harness, 0, ANN, DAVE, TEXT_KEPT);
 }
 
 static bool all_recipients_refused(struct smtp_trial *trial)
@@ -110,11 +111,11 @@ static bool all_recipients_refused(struct smtp_trial *trial)
     return open_refusing(trial, &ends) &&
            send_to(trial, ends.client, mixed, 2, SMTP_REFUSED_TRANSIENT, &result) &&
            send_to(trial, ends.client, gone, 1, SMTP_REFUSED_PERMANENT, &result) &&
-           smtp_check_true(trial, "no content goes out",
-                           strstr(smtp_harness_transcript(ends.harness, 1), "Hello") == NULL) &&
+           smtp_trial_is_true(trial, "no content goes out",
+                              strstr(smtp_harness_transcript(ends.harness, 1), "Hello") == NULL) &&
            smtp_trial_send(trial, ends.client, DAVE, smtp_content_text(text), SMTP_OK, 250) &&
-           smtp_check_count(trial, ends.harness, 1) &&
-           smtp_check_captured(trial, ends.harness, 0, ANN, DAVE, TEXT_KEPT);
+           smtp_trial_count(trial, ends.harness, 1) &&
+           smtp_trial_captured(trial, ends.harness, 0, ANN, DAVE, TEXT_KEPT);
 }
 
 static bool null_reverse_path(struct smtp_trial *trial)
@@ -123,12 +124,12 @@ static bool null_reverse_path(struct smtp_trial *trial)
     const char *to[] = {BOB};
     struct smtp_envelope envelope = {.forward_paths = to, .forward_path_count = 1};
     return smtp_trial_open(trial, NULL, &ends) &&
-           smtp_check_status(
+           smtp_trial_is_status(
                trial, "smtp_client_send",
                smtp_client_send(ends.client, &envelope, smtp_content_text(text), NULL), SMTP_OK,
                ends.client) &&
-           smtp_check_count(trial, ends.harness, 1) &&
-           smtp_check_captured(trial, ends.harness, 0, "", BOB, TEXT_KEPT);
+           smtp_trial_count(trial, ends.harness, 1) &&
+           smtp_trial_captured(trial, ends.harness, 0, "", BOB, TEXT_KEPT);
 }
 
 static bool unusual_addresses(struct smtp_trial *trial)
@@ -140,8 +141,8 @@ static bool unusual_addresses(struct smtp_trial *trial)
                         "BOB+tag@Example.COM"};
     return smtp_trial_open(trial, NULL, &ends) &&
            send_to(trial, ends.client, to, 4, SMTP_OK, &result) &&
-           smtp_check_count(trial, ends.harness, 1) &&
-           smtp_check_captured(
+           smtp_trial_count(trial, ends.harness, 1) &&
+           smtp_trial_captured(
                trial, ends.harness, 0, ANN,
                "\"b o b\"@example.com bob@[127.0.0.1] Postmaster BOB+tag@Example.COM", TEXT_KEPT);
 }
@@ -161,8 +162,8 @@ static bool too_many_recipients(struct smtp_trial *trial)
            result_is(trial, &result->recipients[1], CAROL, SMTP_OK, SMTP_STAGE_DOT, 250) &&
            result_is(trial, &result->recipients[2], DAVE, SMTP_REFUSED_TRANSIENT, SMTP_STAGE_RCPT,
                      452) &&
-           smtp_check_count(trial, ends.harness, 1) &&
-           smtp_check_captured(trial, ends.harness, 0, ANN, BOB " " CAROL, TEXT_KEPT);
+           smtp_trial_count(trial, ends.harness, 1) &&
+           smtp_trial_captured(trial, ends.harness, 0, ANN, BOB " " CAROL, TEXT_KEPT);
 }
 
 static bool open_small(struct smtp_trial *trial, struct smtp_ends *ends)
@@ -181,18 +182,18 @@ static bool size_refused_at_mail(struct smtp_trial *trial)
     char large[200];
     memset(large, 'x', sizeof large);
     return open_small(trial, &ends) &&
-           smtp_check_status(trial, "MAIL with SIZE=101",
-                             smtp_client_mail(ends.client, ANN, "SIZE=101"), SMTP_REFUSED_PERMANENT,
-                             ends.client) &&
-           smtp_check_number(trial, "its code", (uint64_t)smtp_client_reply(ends.client)->code,
-                             552) &&
+           smtp_trial_is_status(trial, "MAIL with SIZE=101",
+                                smtp_client_mail(ends.client, ANN, "SIZE=101"),
+                                SMTP_REFUSED_PERMANENT, ends.client) &&
+           smtp_trial_is_number(trial, "its code", (uint64_t)smtp_client_reply(ends.client)->code,
+                                552) &&
            smtp_trial_send(trial, ends.client, BOB, smtp_content_memory(large, sizeof large),
                            SMTP_UNSUPPORTED, 0) &&
-           smtp_check_true(trial, "no content goes out",
-                           strstr(smtp_harness_transcript(ends.harness, 1), "xxxx") == NULL) &&
+           smtp_trial_is_true(trial, "no content goes out",
+                              strstr(smtp_harness_transcript(ends.harness, 1), "xxxx") == NULL) &&
            smtp_trial_send(trial, ends.client, BOB, smtp_content_text(text), SMTP_OK, 250) &&
-           smtp_check_count(trial, ends.harness, 1) &&
-           smtp_check_captured(trial, ends.harness, 0, ANN, BOB, TEXT_KEPT);
+           smtp_trial_count(trial, ends.harness, 1) &&
+           smtp_trial_captured(trial, ends.harness, 0, ANN, BOB, TEXT_KEPT);
 }
 
 /** 200 octets, without saying so before. */
@@ -214,8 +215,8 @@ static bool size_refused_after_content(struct smtp_trial *trial)
            smtp_trial_send(trial, ends.client, BOB, smtp_content_callback(read_large, &left),
                            SMTP_REFUSED_PERMANENT, 552) &&
            smtp_trial_send(trial, ends.client, BOB, smtp_content_text(text), SMTP_OK, 250) &&
-           smtp_check_count(trial, ends.harness, 1) &&
-           smtp_check_captured(trial, ends.harness, 0, ANN, BOB, TEXT_KEPT);
+           smtp_trial_count(trial, ends.harness, 1) &&
+           smtp_trial_captured(trial, ends.harness, 0, ANN, BOB, TEXT_KEPT);
 }
 
 static enum smtp_server_verdict refuse_message(void *user,
@@ -242,8 +243,8 @@ static bool content_refused_by_hook(struct smtp_trial *trial)
            smtp_trial_send(trial, ends.client, BOB, smtp_content_text("Subject: spam\n\n"),
                            SMTP_REFUSED_PERMANENT, 554) &&
            smtp_trial_send(trial, ends.client, BOB, smtp_content_text(text), SMTP_OK, 250) &&
-           smtp_check_count(trial, ends.harness, 1) &&
-           smtp_check_captured(trial, ends.harness, 0, ANN, BOB, TEXT_KEPT);
+           smtp_trial_count(trial, ends.harness, 1) &&
+           smtp_trial_captured(trial, ends.harness, 0, ANN, BOB, TEXT_KEPT);
 }
 
 static bool send_message_bcc_removed(struct smtp_trial *trial)
@@ -253,12 +254,12 @@ static bool send_message_bcc_removed(struct smtp_trial *trial)
                           "Cc: carol@example.com\nBcc: Dave <dave@example.com>,\n"
                           " erin@example.com\nSubject: Hi\n\nBcc: stays in the body\n";
     return smtp_trial_open(trial, NULL, &ends) &&
-           smtp_check_status(
+           smtp_trial_is_status(
                trial, "smtp_client_send_message",
                smtp_client_send_message(ends.client, smtp_content_text(message), NULL), SMTP_OK,
                ends.client) &&
-           smtp_check_count(trial, ends.harness, 1) &&
-           smtp_check_captured(
+           smtp_trial_count(trial, ends.harness, 1) &&
+           smtp_trial_captured(
                trial, ends.harness, 0, ANN, BOB " " CAROL " " DAVE " erin@example.com",
                SMTP_SPAN("From: Ann <ann@example.com>\r\nTo: Bob <bob@example.com>\r\n"
                          "Cc: carol@example.com\r\nSubject: Hi\r\n\r\n"

@@ -20,22 +20,22 @@ static bool sends(struct smtp_trial *trial, const struct smtp_ends *ends, const 
                                            .rcpt = rcpt};
     enum smtp_status status =
         smtp_client_send(ends->client, &envelope, smtp_content_text(text), NULL);
-    return smtp_check_status(trial, "smtp_client_send", status, expected, ends->client);
+    return smtp_trial_is_status(trial, "smtp_client_send", status, expected, ends->client);
 }
 
 /** The only message has these parameters with MAIL and RCPT. */
 static bool has_parameters(struct smtp_trial *trial, struct smtp_harness *harness, const char *mail,
                            const char *rcpt)
 {
-    if (!smtp_check_count(trial, harness, 1) ||
-        !smtp_check_captured(trial, harness, 0, ANN, BOB, TEXT_KEPT)) {
+    if (!smtp_trial_count(trial, harness, 1) ||
+        !smtp_trial_captured(trial, harness, 0, ANN, BOB, TEXT_KEPT)) {
         return false;
     }
     const struct smtp_message *message = smtp_harness_envelope(smtp_harness_message(harness, 0));
-    return smtp_check_holds(trial, "the parameters of MAIL", smtp_message_mail_parameters(message),
+    return smtp_trial_holds(trial, "the parameters of MAIL", smtp_message_mail_parameters(message),
                             mail) &&
-           smtp_check_text(trial, "the parameters of RCPT",
-                           smtp_message_rcpt_parameters(message, 0), rcpt);
+           smtp_trial_is_text(trial, "the parameters of RCPT",
+                              smtp_message_rcpt_parameters(message, 0), rcpt);
 }
 
 /** Sent where `keywords` are on: captured with the parameters. Where they are off: not sent at all, and by
@@ -58,7 +58,7 @@ static bool on_and_off(struct smtp_trial *trial, const struct smtp_server_keywor
     snprintf(line, sizeof line, "MAIL FROM:<" ANN "> %s", parameter);
     if (!smtp_trial_open(trial, &options, &without) ||
         !sends(trial, &without, BOB, mail, NULL, SMTP_UNSUPPORTED) ||
-        !smtp_check_count(trial, without.harness, 0)) {
+        !smtp_trial_count(trial, without.harness, 0)) {
         return false;
     }
     struct smtp_wire *wire = smtp_trial_wire(trial, without.harness);
@@ -139,9 +139,9 @@ static bool smtputf8(struct smtp_trial *trial)
     struct smtp_ends ends;
     return smtp_trial_open(trial, NULL, &ends) &&
            sends(trial, &ends, "jörg@bücher.example", NULL, NULL, SMTP_OK) &&
-           smtp_check_expect(trial, ends.harness,
+           smtp_trial_expect(trial, ends.harness,
                              "to=jörg@bücher.example protocol=UTF8SMTP count=1") &&
-           smtp_check_holds(trial, "the dialogue", smtp_harness_transcript(ends.harness, 1),
+           smtp_trial_holds(trial, "the dialogue", smtp_harness_transcript(ends.harness, 1),
                             " SMTPUTF8");
 }
 
@@ -159,8 +159,8 @@ static bool a_labels(struct smtp_trial *trial)
     struct smtp_ends ends;
     return smtputf8_off(trial, &ends) &&
            sends(trial, &ends, "bob@bücher.example", NULL, NULL, SMTP_OK) &&
-           smtp_check_count(trial, ends.harness, 1) &&
-           smtp_check_captured(trial, ends.harness, 0, ANN, "bob@xn--bcher-kva.example", TEXT_KEPT);
+           smtp_trial_count(trial, ends.harness, 1) &&
+           smtp_trial_captured(trial, ends.harness, 0, ANN, "bob@xn--bcher-kva.example", TEXT_KEPT);
 }
 
 static bool local_part_needs_smtputf8(struct smtp_trial *trial)
@@ -168,10 +168,10 @@ static bool local_part_needs_smtputf8(struct smtp_trial *trial)
     struct smtp_ends ends;
     return smtputf8_off(trial, &ends) &&
            sends(trial, &ends, "jörg@example.com", NULL, NULL, SMTP_UNSUPPORTED) &&
-           smtp_check_holds(trial, "the error", smtp_client_error(ends.client)->message,
+           smtp_trial_holds(trial, "the error", smtp_client_error(ends.client)->message,
                             "SMTPUTF8") &&
            sends(trial, &ends, BOB, NULL, NULL, SMTP_OK) &&
-           smtp_check_count(trial, ends.harness, 1);
+           smtp_trial_count(trial, ends.harness, 1);
 }
 
 static bool require_tls(struct smtp_trial *trial)
@@ -186,7 +186,7 @@ static bool require_tls(struct smtp_trial *trial)
            has_parameters(trial, sealed.harness, "REQUIRETLS", "") &&
            smtp_trial_open(trial, NULL, &plain) &&
            sends(trial, &plain, BOB, &mail, NULL, SMTP_BAD_STATE) &&
-           smtp_check_count(trial, plain.harness, 0);
+           smtp_trial_count(trial, plain.harness, 0);
 }
 
 static bool limits_split(struct smtp_trial *trial)
@@ -202,15 +202,16 @@ static bool limits_split(struct smtp_trial *trial)
     smtp_trial_options(&options);
     options.server.limits.recipients = 2;
     return smtp_trial_open(trial, &options, &ends) &&
-           smtp_check_ok(trial, "smtp_client_send",
-                         smtp_client_send(ends.client, &envelope, smtp_content_text(text), &result),
-                         ends.client) &&
-           smtp_check_number(trial, "results", result->recipient_count, 5) &&
-           smtp_check_number(trial, "accepted", result->accepted_count, 5) &&
-           smtp_check_count(trial, ends.harness, 3) &&
-           smtp_check_captured(trial, ends.harness, 0, ANN, "a@example.com b@example.com",
+           smtp_trial_is_ok(
+               trial, "smtp_client_send",
+               smtp_client_send(ends.client, &envelope, smtp_content_text(text), &result),
+               ends.client) &&
+           smtp_trial_is_number(trial, "results", result->recipient_count, 5) &&
+           smtp_trial_is_number(trial, "accepted", result->accepted_count, 5) &&
+           smtp_trial_count(trial, ends.harness, 3) &&
+           smtp_trial_captured(trial, ends.harness, 0, ANN, "a@example.com b@example.com",
                                TEXT_KEPT) &&
-           smtp_check_captured(trial, ends.harness, 2, ANN, "e@example.com", TEXT_KEPT);
+           smtp_trial_captured(trial, ends.harness, 2, ANN, "e@example.com", TEXT_KEPT);
 }
 
 static bool mailmax(struct smtp_trial *trial)
@@ -226,9 +227,9 @@ static bool mailmax(struct smtp_trial *trial)
         return false;
     }
     ends.client = smtp_harness_connect(ends.harness);
-    return smtp_check_true(trial, "a new session", ends.client != NULL) &&
+    return smtp_trial_is_true(trial, "a new session", ends.client != NULL) &&
            sends(trial, &ends, BOB, NULL, NULL, SMTP_OK) &&
-           smtp_check_count(trial, ends.harness, 2);
+           smtp_trial_count(trial, ends.harness, 2);
 }
 
 static bool auth_parameter(struct smtp_trial *trial)
@@ -242,8 +243,8 @@ static bool auth_parameter(struct smtp_trial *trial)
     options.server.auth.users = users;
     options.server.auth.user_count = 1;
     return smtp_trial_open(trial, &options, &ends) &&
-           smtp_check_ok(trial, "login", smtp_client_login(ends.client, "ann", "secret"),
-                         ends.client) &&
+           smtp_trial_is_ok(trial, "login", smtp_client_login(ends.client, "ann", "secret"),
+                            ends.client) &&
            sends(trial, &ends, BOB, &mail, NULL, SMTP_OK) &&
            has_parameters(trial, ends.harness, "AUTH=e+2Bmc2@example.com", "");
 }
@@ -255,13 +256,13 @@ static bool eight_bit_not_offered(struct smtp_trial *trial)
     smtp_trial_options(&options);
     options.server.keywords.eight_bit_mime = false;
     return smtp_trial_open(trial, &options, &ends) &&
-           smtp_check_ok(trial, "EHLO", smtp_client_ehlo(ends.client), ends.client) &&
-           smtp_check_true(trial, "neither SMTPUTF8 nor BINARYMIME is offered without 8BITMIME",
-                           !smtp_client_has_extension(ends.client, "SMTPUTF8") &&
-                               !smtp_client_has_extension(ends.client, "BINARYMIME")) &&
+           smtp_trial_is_ok(trial, "EHLO", smtp_client_ehlo(ends.client), ends.client) &&
+           smtp_trial_is_true(trial, "neither SMTPUTF8 nor BINARYMIME is offered without 8BITMIME",
+                              !smtp_client_has_extension(ends.client, "SMTPUTF8") &&
+                                  !smtp_client_has_extension(ends.client, "BINARYMIME")) &&
            smtp_trial_send(trial, ends.client, BOB, smtp_content_text("\n\xC3\xA4\n"),
                            SMTP_UNSUPPORTED, 0) &&
-           smtp_check_count(trial, ends.harness, 0);
+           smtp_trial_count(trial, ends.harness, 0);
 }
 
 static bool all_keywords_off(struct smtp_trial *trial)
@@ -274,15 +275,16 @@ static bool all_keywords_off(struct smtp_trial *trial)
     options.server.tls.mode = SMTP_SERVER_TLS_OFF;
     if (!smtp_trial_open(trial, &options, &ends) ||
         !sends(trial, &ends, BOB, NULL, NULL, SMTP_OK) ||
-        !smtp_check_status(trial, "MAIL with SIZE", smtp_client_mail(ends.client, ANN, "SIZE=10"),
-                           SMTP_UNSUPPORTED, ends.client) ||
+        !smtp_trial_is_status(trial, "MAIL with SIZE",
+                              smtp_client_mail(ends.client, ANN, "SIZE=10"), SMTP_UNSUPPORTED,
+                              ends.client) ||
         !has_parameters(trial, ends.harness, "", "")) {
         return false;
     }
     struct smtp_wire *wire = smtp_trial_wire(trial, ends.harness);
     return wire != NULL &&
-           smtp_check_number(trial, "enhanced codes",
-                             smtp_times(smtp_harness_transcript(ends.harness, 1), " 2."), 0) &&
+           smtp_trial_is_number(trial, "enhanced codes",
+                                smtp_times(smtp_harness_transcript(ends.harness, 1), " 2."), 0) &&
            smtp_wire_asks(trial, wire, "EHLO c.example", "250 ") &&
            smtp_wire_asks(trial, wire, "MAIL FROM:<> SIZE=1", "555") &&
            smtp_wire_asks(trial, wire, "MAIL FROM:<> BODY=7BIT", "555") &&

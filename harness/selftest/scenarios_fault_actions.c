@@ -28,8 +28,8 @@ static bool hears(struct smtp_trial *trial, struct smtp_wire *wire, const char *
 {
     struct smtp_span part;
     enum smtp_status status = smtp_wire_hear(wire, octets, &part);
-    return smtp_check_status(trial, octets, status, SMTP_OK, NULL) &&
-           smtp_check_octets(trial, "what came", part, smtp_span_of(octets));
+    return smtp_trial_is_status(trial, octets, status, SMTP_OK, NULL) &&
+           smtp_trial_is_octets(trial, "what came", part, smtp_span_of(octets));
 }
 
 static bool reply(struct smtp_trial *trial)
@@ -57,8 +57,8 @@ static bool delay(struct smtp_trial *trial)
     struct smtp_wire *wire = faulty_wire(trial, "any NOOP: delay 60 once");
     uint64_t begin_ns = smtp_clock_now_ns();
     return wire != NULL && smtp_wire_asks(trial, wire, "NOOP", "250") &&
-           smtp_check_true(trial, "it came later",
-                           smtp_clock_now_ns() - begin_ns >= DELAY_MS * SMTP_NS_PER_MS) &&
+           smtp_trial_is_true(trial, "it came later",
+                              smtp_clock_now_ns() - begin_ns >= DELAY_MS * SMTP_NS_PER_MS) &&
            smtp_wire_asks(trial, wire, "NOOP", "250");
 }
 
@@ -78,9 +78,9 @@ static bool late(struct smtp_trial *trial)
     }
     struct smtp_client *client = smtp_harness_client(harness);
     (void)!smtp_client_send(client, &envelope, smtp_content_text("x\n"), &result);
-    return smtp_check_true(trial, "it is after the dot", result->stage == SMTP_STAGE_DOT) &&
-           smtp_check_number(trial, "the code", (uint64_t)result->final_reply.code, 0) &&
-           smtp_check_true(trial, "the session is over", !smtp_client_is_connected(client)) &&
+    return smtp_trial_is_true(trial, "it is after the dot", result->stage == SMTP_STAGE_DOT) &&
+           smtp_trial_is_number(trial, "the code", (uint64_t)result->final_reply.code, 0) &&
+           smtp_trial_is_true(trial, "the session is over", !smtp_client_is_connected(client)) &&
            smtp_trial_send(trial, smtp_harness_client(harness), BOB, smtp_content_text("y\n"),
                            SMTP_OK, 250);
 }
@@ -98,8 +98,8 @@ static bool drip(struct smtp_trial *trial)
     uint64_t begin_ns = smtp_clock_now_ns();
     return wire != NULL && smtp_wire_says(trial, wire, "NOOP\r\n") &&
            hears(trial, wire, "250 2.0.0 Hi\r\n") && /* 14 octets, 2 ms each */
-           smtp_check_true(trial, "octet by octet",
-                           smtp_clock_now_ns() - begin_ns >= 13 * 2 * SMTP_NS_PER_MS) &&
+           smtp_trial_is_true(trial, "octet by octet",
+                              smtp_clock_now_ns() - begin_ns >= 13 * 2 * SMTP_NS_PER_MS) &&
            smtp_wire_asks(trial, wire, "NOOP", "250");
 }
 
@@ -154,7 +154,7 @@ static bool reset(struct smtp_trial *trial)
     struct smtp_wire *wire = faulty_wire(trial, "any NOOP: reset once");
     char octet;
     return wire != NULL && smtp_wire_says(trial, wire, "NOOP\r\n") &&
-           smtp_check_true(trial, "a reset, not an end", read(wire->fd, &octet, 1) == -1);
+           smtp_trial_is_true(trial, "a reset, not an end", read(wire->fd, &octet, 1) == -1);
 }
 
 /** Silence after the dot: the client gives up, and knows nothing of the delivery. */
@@ -174,11 +174,11 @@ static bool falls_silent(struct smtp_trial *trial, const char *fault)
     struct smtp_client *client = smtp_harness_client(harness);
     enum smtp_status status =
         smtp_client_send(client, &envelope, smtp_content_text("x\n"), &result);
-    return smtp_check_status(trial, "smtp_client_send", status, SMTP_DELIVERY_UNKNOWN, client) &&
-           smtp_check_true(trial, "it is after the dot", result->stage == SMTP_STAGE_DOT) &&
+    return smtp_trial_is_status(trial, "smtp_client_send", status, SMTP_DELIVERY_UNKNOWN, client) &&
+           smtp_trial_is_true(trial, "it is after the dot", result->stage == SMTP_STAGE_DOT) &&
            smtp_trial_send(trial, smtp_harness_client(harness), BOB, smtp_content_text("y\n"),
                            SMTP_OK, 250) &&
-           smtp_check_count(trial, harness, 1);
+           smtp_trial_count(trial, harness, 1);
 }
 
 static bool hang(struct smtp_trial *trial)
@@ -197,8 +197,8 @@ static bool certificate(struct smtp_trial *trial)
     smtp_trial_tls_options(&options);
     struct smtp_harness *harness = smtp_trial_harness(trial, &options);
     return add(trial, harness, "tls: certificate expired once") &&
-           smtp_check_true(trial, "no client connects", smtp_harness_connect(harness) == NULL) &&
-           smtp_check_holds(trial, "why", smtp_harness_failure(harness), "expired") &&
+           smtp_trial_is_true(trial, "no client connects", smtp_harness_connect(harness) == NULL) &&
+           smtp_trial_holds(trial, "why", smtp_harness_failure(harness), "expired") &&
            smtp_trial_send(trial, smtp_harness_client(harness), BOB, smtp_content_text("y\n"),
                            SMTP_OK, 250);
 }
@@ -212,8 +212,8 @@ static bool stalled_handshake(struct smtp_trial *trial)
     options.stop_ms = 0;
     struct smtp_harness *harness = smtp_trial_harness(trial, &options);
     return add(trial, harness, "tls: cut 200 hang once") &&
-           smtp_check_true(trial, "no client connects", smtp_harness_connect(harness) == NULL) &&
-           smtp_check_holds(trial, "the plan", smtp_harness_faults(harness), "(due 1 of 1 ");
+           smtp_trial_is_true(trial, "no client connects", smtp_harness_connect(harness) == NULL) &&
+           smtp_trial_holds(trial, "the plan", smtp_harness_faults(harness), "(due 1 of 1 ");
 }
 
 /* ---- how often ---- */
@@ -228,7 +228,7 @@ static bool fails_twice(struct smtp_trial *trial)
            smtp_trial_send(trial, ends.client, BOB, smtp_content_text("x\n"),
                            SMTP_REFUSED_TRANSIENT, 450) &&
            smtp_trial_send(trial, ends.client, BOB, smtp_content_text("x\n"), SMTP_OK, 250) &&
-           smtp_check_count(trial, ends.harness, 1);
+           smtp_trial_count(trial, ends.harness, 1);
 }
 
 static bool rate(struct smtp_trial *trial)
@@ -256,7 +256,7 @@ static bool per_recipient(struct smtp_trial *trial)
            smtp_wire_asks(trial, wire, "RCPT TO:<" CAROL ">", "250") &&
            smtp_wire_asks(trial, wire, "DATA", "354") &&
            smtp_wire_asks(trial, wire, "x\r\n.", "250") &&
-           smtp_wire_answers(trial, wire, "452 4.2.2") && smtp_check_count(trial, harness, 1);
+           smtp_wire_answers(trial, wire, "452 4.2.2") && smtp_trial_count(trial, harness, 1);
 }
 
 static bool magic(struct smtp_trial *trial)
@@ -269,7 +269,7 @@ static bool magic(struct smtp_trial *trial)
            smtp_trial_send(trial, ends.client, "bob+450-4.7.1@example.com",
                            smtp_content_text("x\n"), SMTP_REFUSED_TRANSIENT, 450) &&
            smtp_trial_send(trial, ends.client, BOB, smtp_content_text("x\n"), SMTP_OK, 250) &&
-           smtp_check_count(trial, ends.harness, 1);
+           smtp_trial_count(trial, ends.harness, 1);
 }
 
 static const struct smtp_scenario rows[] = {

@@ -38,12 +38,12 @@ static bool connects(struct smtp_trial *trial, struct smtp_harness *harness,
     struct smtp_client *client = smtp_trial_client(trial, options);
     *out = client;
     return client != NULL &&
-           smtp_check_status(trial, "smtp_client_connect",
-                             smtp_client_connect(client, smtp_harness_url(harness), 0), expected,
-                             client) &&
+           smtp_trial_is_status(trial, "smtp_client_connect",
+                                smtp_client_connect(client, smtp_harness_url(harness), 0), expected,
+                                client) &&
            (code == 0 ||
-            smtp_check_number(trial, "the code of the greeting",
-                              (uint64_t)smtp_client_reply(client)->code, (uint64_t)code));
+            smtp_trial_is_number(trial, "the code of the greeting",
+                                 (uint64_t)smtp_client_reply(client)->code, (uint64_t)code));
 }
 
 /** After the fault: another client's message arrives, the only one. */
@@ -52,8 +52,8 @@ static bool then_arrives(struct smtp_trial *trial, struct smtp_harness *harness,
 {
     struct smtp_client *client;
     return connects(trial, harness, options, SMTP_OK, 0, &client) &&
-           smtp_check_ok(trial, "the next message", send_text(client, NULL), client) &&
-           smtp_check_count(trial, harness, count);
+           smtp_trial_is_ok(trial, "the next message", send_text(client, NULL), client) &&
+           smtp_trial_count(trial, harness, count);
 }
 
 /** A message meets the fault, and the next arrives. */
@@ -67,12 +67,12 @@ static bool message_meets(struct smtp_trial *trial, const char *fault, struct he
         return false;
     }
     enum smtp_status status = send_text(client, &result);
-    return smtp_check_status(trial, "smtp_client_send", status, heard.status, client) &&
-           smtp_check_text(trial, "the stage", smtp_client_stage_name(result->stage),
-                           smtp_client_stage_name(heard.stage)) &&
-           smtp_check_number(trial, "the code", (uint64_t)result->final_reply.code,
-                             (uint64_t)heard.code) &&
-           smtp_check_holds(trial, "the plan", smtp_harness_faults(harness), "(due 1 of ") &&
+    return smtp_trial_is_status(trial, "smtp_client_send", status, heard.status, client) &&
+           smtp_trial_is_text(trial, "the stage", smtp_client_stage_name(result->stage),
+                              smtp_client_stage_name(heard.stage)) &&
+           smtp_trial_is_number(trial, "the code", (uint64_t)result->final_reply.code,
+                                (uint64_t)heard.code) &&
+           smtp_trial_holds(trial, "the plan", smtp_harness_faults(harness), "(due 1 of ") &&
            then_arrives(trial, harness, NULL, 1);
 }
 
@@ -104,8 +104,8 @@ static bool at_ehlo(struct smtp_trial *trial)
     struct smtp_client *client;
     return open_faulty(trial, NULL, "ehlo: reply 502 5.5.1 once", &harness) &&
            connects(trial, harness, NULL, SMTP_OK, 0, &client) &&
-           smtp_check_ok(trial, "smtp_client_send", send_text(client, NULL), client) &&
-           smtp_check_expect(trial, harness, "protocol=SMTP count=1");
+           smtp_trial_is_ok(trial, "smtp_client_send", send_text(client, NULL), client) &&
+           smtp_trial_expect(trial, harness, "protocol=SMTP count=1");
 }
 
 /** A client that wants TLS. */
@@ -127,10 +127,10 @@ static bool tls_meets(struct smtp_trial *trial, const char *fault, enum smtp_sta
     }
     struct smtp_client_options options = secure_options(harness);
     return connects(trial, harness, &options, SMTP_OK, 0, &client) &&
-           smtp_check_status(trial, "smtp_client_starttls", smtp_client_starttls(client), expected,
-                             client) &&
+           smtp_trial_is_status(trial, "smtp_client_starttls", smtp_client_starttls(client),
+                                expected, client) &&
            then_arrives(trial, harness, &options, 1) &&
-           smtp_check_expect(trial, harness, "tls~^TLS count=1");
+           smtp_trial_expect(trial, harness, "tls~^TLS count=1");
 }
 
 static bool at_starttls(struct smtp_trial *trial)
@@ -154,10 +154,11 @@ static bool at_auth(struct smtp_trial *trial)
     options.server.auth.user_count = 1;
     return open_faulty(trial, &options, "auth SCRAM-*: reply 454 4.7.0 once", &harness) &&
            connects(trial, harness, NULL, SMTP_OK, 0, &client) &&
-           smtp_check_status(trial, "the first login", smtp_client_login(client, "ann", "secret"),
-                             SMTP_REFUSED_TRANSIENT, client) &&
-           smtp_check_ok(trial, "the second login", smtp_client_login(client, "ann", "secret"),
-                         client);
+           smtp_trial_is_status(trial, "the first login",
+                                smtp_client_login(client, "ann", "secret"), SMTP_REFUSED_TRANSIENT,
+                                client) &&
+           smtp_trial_is_ok(trial, "the second login", smtp_client_login(client, "ann", "secret"),
+                            client);
 }
 
 /* ---- the transaction ---- */
@@ -189,8 +190,9 @@ static bool at_data(struct smtp_trial *trial)
         return false;
     }
     enum smtp_status status = send_text(client, &result);
-    return smtp_check_status(trial, "smtp_client_send", status, SMTP_REFUSED_TRANSIENT, client) &&
-           smtp_check_text(trial, "the stage", smtp_client_stage_name(result->stage), "DATA") &&
+    return smtp_trial_is_status(trial, "smtp_client_send", status, SMTP_REFUSED_TRANSIENT,
+                                client) &&
+           smtp_trial_is_text(trial, "the stage", smtp_client_stage_name(result->stage), "DATA") &&
            then_arrives(trial, harness, NULL, 1);
 }
 

@@ -53,15 +53,15 @@ static bool sends_to_three(struct smtp_trial *trial, struct smtp_client *client,
         .reverse_path = ANN, .forward_paths = to, .forward_path_count = 3};
     const struct smtp_send_result *result = NULL;
     enum smtp_status status = smtp_client_send(client, &envelope, smtp_content_text(text), &result);
-    if (!smtp_check_status(trial, "smtp_client_send", status, all, client)) {
+    if (!smtp_trial_is_status(trial, "smtp_client_send", status, all, client)) {
         return false;
     }
     for (size_t i = 0; i < 3; i++) {
         const struct smtp_recipient_result *one = &result->recipients[i];
         enum smtp_status expected = i == 1 ? of_carol : of_others;
-        if (!smtp_check_status(trial, one->forward_path, one->status, expected, NULL) ||
-            !smtp_check_text(trial, "the stage", smtp_client_stage_name(one->stage),
-                             smtp_client_stage_name(SMTP_STAGE_DOT))) {
+        if (!smtp_trial_is_status(trial, one->forward_path, one->status, expected, NULL) ||
+            !smtp_trial_is_text(trial, "the stage", smtp_client_stage_name(one->stage),
+                                smtp_client_stage_name(SMTP_STAGE_DOT))) {
             return false;
         }
     }
@@ -74,13 +74,13 @@ static bool delivery(struct smtp_trial *trial)
     struct smtp_harness_options options;
     lmtp_options(&options);
     return smtp_trial_open(trial, &options, &ends) &&
-           smtp_check_holds(trial, "the URL", smtp_harness_url(ends.harness),
+           smtp_trial_holds(trial, "the URL", smtp_harness_url(ends.harness),
                             "lmtp://127.0.0.1:") &&
            sends_to_three(trial, ends.client, SMTP_OK, SMTP_OK, SMTP_OK) &&
-           smtp_check_holds(trial, "the dialogue", smtp_harness_transcript(ends.harness, 1),
+           smtp_trial_holds(trial, "the dialogue", smtp_harness_transcript(ends.harness, 1),
                             "C: LHLO ") &&
-           smtp_check_expect(trial, ends.harness, "protocol=LMTP count=1") &&
-           smtp_check_captured(trial, ends.harness, 0, ANN, BOB " " CAROL " " DAVE, TEXT_KEPT);
+           smtp_trial_expect(trial, ends.harness, "protocol=LMTP count=1") &&
+           smtp_trial_captured(trial, ends.harness, 0, ANN, BOB " " CAROL " " DAVE, TEXT_KEPT);
 }
 
 /** One refused after the content, by DATA or by BDAT; then a second message over the same session. */
@@ -94,10 +94,10 @@ static bool partly_refused(struct smtp_trial *trial, bool chunking)
     return smtp_trial_open(trial, &options, &ends) &&
            sends_to_three(trial, ends.client, SMTP_PARTLY_REFUSED, SMTP_REFUSED_TRANSIENT,
                           SMTP_OK) &&
-           smtp_check_holds(trial, "the dialogue", smtp_harness_transcript(ends.harness, 1),
+           smtp_trial_holds(trial, "the dialogue", smtp_harness_transcript(ends.harness, 1),
                             chunking ? " LAST\n" : "C: DATA\n") &&
            smtp_trial_send(trial, ends.client, BOB, smtp_content_text(text), SMTP_OK, 250) &&
-           smtp_check_count(trial, ends.harness, 2);
+           smtp_trial_count(trial, ends.harness, 2);
 }
 
 static bool partly_refused_after_data(struct smtp_trial *trial)
@@ -119,11 +119,11 @@ static bool refused_for_all(struct smtp_trial *trial)
     return smtp_trial_open(trial, &options, &ends) &&
            sends_to_three(trial, ends.client, SMTP_REFUSED_PERMANENT, SMTP_REFUSED_PERMANENT,
                           SMTP_REFUSED_PERMANENT) &&
-           smtp_check_number(
+           smtp_trial_is_number(
                trial, "refusals",
                smtp_times(smtp_harness_transcript(ends.harness, 1), "S: 554 5.7.1 not wanted"),
                3) &&
-           smtp_check_count(trial, ends.harness, 0);
+           smtp_trial_count(trial, ends.harness, 0);
 }
 
 static bool hello_of_the_other(struct smtp_trial *trial)
@@ -153,7 +153,7 @@ static bool no_recipient_no_reply(struct smtp_trial *trial)
     return wire != NULL && smtp_wire_asks(trial, wire, "LHLO c.example", "250") &&
            smtp_wire_asks(trial, wire, "MAIL FROM:<" ANN ">", "250") &&
            smtp_wire_asks(trial, wire, "DATA", "503") &&
-           smtp_wire_asks(trial, wire, "NOOP", "250") && smtp_check_count(trial, harness, 0);
+           smtp_wire_asks(trial, wire, "NOOP", "250") && smtp_trial_count(trial, harness, 0);
 }
 
 static void remove_file(void *path)
@@ -178,9 +178,9 @@ static bool over_a_unix_socket(struct smtp_trial *trial)
     options.server.listen = listen;
     options.server.listen_count = 1;
     return smtp_trial_open(trial, &options, &ends) &&
-           smtp_check_text(trial, "the URL", smtp_harness_url(ends.harness), url) &&
+           smtp_trial_is_text(trial, "the URL", smtp_harness_url(ends.harness), url) &&
            smtp_trial_send(trial, ends.client, BOB, smtp_content_text(text), SMTP_OK, 250) &&
-           smtp_check_expect(trial, ends.harness, "protocol=LMTP count=1");
+           smtp_trial_expect(trial, ends.harness, "protocol=LMTP count=1");
 }
 
 static const struct smtp_scenario rows[] = {

@@ -27,17 +27,17 @@ static bool open_pair(struct smtp_trial *trial, const struct smtp_peer_step *ste
     pair->peer = smtp_trial_peer(trial, steps, step_count);
     pair->client = pair->peer != NULL ? smtp_trial_client(trial, &options) : NULL;
     return pair->client != NULL &&
-           smtp_check_status(trial, "smtp_client_connect",
-                             smtp_client_connect(pair->client, smtp_peer_address(pair->peer), 0),
-                             SMTP_OK, pair->client);
+           smtp_trial_is_status(trial, "smtp_client_connect",
+                                smtp_client_connect(pair->client, smtp_peer_address(pair->peer), 0),
+                                SMTP_OK, pair->client);
 }
 
 /** The script was played to its end, and this is every octet the peer was sent. */
 static bool stage_is(struct smtp_trial *trial, const struct smtp_send_result *result,
                      enum smtp_client_stage stage)
 {
-    return smtp_check_text(trial, "the stage", smtp_client_stage_name(result->stage),
-                           smtp_client_stage_name(stage));
+    return smtp_trial_is_text(trial, "the stage", smtp_client_stage_name(result->stage),
+                              smtp_client_stage_name(stage));
 }
 
 /** What a message to BOB looks like in lock-step, around its content. */
@@ -67,10 +67,10 @@ static bool server_gone_mid_data(struct smtp_trial *trial)
     memcpy(content, "the first line\n", strlen("the first line\n"));
     enum smtp_status status =
         smtp_client_send(pair.client, &envelope, smtp_content_memory(content, size), &result);
-    return smtp_check_status(trial, "smtp_client_send", status, SMTP_CLOSED, pair.client) &&
+    return smtp_trial_is_status(trial, "smtp_client_send", status, SMTP_CLOSED, pair.client) &&
            stage_is(trial, result, SMTP_STAGE_CONTENT) &&
-           smtp_check_true(trial, "the client is not connected any more",
-                           !smtp_client_is_connected(pair.client));
+           smtp_trial_is_true(trial, "the client is not connected any more",
+                              !smtp_client_is_connected(pair.client));
 }
 
 static const struct smtp_peer_step gone_after_dot[] = {
@@ -92,12 +92,12 @@ static bool server_gone_after_dot(struct smtp_trial *trial)
     }
     enum smtp_status status =
         smtp_client_send(pair.client, &envelope, smtp_content_text("once\n"), &result);
-    return smtp_check_status(trial, "smtp_client_send", status, SMTP_DELIVERY_UNKNOWN,
-                             pair.client) &&
+    return smtp_trial_is_status(trial, "smtp_client_send", status, SMTP_DELIVERY_UNKNOWN,
+                                pair.client) &&
            stage_is(trial, result, SMTP_STAGE_DOT) &&
-           smtp_check_status(trial, "the recipient", result->recipients[0].status,
-                             SMTP_DELIVERY_UNKNOWN, NULL) &&
-           smtp_check_number(trial, "accepted", result->accepted_count, 0) &&
+           smtp_trial_is_status(trial, "the recipient", result->recipients[0].status,
+                                SMTP_DELIVERY_UNKNOWN, NULL) &&
+           smtp_trial_is_number(trial, "accepted", result->accepted_count, 0) &&
            smtp_peer_heard(trial, pair.peer, SMTP_SPAN(TALK("once\r\n")));
 }
 
@@ -122,11 +122,12 @@ static bool reply_in_single_octets(struct smtp_trial *trial)
     struct pair pair;
     return open_pair(trial, dripping, COUNT(dripping), &pair) &&
            smtp_trial_send(trial, pair.client, BOB, smtp_content_text("slow\n"), SMTP_OK, 250) &&
-           smtp_check_text(trial, "the reply's text", smtp_client_reply(pair.client)->text,
-                           "taken\nas number 7") &&
-           smtp_check_true(trial, "8BITMIME is known",
-                           smtp_client_has_extension(pair.client, "8BITMIME")) &&
-           smtp_check_status(trial, "QUIT", smtp_client_quit(pair.client), SMTP_OK, pair.client) &&
+           smtp_trial_is_text(trial, "the reply's text", smtp_client_reply(pair.client)->text,
+                              "taken\nas number 7") &&
+           smtp_trial_is_true(trial, "8BITMIME is known",
+                              smtp_client_has_extension(pair.client, "8BITMIME")) &&
+           smtp_trial_is_status(trial, "QUIT", smtp_client_quit(pair.client), SMTP_OK,
+                                pair.client) &&
            smtp_peer_heard(trial, pair.peer, SMTP_SPAN(TALK("slow\r\n") "QUIT\r\n"));
 }
 
@@ -151,12 +152,13 @@ static bool multi_line_replies(struct smtp_trial *trial)
     /* RFC 5321 4.2: to any command, the greeting and the end of data included */
     struct pair pair;
     return open_pair(trial, wordy, COUNT(wordy), &pair) &&
-           smtp_check_text(trial, "the greeting", smtp_client_reply(pair.client)->text,
-                           "peer.test welcomes you\nat length\nnow speak") &&
+           smtp_trial_is_text(trial, "the greeting", smtp_client_reply(pair.client)->text,
+                              "peer.test welcomes you\nat length\nnow speak") &&
            smtp_trial_send(trial, pair.client, BOB, smtp_content_text("words\n"), SMTP_OK, 250) &&
-           smtp_check_text(trial, "the last reply", smtp_client_reply(pair.client)->text,
-                           "one\ntwo\nthree") &&
-           smtp_check_status(trial, "QUIT", smtp_client_quit(pair.client), SMTP_OK, pair.client) &&
+           smtp_trial_is_text(trial, "the last reply", smtp_client_reply(pair.client)->text,
+                              "one\ntwo\nthree") &&
+           smtp_trial_is_status(trial, "QUIT", smtp_client_quit(pair.client), SMTP_OK,
+                                pair.client) &&
            smtp_peer_heard(trial, pair.peer, SMTP_SPAN(TALK("words\r\n") "QUIT\r\n"));
 }
 
@@ -201,9 +203,9 @@ static bool not_an_smtp_server(struct smtp_trial *trial)
     struct smtp_peer *peer = smtp_trial_peer(trial, no_smtp, COUNT(no_smtp));
     struct smtp_client *client = peer != NULL ? smtp_trial_client(trial, NULL) : NULL;
     return client != NULL &&
-           smtp_check_status(trial, "smtp_client_connect",
-                             smtp_client_connect(client, smtp_peer_address(peer), 0),
-                             SMTP_PROTOCOL_VIOLATION, client) &&
+           smtp_trial_is_status(trial, "smtp_client_connect",
+                                smtp_client_connect(client, smtp_peer_address(peer), 0),
+                                SMTP_PROTOCOL_VIOLATION, client) &&
            smtp_peer_heard(trial, peer, SMTP_SPAN(""));
 }
 
@@ -236,10 +238,11 @@ static bool nothing_listening(struct smtp_trial *trial)
     enum smtp_status status = smtp_client_connect(client, "127.0.0.1", address.port);
     close(fd);
     const char *message = smtp_client_error(client)->message;
-    return smtp_check_status(trial, "smtp_client_connect", status, SMTP_CONNECT_FAILED, client) &&
-           smtp_check_holds(trial, "the error names the host", message, "127.0.0.1") &&
-           smtp_check_holds(trial, "the error names the port", message, port) &&
-           smtp_check_holds(trial, "the error names the reason", message, "refused");
+    return smtp_trial_is_status(trial, "smtp_client_connect", status, SMTP_CONNECT_FAILED,
+                                client) &&
+           smtp_trial_holds(trial, "the error names the host", message, "127.0.0.1") &&
+           smtp_trial_holds(trial, "the error names the port", message, port) &&
+           smtp_trial_holds(trial, "the error names the reason", message, "refused");
 }
 
 static const struct smtp_scenario rows[] = {

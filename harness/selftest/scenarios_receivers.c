@@ -31,8 +31,8 @@ static bool made(struct smtp_trial *trial, enum smtp_status status, const struct
 static bool sends(struct smtp_trial *trial, const struct smtp_ends *ends)
 {
     return smtp_trial_send(trial, ends->client, BOB, smtp_content_text(text), SMTP_OK, 250) &&
-           smtp_check_number(trial, "messages kept in memory",
-                             smtp_mailbox_count(smtp_harness_mailbox(ends->harness)), 0);
+           smtp_trial_is_number(trial, "messages kept in memory",
+                                smtp_mailbox_count(smtp_harness_mailbox(ends->harness)), 0);
 }
 
 /** The text of a delivered message: trace fields first, and LF at each line's end. */
@@ -40,12 +40,12 @@ static bool is_delivered(struct smtp_trial *trial, const char *delivered, const 
                          const char *end)
 {
     return delivered != NULL &&
-           smtp_check_text(trial, "the beginning",
-                           smtp_trial_part(trial, delivered, strlen(beginning)), beginning) &&
-           smtp_check_holds(trial, "the trace", delivered, "\nReceived: from ") &&
-           smtp_check_holds(trial, "the trace", delivered, "for <" BOB ">") &&
-           smtp_check_holds(trial, "the message", delivered, end) &&
-           smtp_check_true(trial, "no CR", strchr(delivered, '\r') == NULL);
+           smtp_trial_is_text(trial, "the beginning",
+                              smtp_trial_part(trial, delivered, strlen(beginning)), beginning) &&
+           smtp_trial_holds(trial, "the trace", delivered, "\nReceived: from ") &&
+           smtp_trial_holds(trial, "the trace", delivered, "for <" BOB ">") &&
+           smtp_trial_holds(trial, "the message", delivered, end) &&
+           smtp_trial_is_true(trial, "no CR", strchr(delivered, '\r') == NULL);
 }
 
 static bool maildir(struct smtp_trial *trial, bool durable)
@@ -59,7 +59,7 @@ static bool maildir(struct smtp_trial *trial, bool durable)
            open_with(trial, &table, 1, &ends) && sends(trial, &ends) &&
            is_delivered(trial, smtp_trial_only_file(trial, folder, "new"),
                         "Return-Path: <" ANN ">\n", "\nSubject: Hi\n\n.\nFrom here\n") &&
-           smtp_check_number(trial, "files in tmp", smtp_count_files(folder, "tmp"), 0);
+           smtp_trial_is_number(trial, "files in tmp", smtp_count_files(folder, "tmp"), 0);
 }
 
 static bool maildir_plain(struct smtp_trial *trial)
@@ -84,8 +84,8 @@ static bool maildir_gone(struct smtp_trial *trial)
            open_with(trial, &table, 1, &ends) && smtp_trial_remove_folder(trial, folder) &&
            smtp_trial_send(trial, ends.client, BOB, smtp_content_text(text), SMTP_REFUSED_TRANSIENT,
                            451) &&
-           smtp_check_number(trial, "messages taken",
-                             smtp_mailbox_captured(smtp_harness_mailbox(ends.harness)), 0);
+           smtp_trial_is_number(trial, "messages taken",
+                                smtp_mailbox_captured(smtp_harness_mailbox(ends.harness)), 0);
 }
 
 static bool mbox(struct smtp_trial *trial)
@@ -102,8 +102,9 @@ static bool mbox(struct smtp_trial *trial)
     }
     const char *file = smtp_trial_file(trial, path);
     return is_delivered(trial, file, "From " ANN " ", "\nSubject: Hi\n\n.\n>From here\n\n") &&
-           smtp_check_number(trial, "messages", smtp_times(file, "Return-Path: <" ANN ">\n"), 2) &&
-           smtp_check_number(trial, "From_ lines", smtp_times(file, "\nFrom " ANN " "), 1);
+           smtp_trial_is_number(trial, "messages", smtp_times(file, "Return-Path: <" ANN ">\n"),
+                                2) &&
+           smtp_trial_is_number(trial, "From_ lines", smtp_times(file, "\nFrom " ANN " "), 1);
 }
 
 static void close_file(void *file)
@@ -136,9 +137,9 @@ static bool tee(struct smtp_trial *trial)
            open_with(trial, tables, 3, &ends) && sends(trial, &ends) && fflush(file) == 0 &&
            is_delivered(trial, smtp_trial_only_file(trial, folder, "new"),
                         "Return-Path: <" ANN ">\n", "\nSubject: Hi\n\n.\nFrom here\n") &&
-           smtp_check_holds(trial, "the mbox file", smtp_trial_file(trial, path),
+           smtp_trial_holds(trial, "the mbox file", smtp_trial_file(trial, path),
                             "\n>From here\n") &&
-           smtp_check_holds(trial, "what was printed", smtp_trial_file(trial, printed),
+           smtp_trial_holds(trial, "what was printed", smtp_trial_file(trial, printed),
                             "From here");
 }
 
@@ -166,10 +167,10 @@ static bool relay(struct smtp_trial *trial)
     struct smtp_ends ends;
     struct smtp_harness *next;
     return open_relay(trial, NULL, &next, &ends) && sends(trial, &ends) &&
-           smtp_check_count(trial, next, 1) &&
-           smtp_check_expect(
+           smtp_trial_count(trial, next, 1) &&
+           smtp_trial_expect(
                trial, next, "from=" ANN " to=" BOB " header.Received~\"^from .* for <" BOB ">\"") &&
-           smtp_check_holds(trial, "the content",
+           smtp_trial_holds(trial, "the content",
                             smtp_message_content(
                                 smtp_harness_envelope(smtp_harness_message(next, 0)), &(size_t){0}),
                             "\r\nSubject: Hi\r\n\r\n.\r\nFrom here\r\n");
@@ -200,14 +201,15 @@ static bool relay_refusals(struct smtp_trial *trial)
     smtp_trial_options(&options);
     options.server.hooks.rcpt = refuse_bob;
     return open_relay(trial, &options, &next, &ends) &&
-           smtp_check_status(
+           smtp_trial_is_status(
                trial, "smtp_client_send",
                smtp_client_send(ends.client, &envelope, smtp_content_text(text), &result),
                SMTP_PARTLY_REFUSED, ends.client) &&
-           smtp_check_text(trial, "bob's reply", result->recipients[0].reply.text,
-                           "no bob at the next server") &&
-           smtp_check_number(trial, "its code", (uint64_t)result->recipients[0].reply.code, 550) &&
-           smtp_check_count(trial, next, 1) && smtp_check_expect(trial, next, "to=" CAROL);
+           smtp_trial_is_text(trial, "bob's reply", result->recipients[0].reply.text,
+                              "no bob at the next server") &&
+           smtp_trial_is_number(trial, "its code", (uint64_t)result->recipients[0].reply.code,
+                                550) &&
+           smtp_trial_count(trial, next, 1) && smtp_trial_expect(trial, next, "to=" CAROL);
 }
 
 static bool relay_next_gone(struct smtp_trial *trial)
@@ -221,9 +223,9 @@ static bool relay_next_gone(struct smtp_trial *trial)
     smtp_server_stop(smtp_harness_server(next), 0);
     return smtp_trial_send(trial, ends.client, BOB, smtp_content_text(text), SMTP_REFUSED_TRANSIENT,
                            451) &&
-           smtp_check_ok(trial, "the next server starts",
-                         smtp_server_start(smtp_harness_server(next), &error), NULL) &&
-           sends(trial, &ends) && smtp_check_count(trial, next, 1);
+           smtp_trial_is_ok(trial, "the next server starts",
+                            smtp_server_start(smtp_harness_server(next), &error), NULL) &&
+           sends(trial, &ends) && smtp_trial_count(trial, next, 1);
 }
 
 static const struct smtp_scenario rows[] = {

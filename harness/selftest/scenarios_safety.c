@@ -17,29 +17,29 @@ static bool injection_refused(struct smtp_trial *trial)
     static const char *const lines[] = {"NOOP\r\nRSET", "NOOP\n", "NOOP\rRSET"};
     struct smtp_ends ends;
     if (!smtp_trial_open(trial, NULL, &ends) ||
-        !smtp_check_status(trial, "EHLO", smtp_client_ehlo(ends.client), SMTP_OK, ends.client)) {
+        !smtp_trial_is_status(trial, "EHLO", smtp_client_ehlo(ends.client), SMTP_OK, ends.client)) {
         return false;
     }
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
-        if (!smtp_check_status(trial, paths[i], smtp_client_mail(ends.client, paths[i], NULL),
-                               SMTP_UNSAFE_ARGUMENT, ends.client)) {
+        if (!smtp_trial_is_status(trial, paths[i], smtp_client_mail(ends.client, paths[i], NULL),
+                                  SMTP_UNSAFE_ARGUMENT, ends.client)) {
             return false;
         }
     }
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-        if (!smtp_check_status(trial, lines[i], smtp_client_command(ends.client, lines[i]),
-                               SMTP_UNSAFE_ARGUMENT, ends.client)) {
+        if (!smtp_trial_is_status(trial, lines[i], smtp_client_command(ends.client, lines[i]),
+                                  SMTP_UNSAFE_ARGUMENT, ends.client)) {
             return false;
         }
     }
     const char *transcript = smtp_harness_transcript(ends.harness, 1);
-    return smtp_check_true(trial, "no octet of them reached the server",
-                           strstr(transcript, "RSET") == NULL &&
-                               strstr(transcript, "MAIL") == NULL &&
-                               strstr(transcript, "NOOP") == NULL) &&
+    return smtp_trial_is_true(trial, "no octet of them reached the server",
+                              strstr(transcript, "RSET") == NULL &&
+                                  strstr(transcript, "MAIL") == NULL &&
+                                  strstr(transcript, "NOOP") == NULL) &&
            smtp_trial_send(trial, ends.client, BOB, smtp_content_text("safe\n"), SMTP_OK, 250) &&
-           smtp_check_count(trial, ends.harness, 1) &&
-           smtp_check_captured(trial, ends.harness, 0, ANN, BOB, SMTP_SPAN("safe\r\n"));
+           smtp_trial_count(trial, ends.harness, 1) &&
+           smtp_trial_captured(trial, ends.harness, 0, ANN, BOB, SMTP_SPAN("safe\r\n"));
 }
 
 /** The server's notes, written on its thread. */
@@ -73,7 +73,7 @@ static bool one_note(struct smtp_trial *trial, struct notes *notes, const char *
     char expected[64];
     snprintf(expected, sizeof expected, "%s of the content\n", note);
     pthread_mutex_lock(&notes->lock);
-    bool held = smtp_check_text(trial, "the log", notes->text, expected);
+    bool held = smtp_trial_is_text(trial, "the log", notes->text, expected);
     notes->len = 0;
     notes->text[0] = '\0';
     pthread_mutex_unlock(&notes->lock);
@@ -120,7 +120,7 @@ static bool smuggling_refused(struct smtp_trial *trial)
             refuses_smuggling(trial, wire, ends[i].octets) && one_note(trial, &notes, ends[i].note);
     }
     smtp_server_stop(smtp_harness_server(harness), 0); /* the hook's notes end with this scope */
-    return held && smtp_check_count(trial, harness, 0);
+    return held && smtp_trial_count(trial, harness, 0);
 }
 
 static bool command_bare_lf(struct smtp_trial *trial)
@@ -141,9 +141,9 @@ static bool control_octets_in_commands(struct smtp_trial *trial)
     struct smtp_wire *wire = harness != NULL ? smtp_trial_wire(trial, harness) : NULL;
     static const char nul_inside[] = "MAIL FROM:<a\0b@example.com>\r\n";
     return wire != NULL && smtp_wire_asks(trial, wire, "EHLO client.test", "250") &&
-           smtp_check_status(trial, "writing raw octets",
-                             smtp_wire_say(wire, nul_inside, sizeof nul_inside - 1), SMTP_OK,
-                             NULL) &&
+           smtp_trial_is_status(trial, "writing raw octets",
+                                smtp_wire_say(wire, nul_inside, sizeof nul_inside - 1), SMTP_OK,
+                                NULL) &&
            smtp_wire_answers(trial, wire, "501") &&
            smtp_wire_asks(trial, wire, "MAIL FROM:<a\x01@example.com>", "501") &&
            smtp_wire_asks(trial, wire, "MAIL FROM:<\xC3\xA4@example.com>", "550 5.6.7") &&
@@ -213,8 +213,8 @@ static bool peer_vanishes_in_content(struct smtp_trial *trial)
     }
     smtp_wire_close(wire);
     return smtp_trial_send(trial, ends.client, BOB, smtp_content_text("whole\n"), SMTP_OK, 250) &&
-           smtp_check_count(trial, ends.harness, 1) &&
-           smtp_check_captured(trial, ends.harness, 0, ANN, BOB, SMTP_SPAN("whole\r\n"));
+           smtp_trial_count(trial, ends.harness, 1) &&
+           smtp_trial_captured(trial, ends.harness, 0, ANN, BOB, SMTP_SPAN("whole\r\n"));
 }
 
 static const struct smtp_scenario rows[] = {

@@ -12,8 +12,8 @@
 static bool replied(struct smtp_trial *trial, const char *what, const struct smtp_client *client,
                     int code)
 {
-    return smtp_check_number(trial, what, (uint64_t)smtp_client_reply(client)->code,
-                             (uint64_t)code);
+    return smtp_trial_is_number(trial, what, (uint64_t)smtp_client_reply(client)->code,
+                                (uint64_t)code);
 }
 
 static bool rset_in_the_middle(struct smtp_trial *trial)
@@ -23,20 +23,20 @@ static bool rset_in_the_middle(struct smtp_trial *trial)
         return false;
     }
     struct smtp_client *client = ends.client;
-    return smtp_check_ok(trial, "MAIL", smtp_client_mail(client, "mallory@example.com", NULL),
-                         client) &&
-           smtp_check_ok(trial, "RCPT", smtp_client_rcpt(client, BOB, NULL), client) &&
-           smtp_check_ok(trial, "RSET", smtp_client_rset(client), client) &&
-           smtp_check_status(trial, "DATA without a transaction",
-                             smtp_client_data(client, smtp_content_text("lost")),
-                             SMTP_REFUSED_PERMANENT, client) &&
+    return smtp_trial_is_ok(trial, "MAIL", smtp_client_mail(client, "mallory@example.com", NULL),
+                            client) &&
+           smtp_trial_is_ok(trial, "RCPT", smtp_client_rcpt(client, BOB, NULL), client) &&
+           smtp_trial_is_ok(trial, "RSET", smtp_client_rset(client), client) &&
+           smtp_trial_is_status(trial, "DATA without a transaction",
+                                smtp_client_data(client, smtp_content_text("lost")),
+                                SMTP_REFUSED_PERMANENT, client) &&
            replied(trial, "its code", client, 503) &&
-           smtp_check_ok(trial, "MAIL", smtp_client_mail(client, ANN, NULL), client) &&
-           smtp_check_ok(trial, "RCPT", smtp_client_rcpt(client, CAROL, NULL), client) &&
-           smtp_check_ok(trial, "DATA", smtp_client_data(client, smtp_content_text("kept\n")),
-                         client) &&
-           smtp_check_count(trial, ends.harness, 1) &&
-           smtp_check_captured(trial, ends.harness, 0, ANN, CAROL, SMTP_SPAN("kept\r\n"));
+           smtp_trial_is_ok(trial, "MAIL", smtp_client_mail(client, ANN, NULL), client) &&
+           smtp_trial_is_ok(trial, "RCPT", smtp_client_rcpt(client, CAROL, NULL), client) &&
+           smtp_trial_is_ok(trial, "DATA", smtp_client_data(client, smtp_content_text("kept\n")),
+                            client) &&
+           smtp_trial_count(trial, ends.harness, 1) &&
+           smtp_trial_captured(trial, ends.harness, 0, ANN, CAROL, SMTP_SPAN("kept\r\n"));
 }
 
 static bool two_messages_one_session(struct smtp_trial *trial)
@@ -45,14 +45,14 @@ static bool two_messages_one_session(struct smtp_trial *trial)
     if (!smtp_trial_open(trial, NULL, &ends) ||
         !smtp_trial_send(trial, ends.client, BOB, smtp_content_text("one\n"), SMTP_OK, 250) ||
         !smtp_trial_send(trial, ends.client, CAROL, smtp_content_text("two\n"), SMTP_OK, 250) ||
-        !smtp_check_count(trial, ends.harness, 2)) {
+        !smtp_trial_count(trial, ends.harness, 2)) {
         return false;
     }
     const struct smtp_harness_message *second = smtp_harness_message(ends.harness, 1);
-    return smtp_check_number(trial, "the second message's session",
-                             smtp_message_session(smtp_harness_envelope(second)), 1) &&
-           smtp_check_captured(trial, ends.harness, 0, ANN, BOB, SMTP_SPAN("one\r\n")) &&
-           smtp_check_captured(trial, ends.harness, 1, ANN, CAROL, SMTP_SPAN("two\r\n"));
+    return smtp_trial_is_number(trial, "the second message's session",
+                                smtp_message_session(smtp_harness_envelope(second)), 1) &&
+           smtp_trial_captured(trial, ends.harness, 0, ANN, BOB, SMTP_SPAN("one\r\n")) &&
+           smtp_trial_captured(trial, ends.harness, 1, ANN, CAROL, SMTP_SPAN("two\r\n"));
 }
 
 static bool commands_out_of_order(struct smtp_trial *trial)
@@ -72,8 +72,8 @@ static bool commands_out_of_order(struct smtp_trial *trial)
            smtp_wire_asks(trial, wire, "in order\r\n.", "250") &&
            smtp_wire_asks(trial, wire, "DATA", "503") &&
            smtp_wire_asks(trial, wire, "QUIT", "221") && smtp_wire_closes(trial, wire) &&
-           smtp_check_count(trial, harness, 1) &&
-           smtp_check_captured(trial, harness, 0, ANN, BOB, SMTP_SPAN("in order\r\n"));
+           smtp_trial_count(trial, harness, 1) &&
+           smtp_trial_captured(trial, harness, 0, ANN, BOB, SMTP_SPAN("in order\r\n"));
 }
 
 static bool unknown_command_keeps_session(struct smtp_trial *trial)
@@ -84,15 +84,15 @@ static bool unknown_command_keeps_session(struct smtp_trial *trial)
         return false;
     }
     struct smtp_client *client = ends.client;
-    return smtp_check_ok(trial, "MAIL", smtp_client_mail(client, ANN, NULL), client) &&
-           smtp_check_status(trial, "FLY", smtp_client_command(client, "FLY away"),
-                             SMTP_REFUSED_PERMANENT, client) &&
+    return smtp_trial_is_ok(trial, "MAIL", smtp_client_mail(client, ANN, NULL), client) &&
+           smtp_trial_is_status(trial, "FLY", smtp_client_command(client, "FLY away"),
+                                SMTP_REFUSED_PERMANENT, client) &&
            replied(trial, "the code of FLY", client, 500) &&
-           smtp_check_ok(trial, "RCPT", smtp_client_rcpt(client, BOB, NULL), client) &&
-           smtp_check_ok(trial, "DATA", smtp_client_data(client, smtp_content_text("kept\n")),
-                         client) &&
-           smtp_check_count(trial, ends.harness, 1) &&
-           smtp_check_captured(trial, ends.harness, 0, ANN, BOB, SMTP_SPAN("kept\r\n"));
+           smtp_trial_is_ok(trial, "RCPT", smtp_client_rcpt(client, BOB, NULL), client) &&
+           smtp_trial_is_ok(trial, "DATA", smtp_client_data(client, smtp_content_text("kept\n")),
+                            client) &&
+           smtp_trial_count(trial, ends.harness, 1) &&
+           smtp_trial_captured(trial, ends.harness, 0, ANN, BOB, SMTP_SPAN("kept\r\n"));
 }
 
 static bool vrfy_expn_help_noop(struct smtp_trial *trial)
@@ -102,16 +102,16 @@ static bool vrfy_expn_help_noop(struct smtp_trial *trial)
         return false;
     }
     struct smtp_client *client = ends.client;
-    return smtp_check_ok(trial, "NOOP", smtp_client_noop(client), client) &&
+    return smtp_trial_is_ok(trial, "NOOP", smtp_client_noop(client), client) &&
            replied(trial, "the code of NOOP", client, 250) &&
-           smtp_check_ok(trial, "VRFY", smtp_client_vrfy(client, "bob"), client) &&
+           smtp_trial_is_ok(trial, "VRFY", smtp_client_vrfy(client, "bob"), client) &&
            replied(trial, "the code of VRFY", client, 252) &&
-           smtp_check_status(trial, "EXPN", smtp_client_expn(client, "friends"),
-                             SMTP_REFUSED_PERMANENT, client) &&
+           smtp_trial_is_status(trial, "EXPN", smtp_client_expn(client, "friends"),
+                                SMTP_REFUSED_PERMANENT, client) &&
            replied(trial, "the code of EXPN", client, 502) &&
-           smtp_check_ok(trial, "HELP", smtp_client_help(client, NULL), client) &&
+           smtp_trial_is_ok(trial, "HELP", smtp_client_help(client, NULL), client) &&
            replied(trial, "the code of HELP", client, 214) &&
-           smtp_check_ok(trial, "QUIT", smtp_client_quit(client), client) &&
+           smtp_trial_is_ok(trial, "QUIT", smtp_client_quit(client), client) &&
            replied(trial, "the code of QUIT", client, 221);
 }
 
@@ -136,18 +136,18 @@ static bool helo_fallback(struct smtp_trial *trial)
     options.client.helo_name = "client.test";
     if (!smtp_trial_open(trial, &options, &ends) ||
         !smtp_trial_send(trial, ends.client, BOB, smtp_content_text("old\n"), SMTP_OK, 250) ||
-        !smtp_check_count(trial, ends.harness, 1)) {
+        !smtp_trial_count(trial, ends.harness, 1)) {
         return false;
     }
     const struct smtp_message *message =
         smtp_harness_envelope(smtp_harness_message(ends.harness, 0));
-    return smtp_check_text(trial, "the protocol", smtp_message_protocol(message), "SMTP") &&
-           smtp_check_text(trial, "the name", smtp_message_helo(message), "client.test") &&
-           smtp_check_text(trial, "the parameters of MAIL", smtp_message_mail_parameters(message),
-                           "") &&
-           smtp_check_true(trial, "SIZE is not known",
-                           !smtp_client_has_extension(ends.client, "SIZE")) &&
-           smtp_check_captured(trial, ends.harness, 0, ANN, BOB, SMTP_SPAN("old\r\n"));
+    return smtp_trial_is_text(trial, "the protocol", smtp_message_protocol(message), "SMTP") &&
+           smtp_trial_is_text(trial, "the name", smtp_message_helo(message), "client.test") &&
+           smtp_trial_is_text(trial, "the parameters of MAIL",
+                              smtp_message_mail_parameters(message), "") &&
+           smtp_trial_is_true(trial, "SIZE is not known",
+                              !smtp_client_has_extension(ends.client, "SIZE")) &&
+           smtp_trial_captured(trial, ends.harness, 0, ANN, BOB, SMTP_SPAN("old\r\n"));
 }
 
 static enum smtp_server_verdict refuse_connection(void *user,
@@ -171,12 +171,14 @@ static bool greeting_refused(struct smtp_trial *trial)
         return false;
     }
     const char *address = smtp_server_address(smtp_harness_server(harness), 0);
-    return smtp_check_status(trial, "smtp_client_connect", smtp_client_connect(client, address, 0),
-                             SMTP_REFUSED_PERMANENT, client) &&
-           smtp_check_holds(trial, "the error", smtp_client_error(client)->message,
+    return smtp_trial_is_status(trial, "smtp_client_connect",
+                                smtp_client_connect(client, address, 0), SMTP_REFUSED_PERMANENT,
+                                client) &&
+           smtp_trial_holds(trial, "the error", smtp_client_error(client)->message,
                             "no service for you") &&
-           smtp_check_true(trial, "the connection is closed", !smtp_client_is_connected(client)) &&
-           smtp_check_count(trial, harness, 0);
+           smtp_trial_is_true(trial, "the connection is closed",
+                              !smtp_client_is_connected(client)) &&
+           smtp_trial_count(trial, harness, 0);
 }
 
 static bool wait_none(struct smtp_trial *trial)
@@ -185,14 +187,14 @@ static bool wait_none(struct smtp_trial *trial)
     return smtp_trial_open(trial, NULL, &ends) &&
            smtp_trial_send(trial, ends.client, BOB, smtp_content_text("Subject: one\n\n"), SMTP_OK,
                            250) &&
-           smtp_check_status(trial, "none to bob (there is one)",
-                             smtp_harness_expect_none(ends.harness, "to=bob@example.com", 0),
-                             SMTP_NOT_AS_EXPECTED, NULL) &&
-           smtp_check_status(trial, "none to carol within 5 ms",
-                             smtp_harness_expect_none(ends.harness, "to=carol@example.com", 5),
-                             SMTP_OK, NULL) &&
-           smtp_check_count(trial, ends.harness, 1) &&
-           smtp_check_captured(trial, ends.harness, 0, ANN, BOB, SMTP_SPAN("Subject: one\r\n\r\n"));
+           smtp_trial_is_status(trial, "none to bob (there is one)",
+                                smtp_harness_expect_none(ends.harness, "to=bob@example.com", 0),
+                                SMTP_NOT_AS_EXPECTED, NULL) &&
+           smtp_trial_is_status(trial, "none to carol within 5 ms",
+                                smtp_harness_expect_none(ends.harness, "to=carol@example.com", 5),
+                                SMTP_OK, NULL) &&
+           smtp_trial_count(trial, ends.harness, 1) &&
+           smtp_trial_captured(trial, ends.harness, 0, ANN, BOB, SMTP_SPAN("Subject: one\r\n\r\n"));
 }
 
 /** Sends one message to the harness's first listener and compares it and the peer's address. */
@@ -201,17 +203,17 @@ static bool sends_over(struct smtp_trial *trial, struct smtp_harness *harness, c
     struct smtp_client *client = smtp_trial_client(trial, NULL);
     const char *address = smtp_server_address(smtp_harness_server(harness), 0);
     if (client == NULL ||
-        !smtp_check_ok(trial, "smtp_client_connect", smtp_client_connect(client, address, 0),
-                       client) ||
+        !smtp_trial_is_ok(trial, "smtp_client_connect", smtp_client_connect(client, address, 0),
+                          client) ||
         !smtp_trial_send(trial, client, BOB, smtp_content_text("Subject: there\n\n.\n"), SMTP_OK,
                          250) ||
-        !smtp_check_ok(trial, "QUIT", smtp_client_quit(client), client) ||
-        !smtp_check_count(trial, harness, 1)) {
+        !smtp_trial_is_ok(trial, "QUIT", smtp_client_quit(client), client) ||
+        !smtp_trial_count(trial, harness, 1)) {
         return false;
     }
     const struct smtp_message *message = smtp_harness_envelope(smtp_harness_message(harness, 0));
-    return smtp_check_holds(trial, "the peer", smtp_message_peer(message), peer) &&
-           smtp_check_captured(trial, harness, 0, ANN, BOB,
+    return smtp_trial_holds(trial, "the peer", smtp_message_peer(message), peer) &&
+           smtp_trial_captured(trial, harness, 0, ANN, BOB,
                                SMTP_SPAN("Subject: there\r\n\r\n.\r\n"));
 }
 

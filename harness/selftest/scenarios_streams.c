@@ -49,12 +49,12 @@ static bool all_captured(struct smtp_trial *trial, struct smtp_harness *harness,
         }
         snprintf(path, sizeof path, "user%zu@example.com", i);
         int len = snprintf(content, sizeof content, "Subject: %zu\r\n\r\n.\r\n", i);
-        if (!smtp_check_captured(trial, harness, at++, ANN, path,
+        if (!smtp_trial_captured(trial, harness, at++, ANN, path,
                                  (struct smtp_span){content, (size_t)len})) {
             return false;
         }
     }
-    return smtp_check_count(trial, harness, refused < MESSAGES ? MESSAGES - 1 : MESSAGES);
+    return smtp_trial_count(trial, harness, refused < MESSAGES ? MESSAGES - 1 : MESSAGES);
 }
 
 static bool streams(struct smtp_trial *trial, const struct smtp_harness_options *options,
@@ -63,14 +63,14 @@ static bool streams(struct smtp_trial *trial, const struct smtp_harness_options 
     struct smtp_ends ends;
     struct stream stream = {.in_order = true};
     return smtp_trial_open(trial, options, &ends) &&
-           smtp_check_status(
+           smtp_trial_is_status(
                trial, "smtp_client_send_many",
                smtp_client_send_many(ends.client, next_message, message_sent, &stream), expected,
                ends.client) &&
-           smtp_check_number(trial, "results", stream.sent, MESSAGES) &&
-           smtp_check_number(trial, "accepted", stream.accepted,
-                             refused < MESSAGES ? MESSAGES - 1 : MESSAGES) &&
-           smtp_check_true(trial, "results in order", stream.in_order) &&
+           smtp_trial_is_number(trial, "results", stream.sent, MESSAGES) &&
+           smtp_trial_is_number(trial, "accepted", stream.accepted,
+                                refused < MESSAGES ? MESSAGES - 1 : MESSAGES) &&
+           smtp_trial_is_true(trial, "results in order", stream.in_order) &&
            all_captured(trial, ends.harness, refused);
 }
 
@@ -130,8 +130,8 @@ static struct smtp_client_pool *open_pool(struct smtp_trial *trial,
 {
     struct smtp_client_pool *pool = NULL;
     *harness = smtp_trial_harness(trial, NULL);
-    if (*harness == NULL ||
-        !smtp_check_ok(trial, "smtp_client_pool_new", smtp_client_pool_new(&pool, options), NULL)) {
+    if (*harness == NULL || !smtp_trial_is_ok(trial, "smtp_client_pool_new",
+                                              smtp_client_pool_new(&pool, options), NULL)) {
         return NULL;
     }
     return smtp_trial_own(trial, pool, free_pool);
@@ -159,8 +159,8 @@ static bool pool_reuses(struct smtp_trial *trial)
     struct smtp_client_pool *pool = open_pool(trial, NULL, &harness);
     return pool != NULL && pool_sends(trial, pool, harness) && pool_sends(trial, pool, harness) &&
            pool_sends(trial, pool, harness) &&
-           smtp_check_number(trial, "sessions", smtp_client_pool_count(pool), 1) &&
-           smtp_check_expect(trial, harness, "session=1 count=3");
+           smtp_trial_is_number(trial, "sessions", smtp_client_pool_count(pool), 1) &&
+           smtp_trial_expect(trial, harness, "session=1 count=3");
 }
 
 static bool pool_message_limit(struct smtp_trial *trial)
@@ -172,8 +172,8 @@ static bool pool_message_limit(struct smtp_trial *trial)
     struct smtp_client_pool *pool = open_pool(trial, &options, &harness);
     return pool != NULL && pool_sends(trial, pool, harness) && pool_sends(trial, pool, harness) &&
            pool_sends(trial, pool, harness) &&
-           smtp_check_expect(trial, harness, "session=1 count=2") &&
-           smtp_check_expect(trial, harness, "session=2 count=1");
+           smtp_trial_expect(trial, harness, "session=1 count=2") &&
+           smtp_trial_expect(trial, harness, "session=2 count=1");
 }
 
 static bool pool_stale_session(struct smtp_trial *trial)
@@ -186,11 +186,11 @@ static bool pool_stale_session(struct smtp_trial *trial)
         return false;
     }
     smtp_server_stop(smtp_harness_server(harness), 0);
-    return smtp_check_ok(trial, "the server starts again",
-                         smtp_server_start(smtp_harness_server(harness), &error), NULL) &&
+    return smtp_trial_is_ok(trial, "the server starts again",
+                            smtp_server_start(smtp_harness_server(harness), &error), NULL) &&
            pool_sends(trial, pool, harness) &&
-           smtp_check_number(trial, "sessions", smtp_client_pool_count(pool), 1) &&
-           smtp_check_count(trial, harness, 2);
+           smtp_trial_is_number(trial, "sessions", smtp_client_pool_count(pool), 1) &&
+           smtp_trial_count(trial, harness, 2);
 }
 
 static const struct smtp_scenario rows[] = {

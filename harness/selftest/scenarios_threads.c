@@ -100,13 +100,13 @@ static bool each_captured_once(struct smtp_trial *trial, struct smtp_harness *ha
                                    subject != NULL ? subject : "");
         }
         found[number]++;
-        if (!smtp_check_captured(trial, harness, i, ANN, BOB,
+        if (!smtp_trial_captured(trial, harness, i, ANN, BOB,
                                  content_of((unsigned)number, text, sizeof text))) {
             return false;
         }
     }
     for (unsigned number = 0; number < count; number++) {
-        if (!smtp_check_number(trial, "copies of one message", found[number], 1)) {
+        if (!smtp_trial_is_number(trial, "copies of one message", found[number], 1)) {
             return false;
         }
     }
@@ -145,12 +145,12 @@ static bool at_once(struct smtp_trial *trial, unsigned count, unsigned workers)
     const char *address = smtp_server_address(smtp_harness_server(harness), 0);
     unsigned ran = run_senders(senders, count, address);
     for (unsigned i = 0; i < ran; i++) {
-        if (!smtp_check_status(trial, "a sender", senders[i].status, SMTP_OK, NULL)) {
+        if (!smtp_trial_is_status(trial, "a sender", senders[i].status, SMTP_OK, NULL)) {
             return false;
         }
     }
-    return smtp_check_number(trial, "senders", ran, count) &&
-           smtp_check_count(trial, harness, count) && each_captured_once(trial, harness, count);
+    return smtp_trial_is_number(trial, "senders", ran, count) &&
+           smtp_trial_count(trial, harness, count) && each_captured_once(trial, harness, count);
 }
 
 static bool two_clients_at_once(struct smtp_trial *trial)
@@ -178,22 +178,22 @@ static bool transactions_interleaved(struct smtp_trial *trial)
     if (b == NULL) {
         return smtp_trial_fail(trial, "%s", smtp_harness_failure(one.harness));
     }
-    return smtp_check_status(trial, "MAIL of a", smtp_client_mail(a, "a@example.com", NULL),
-                             SMTP_OK, a) &&
-           smtp_check_status(trial, "MAIL of b", smtp_client_mail(b, "b@example.com", NULL),
-                             SMTP_OK, b) &&
-           smtp_check_status(trial, "RCPT of b", smtp_client_rcpt(b, "to-b@example.com", NULL),
-                             SMTP_OK, b) &&
-           smtp_check_status(trial, "RCPT of a", smtp_client_rcpt(a, "to-a@example.com", NULL),
-                             SMTP_OK, a) &&
-           smtp_check_status(trial, "DATA of b", smtp_client_data(b, smtp_content_text("b\n")),
-                             SMTP_OK, b) &&
-           smtp_check_status(trial, "DATA of a", smtp_client_data(a, smtp_content_text("a\n")),
-                             SMTP_OK, a) &&
-           smtp_check_count(trial, one.harness, 2) &&
-           smtp_check_captured(trial, one.harness, 0, "b@example.com", "to-b@example.com",
+    return smtp_trial_is_status(trial, "MAIL of a", smtp_client_mail(a, "a@example.com", NULL),
+                                SMTP_OK, a) &&
+           smtp_trial_is_status(trial, "MAIL of b", smtp_client_mail(b, "b@example.com", NULL),
+                                SMTP_OK, b) &&
+           smtp_trial_is_status(trial, "RCPT of b", smtp_client_rcpt(b, "to-b@example.com", NULL),
+                                SMTP_OK, b) &&
+           smtp_trial_is_status(trial, "RCPT of a", smtp_client_rcpt(a, "to-a@example.com", NULL),
+                                SMTP_OK, a) &&
+           smtp_trial_is_status(trial, "DATA of b", smtp_client_data(b, smtp_content_text("b\n")),
+                                SMTP_OK, b) &&
+           smtp_trial_is_status(trial, "DATA of a", smtp_client_data(a, smtp_content_text("a\n")),
+                                SMTP_OK, a) &&
+           smtp_trial_count(trial, one.harness, 2) &&
+           smtp_trial_captured(trial, one.harness, 0, "b@example.com", "to-b@example.com",
                                SMTP_SPAN("b\r\n")) &&
-           smtp_check_captured(trial, one.harness, 1, "a@example.com", "to-a@example.com",
+           smtp_trial_captured(trial, one.harness, 1, "a@example.com", "to-a@example.com",
                                SMTP_SPAN("a\r\n"));
 }
 
@@ -207,8 +207,8 @@ static bool slow_peer_does_not_disturb(struct smtp_trial *trial)
     return slow != NULL && smtp_wire_says(trial, slow, "EH") && /* and now nothing for a while */
            smtp_trial_send(trial, ends.client, BOB, smtp_content_text("meanwhile\n"), SMTP_OK,
                            250) &&
-           smtp_check_count(trial, ends.harness, 1) &&
-           smtp_check_captured(trial, ends.harness, 0, ANN, BOB, SMTP_SPAN("meanwhile\r\n")) &&
+           smtp_trial_count(trial, ends.harness, 1) &&
+           smtp_trial_captured(trial, ends.harness, 0, ANN, BOB, SMTP_SPAN("meanwhile\r\n")) &&
            smtp_wire_asks(trial, slow, "LO slow.test", "250") &&
            smtp_wire_asks(trial, slow, "QUIT", "221") && smtp_wire_closes(trial, slow);
 }
@@ -217,15 +217,16 @@ static bool two_servers(struct smtp_trial *trial)
 {
     struct smtp_ends first, second;
     return smtp_trial_open(trial, NULL, &first) && smtp_trial_open(trial, NULL, &second) &&
-           smtp_check_true(trial, "the ports differ",
-                           smtp_harness_port(first.harness) != smtp_harness_port(second.harness)) &&
+           smtp_trial_is_true(trial, "the ports differ",
+                              smtp_harness_port(first.harness) !=
+                                  smtp_harness_port(second.harness)) &&
            smtp_trial_send(trial, second.client, BOB, smtp_content_text("to two\n"), SMTP_OK,
                            250) &&
            smtp_trial_send(trial, first.client, BOB, smtp_content_text("to one\n"), SMTP_OK, 250) &&
-           smtp_check_count(trial, first.harness, 1) &&
-           smtp_check_count(trial, second.harness, 1) &&
-           smtp_check_captured(trial, first.harness, 0, ANN, BOB, SMTP_SPAN("to one\r\n")) &&
-           smtp_check_captured(trial, second.harness, 0, ANN, BOB, SMTP_SPAN("to two\r\n"));
+           smtp_trial_count(trial, first.harness, 1) &&
+           smtp_trial_count(trial, second.harness, 1) &&
+           smtp_trial_captured(trial, first.harness, 0, ANN, BOB, SMTP_SPAN("to one\r\n")) &&
+           smtp_trial_captured(trial, second.harness, 0, ANN, BOB, SMTP_SPAN("to two\r\n"));
 }
 
 static bool restart_same_port(struct smtp_trial *trial)
@@ -243,14 +244,14 @@ static bool restart_same_port(struct smtp_trial *trial)
     if (smtp_server_start(server, &error) != SMTP_OK) {
         return smtp_trial_fail(trial, "the second start: %s", error.message);
     }
-    return smtp_check_number(trial, "the port", smtp_server_port(server, 0), port) &&
-           smtp_check_status(trial, "connecting again",
-                             smtp_client_connect(ends.client, "127.0.0.1", port), SMTP_OK,
-                             ends.client) &&
+    return smtp_trial_is_number(trial, "the port", smtp_server_port(server, 0), port) &&
+           smtp_trial_is_status(trial, "connecting again",
+                                smtp_client_connect(ends.client, "127.0.0.1", port), SMTP_OK,
+                                ends.client) &&
            smtp_trial_send(trial, ends.client, BOB, smtp_content_text("after\n"), SMTP_OK, 250) &&
-           smtp_check_count(trial, ends.harness, 2) &&
-           smtp_check_captured(trial, ends.harness, 0, ANN, BOB, SMTP_SPAN("before\r\n")) &&
-           smtp_check_captured(trial, ends.harness, 1, ANN, BOB, SMTP_SPAN("after\r\n"));
+           smtp_trial_count(trial, ends.harness, 2) &&
+           smtp_trial_captured(trial, ends.harness, 0, ANN, BOB, SMTP_SPAN("before\r\n")) &&
+           smtp_trial_captured(trial, ends.harness, 1, ANN, BOB, SMTP_SPAN("after\r\n"));
 }
 
 static void *stop_with_time(void *server)
@@ -287,8 +288,8 @@ static bool stop_lets_transaction_end(struct smtp_trial *trial)
     bool held = ends_its_transaction(trial, busy, idle);
     smtp_wire_close(busy); /* a transaction that failed must not keep the stop waiting */
     pthread_join(thread, NULL);
-    return held && smtp_check_count(trial, harness, 1) &&
-           smtp_check_captured(trial, harness, 0, ANN, BOB,
+    return held && smtp_trial_count(trial, harness, 1) &&
+           smtp_trial_captured(trial, harness, 0, ANN, BOB,
                                SMTP_SPAN("first line\r\nsecond line\r\n"));
 }
 
@@ -302,8 +303,8 @@ static bool stop_cuts_at_deadline(struct smtp_trial *trial)
     }
     struct smtp_server *server = smtp_harness_server(harness);
     smtp_server_stop(server, 1);
-    return smtp_check_number(trial, "sessions", smtp_server_session_count(server), 0) &&
-           smtp_check_count(trial, harness, 0);
+    return smtp_trial_is_number(trial, "sessions", smtp_server_session_count(server), 0) &&
+           smtp_trial_count(trial, harness, 0);
 }
 
 static const struct smtp_scenario rows[] = {

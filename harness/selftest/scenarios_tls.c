@@ -11,8 +11,8 @@
 static bool has_tls(struct smtp_trial *trial, const struct smtp_client *client, const char *version)
 {
     const struct smtp_tls_facts *facts = smtp_client_tls(client);
-    return smtp_check_true(trial, "the client knows of TLS", facts != NULL) &&
-           smtp_check_holds(trial, "the client's TLS version", facts->version, version);
+    return smtp_trial_is_true(trial, "the client knows of TLS", facts != NULL) &&
+           smtp_trial_holds(trial, "the client's TLS version", facts->version, version);
 }
 
 static bool starttls(struct smtp_trial *trial)
@@ -20,13 +20,13 @@ static bool starttls(struct smtp_trial *trial)
     /* RFC 3207: no file, no option; the harness's client trusts the harness's authority */
     struct smtp_ends ends;
     return smtp_trial_open(trial, NULL, &ends) &&
-           smtp_check_ok(trial, "EHLO", smtp_client_ehlo(ends.client), ends.client) &&
-           smtp_check_true(trial, "STARTTLS is offered",
-                           smtp_client_has_extension(ends.client, "STARTTLS")) &&
-           smtp_check_ok(trial, "STARTTLS", smtp_client_starttls(ends.client), ends.client) &&
-           smtp_check_ok(trial, "EHLO again", smtp_client_ehlo(ends.client), ends.client) &&
-           smtp_check_true(trial, "STARTTLS is not offered any more",
-                           !smtp_client_has_extension(ends.client, "STARTTLS")) &&
+           smtp_trial_is_ok(trial, "EHLO", smtp_client_ehlo(ends.client), ends.client) &&
+           smtp_trial_is_true(trial, "STARTTLS is offered",
+                              smtp_client_has_extension(ends.client, "STARTTLS")) &&
+           smtp_trial_is_ok(trial, "STARTTLS", smtp_client_starttls(ends.client), ends.client) &&
+           smtp_trial_is_ok(trial, "EHLO again", smtp_client_ehlo(ends.client), ends.client) &&
+           smtp_trial_is_true(trial, "STARTTLS is not offered any more",
+                              !smtp_client_has_extension(ends.client, "STARTTLS")) &&
            has_tls(trial, ends.client, "TLSv1.3") &&
            smtp_trial_arrives(trial, &ends, "tls=TLSv1.3 protocol=ESMTPS auth=\"\"");
 }
@@ -38,14 +38,14 @@ static bool implicit_tls(struct smtp_trial *trial)
     struct smtp_harness_options options;
     smtp_trial_tls_options(&options);
     return smtp_trial_open(trial, &options, &ends) &&
-           smtp_check_holds(trial, "the URL", smtp_harness_url(ends.harness),
+           smtp_trial_holds(trial, "the URL", smtp_harness_url(ends.harness),
                             "smtps://127.0.0.1:") &&
-           smtp_check_number(trial, "the greeting", (uint64_t)smtp_client_reply(ends.client)->code,
-                             220) &&
+           smtp_trial_is_number(trial, "the greeting",
+                                (uint64_t)smtp_client_reply(ends.client)->code, 220) &&
            has_tls(trial, ends.client, "TLSv1.") &&
            smtp_trial_arrives(trial, &ends, "tls~^TLSv1 protocol=ESMTPS") &&
-           smtp_check_true(trial, "STARTTLS is not offered inside TLS",
-                           !smtp_client_has_extension(ends.client, "STARTTLS"));
+           smtp_trial_is_true(trial, "STARTTLS is not offered inside TLS",
+                              !smtp_client_has_extension(ends.client, "STARTTLS"));
 }
 
 static bool both_listeners(struct smtp_trial *trial)
@@ -66,11 +66,11 @@ static bool both_listeners(struct smtp_trial *trial)
     struct smtp_client *client = smtp_trial_client(trial, &options.client);
     const char *address = smtp_server_address(smtp_harness_server(ends.harness), 1);
     return client != NULL &&
-           smtp_check_ok(trial, "connect", smtp_client_connect(client, address, 0), client) &&
+           smtp_trial_is_ok(trial, "connect", smtp_client_connect(client, address, 0), client) &&
            smtp_trial_send(trial, client, "carol@example.com", smtp_content_text("\n"), SMTP_OK,
                            250) &&
-           smtp_check_count(trial, ends.harness, 2) &&
-           smtp_check_expect(trial, ends.harness, "to=carol@example.com protocol=ESMTPS");
+           smtp_trial_count(trial, ends.harness, 2) &&
+           smtp_trial_expect(trial, ends.harness, "to=carol@example.com protocol=ESMTPS");
 }
 
 /** Everything with a context of the caller's that goes up to that version. */
@@ -117,7 +117,7 @@ static bool own_ssl_context(struct smtp_trial *trial)
     options.server.tls.context = smtp_trial_server_context(trial, identity);
     return options.client.tls.context != NULL && options.server.tls.context != NULL &&
            smtp_trial_open(trial, &options, &ends) &&
-           smtp_check_text(trial, "the authority", smtp_harness_ca_pem(ends.harness), "") &&
+           smtp_trial_is_text(trial, "the authority", smtp_harness_ca_pem(ends.harness), "") &&
            smtp_trial_arrives(trial, &ends, "tls~^TLS");
 }
 
@@ -170,7 +170,7 @@ static bool server_requires_tls(struct smtp_trial *trial)
            smtp_wire_asks(trial, wire, "VRFY bob", "530") &&
            smtp_wire_asks(trial, wire, "NOOP", "250") &&
            smtp_wire_asks(trial, wire, "QUIT", "221") && smtp_wire_closes(trial, wire) &&
-           smtp_check_count(trial, harness, 0);
+           smtp_trial_count(trial, harness, 0);
 }
 
 /* ---- certificates ---- */
@@ -215,8 +215,8 @@ static bool name_differs_from_host(struct smtp_trial *trial)
     options.server.hooks.mail = look_at_tls;
     return identity != NULL && smtp_trial_open(trial, &options, &ends) &&
            smtp_trial_arrives(trial, &ends, "tls~^TLS") &&
-           smtp_check_text(trial, "the name the server was asked for", seen.server_name,
-                           "mail.example.com");
+           smtp_trial_is_text(trial, "the name the server was asked for", seen.server_name,
+                              "mail.example.com");
 }
 
 static bool client_certificate(struct smtp_trial *trial)
@@ -241,7 +241,7 @@ static bool client_certificate(struct smtp_trial *trial)
     options.client.tls.identity = ann;
     return smtp_trial_open(trial, &options, &ends) &&
            smtp_trial_arrives(trial, &ends, "tls~^TLS protocol=ESMTPS") &&
-           smtp_check_text(trial, "the subject in the hook", seen.subject, "ann");
+           smtp_trial_is_text(trial, "the subject in the hook", seen.subject, "ann");
 }
 
 static bool resumption(struct smtp_trial *trial)
@@ -256,15 +256,15 @@ static bool resumption(struct smtp_trial *trial)
     options.client.tls.policy = SMTP_CLIENT_TLS_REQUIRED;
     if (!smtp_trial_open(trial, &options, &ends) ||
         !smtp_trial_send(trial, ends.client, BOB, smtp_content_text("one\n"), SMTP_OK, 250) ||
-        !smtp_check_ok(trial, "QUIT", smtp_client_quit(ends.client), ends.client) ||
+        !smtp_trial_is_ok(trial, "QUIT", smtp_client_quit(ends.client), ends.client) ||
         smtp_harness_client(ends.harness) != ends.client /* connects again */ ||
         !smtp_trial_send(trial, ends.client, BOB, smtp_content_text("two\n"), SMTP_OK, 250)) {
         return false;
     }
-    return smtp_check_number(trial, "sessions with TLS", seen.sessions, 2) &&
-           smtp_check_number(trial, "of them resumed", seen.resumed, 1) &&
-           smtp_check_true(trial, "the client knows", smtp_client_tls(ends.client)->resumed) &&
-           smtp_check_expect(trial, ends.harness, "protocol=ESMTPS count=2");
+    return smtp_trial_is_number(trial, "sessions with TLS", seen.sessions, 2) &&
+           smtp_trial_is_number(trial, "of them resumed", seen.resumed, 1) &&
+           smtp_trial_is_true(trial, "the client knows", smtp_client_tls(ends.client)->resumed) &&
+           smtp_trial_expect(trial, ends.harness, "protocol=ESMTPS count=2");
 }
 
 static bool connects_trusting(struct smtp_trial *trial, struct smtp_harness *harness,
@@ -277,7 +277,7 @@ static bool connects_trusting(struct smtp_trial *trial, struct smtp_harness *har
     struct smtp_client *client = smtp_trial_client(trial, &options);
     const char *address = smtp_server_address(smtp_harness_server(harness), 0);
     return client != NULL &&
-           smtp_check_ok(trial, "connect", smtp_client_connect(client, address, 0), client) &&
+           smtp_trial_is_ok(trial, "connect", smtp_client_connect(client, address, 0), client) &&
            smtp_trial_send(trial, client, BOB, smtp_content_text("new\n"), expected, 0);
 }
 
@@ -294,15 +294,15 @@ static bool certificate_replaced(struct smtp_trial *trial)
     options.client.tls.policy = SMTP_CLIENT_TLS_REQUIRED;
     options.client.tls.ca_pem = first != NULL ? smtp_identity_ca_pem(first) : NULL;
     return first != NULL && second != NULL && smtp_trial_open(trial, &options, &ends) &&
-           smtp_check_ok(trial, "EHLO", smtp_client_hello(ends.client), ends.client) &&
-           smtp_check_ok(
+           smtp_trial_is_ok(trial, "EHLO", smtp_client_hello(ends.client), ends.client) &&
+           smtp_trial_is_ok(
                trial, "smtp_server_set_certificate",
                smtp_server_set_certificate(smtp_harness_server(ends.harness), second, NULL, &error),
                NULL) &&
            smtp_trial_arrives(trial, &ends, "tls~^TLS") &&
            connects_trusting(trial, ends.harness, first, SMTP_TLS_FAILED) &&
            connects_trusting(trial, ends.harness, second, SMTP_OK) &&
-           smtp_check_count(trial, ends.harness, 2);
+           smtp_trial_count(trial, ends.harness, 2);
 }
 
 static const struct smtp_scenario rows[] = {

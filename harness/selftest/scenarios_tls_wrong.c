@@ -27,8 +27,9 @@ static struct smtp_client *open_client(struct smtp_trial *trial, const struct sm
         return NULL;
     }
     const char *address = smtp_server_address(smtp_harness_server(*harness), 0);
-    return smtp_check_ok(trial, "connect", smtp_client_connect(client, address, 0), client) ? client
-                                                                                            : NULL;
+    return smtp_trial_is_ok(trial, "connect", smtp_client_connect(client, address, 0), client)
+               ? client
+               : NULL;
 }
 
 /** The handshake fails, the reason is told, and nothing more is said. */
@@ -40,13 +41,13 @@ static bool refuses(struct smtp_trial *trial, enum smtp_identity_flaw flaw, cons
         identity != NULL ? open_client(trial, identity, false, &harness) : NULL;
     return client != NULL &&
            smtp_trial_send(trial, client, BOB, smtp_content_text("secret\n"), SMTP_TLS_FAILED, 0) &&
-           smtp_check_holds(trial, "the reason", smtp_client_error(client)->message, why) &&
-           smtp_check_true(trial, "the client is not connected any more",
-                           !smtp_client_is_connected(client)) &&
-           smtp_check_number(trial, "lines that the client said",
-                             smtp_times(smtp_trial_said(trial), "C: "), 2) &&
-           smtp_check_holds(trial, "the last of them", smtp_trial_said(trial), "C: STARTTLS\n") &&
-           smtp_check_count(trial, harness, 0);
+           smtp_trial_holds(trial, "the reason", smtp_client_error(client)->message, why) &&
+           smtp_trial_is_true(trial, "the client is not connected any more",
+                              !smtp_client_is_connected(client)) &&
+           smtp_trial_is_number(trial, "lines that the client said",
+                                smtp_times(smtp_trial_said(trial), "C: "), 2) &&
+           smtp_trial_holds(trial, "the last of them", smtp_trial_said(trial), "C: STARTTLS\n") &&
+           smtp_trial_count(trial, harness, 0);
 }
 
 static bool certificate_expired(struct smtp_trial *trial)
@@ -105,9 +106,9 @@ static bool open_pair(struct smtp_trial *trial, const struct smtp_peer_step *ste
     pair->peer = smtp_trial_peer(trial, steps, count);
     pair->client = pair->peer != NULL ? smtp_trial_client(trial, &options) : NULL;
     return pair->client != NULL &&
-           smtp_check_ok(trial, "connect",
-                         smtp_client_connect(pair->client, smtp_peer_address(pair->peer), 0),
-                         pair->client);
+           smtp_trial_is_ok(trial, "connect",
+                            smtp_client_connect(pair->client, smtp_peer_address(pair->peer), 0),
+                            pair->client);
 }
 
 static const struct smtp_peer_step stripping[] = {
@@ -123,11 +124,11 @@ static bool starttls_stripped(struct smtp_trial *trial)
     /* the offer was taken out on the way: nothing but QUIT is said */
     struct pair pair;
     return open_pair(trial, stripping, COUNT(stripping), &pair) &&
-           smtp_check_status(trial, "a login", smtp_client_login(pair.client, "ann", "secret"),
-                             SMTP_UNSUPPORTED, pair.client) &&
+           smtp_trial_is_status(trial, "a login", smtp_client_login(pair.client, "ann", "secret"),
+                                SMTP_UNSUPPORTED, pair.client) &&
            smtp_trial_send(trial, pair.client, BOB, smtp_content_text("secret\n"), SMTP_UNSUPPORTED,
                            0) &&
-           smtp_check_ok(trial, "QUIT", smtp_client_quit(pair.client), pair.client) &&
+           smtp_trial_is_ok(trial, "QUIT", smtp_client_quit(pair.client), pair.client) &&
            smtp_peer_heard(trial, pair.peer, SMTP_SPAN("EHLO client.test\r\nQUIT\r\n"));
 }
 
@@ -146,7 +147,7 @@ static bool no_helo_without_tls(struct smtp_trial *trial)
     return open_pair(trial, refusing_ehlo, COUNT(refusing_ehlo), &pair) &&
            smtp_trial_send(trial, pair.client, BOB, smtp_content_text("secret\n"),
                            SMTP_REFUSED_PERMANENT, 0) &&
-           smtp_check_ok(trial, "QUIT", smtp_client_quit(pair.client), pair.client) &&
+           smtp_trial_is_ok(trial, "QUIT", smtp_client_quit(pair.client), pair.client) &&
            smtp_peer_heard(trial, pair.peer, SMTP_SPAN("EHLO client.test\r\nQUIT\r\n"));
 }
 
@@ -163,12 +164,12 @@ static bool replies_injected(struct smtp_trial *trial)
     /* CVE-2020-15953, CVE-2021-22947: what came in the clear must not pass for replies under TLS */
     struct pair pair;
     return open_pair(trial, injecting, COUNT(injecting), &pair) &&
-           smtp_check_status(trial, "STARTTLS", smtp_client_starttls(pair.client),
-                             SMTP_PROTOCOL_VIOLATION, pair.client) &&
-           smtp_check_holds(trial, "the reason", smtp_client_error(pair.client)->message,
+           smtp_trial_is_status(trial, "STARTTLS", smtp_client_starttls(pair.client),
+                                SMTP_PROTOCOL_VIOLATION, pair.client) &&
+           smtp_trial_holds(trial, "the reason", smtp_client_error(pair.client)->message,
                             "came behind the reply to STARTTLS") &&
-           smtp_check_true(trial, "the client is not connected any more",
-                           !smtp_client_is_connected(pair.client)) &&
+           smtp_trial_is_true(trial, "the client is not connected any more",
+                              !smtp_client_is_connected(pair.client)) &&
            smtp_peer_heard(trial, pair.peer, SMTP_SPAN("EHLO client.test\r\nSTARTTLS\r\n"));
 }
 
@@ -189,7 +190,7 @@ static bool starttls_refused(struct smtp_trial *trial)
     return open_pair(trial, refusing, COUNT(refusing), &pair) &&
            smtp_trial_send(trial, pair.client, BOB, smtp_content_text("secret\n"),
                            SMTP_REFUSED_TRANSIENT, 454) &&
-           smtp_check_ok(trial, "QUIT", smtp_client_quit(pair.client), pair.client) &&
+           smtp_trial_is_ok(trial, "QUIT", smtp_client_quit(pair.client), pair.client) &&
            smtp_peer_heard(trial, pair.peer, SMTP_SPAN("EHLO client.test\r\nSTARTTLS\r\nQUIT\r\n"));
 }
 
@@ -202,7 +203,7 @@ static bool commands_injected(struct smtp_trial *trial)
            smtp_wire_asks(trial, wire,
                           "STARTTLS\r\nMAIL FROM:<mallory@example.com>\r\nRCPT TO:<" BOB ">",
                           "5") &&
-           smtp_wire_closes(trial, wire) && smtp_check_count(trial, harness, 0);
+           smtp_wire_closes(trial, wire) && smtp_trial_count(trial, harness, 0);
 }
 
 static bool forgotten_after_starttls(struct smtp_trial *trial)
@@ -213,14 +214,15 @@ static bool forgotten_after_starttls(struct smtp_trial *trial)
         return false;
     }
     struct smtp_client *client = ends.client;
-    return smtp_check_ok(trial, "EHLO", smtp_client_ehlo(client), client) &&
-           smtp_check_ok(trial, "STARTTLS", smtp_client_starttls(client), client) &&
-           smtp_check_true(trial, "the client knows no keyword any more",
-                           smtp_client_extension(client, "SIZE") == NULL) &&
-           smtp_check_status(trial, "MAIL without EHLO",
-                             smtp_client_command(client, "MAIL FROM:<" ANN ">"),
-                             SMTP_REFUSED_PERMANENT, client) &&
-           smtp_check_number(trial, "its code", (uint64_t)smtp_client_reply(client)->code, 503) &&
+    return smtp_trial_is_ok(trial, "EHLO", smtp_client_ehlo(client), client) &&
+           smtp_trial_is_ok(trial, "STARTTLS", smtp_client_starttls(client), client) &&
+           smtp_trial_is_true(trial, "the client knows no keyword any more",
+                              smtp_client_extension(client, "SIZE") == NULL) &&
+           smtp_trial_is_status(trial, "MAIL without EHLO",
+                                smtp_client_command(client, "MAIL FROM:<" ANN ">"),
+                                SMTP_REFUSED_PERMANENT, client) &&
+           smtp_trial_is_number(trial, "its code", (uint64_t)smtp_client_reply(client)->code,
+                                503) &&
            smtp_trial_arrives(trial, &ends, "protocol=ESMTPS");
 }
 
@@ -230,8 +232,8 @@ static bool forgotten_after_starttls(struct smtp_trial *trial)
 static bool goes_away(struct smtp_trial *trial, struct smtp_wire *wire)
 {
     struct smtp_span all;
-    return smtp_check_status(trial, "the end of the connection",
-                             smtp_wire_hear(wire, "never said", &all), SMTP_CLOSED, NULL);
+    return smtp_trial_is_status(trial, "the end of the connection",
+                                smtp_wire_hear(wire, "never said", &all), SMTP_CLOSED, NULL);
 }
 
 static bool plain_text_to_tls_port(struct smtp_trial *trial)
@@ -260,8 +262,8 @@ static bool client_hello_to_plain_port(struct smtp_trial *trial)
     }
     struct smtp_wire *wire = smtp_trial_wire(trial, both.harness);
     return wire != NULL &&
-           smtp_check_ok(trial, "writing raw octets",
-                         smtp_wire_say(wire, client_hello, sizeof client_hello - 1), NULL) &&
+           smtp_trial_is_ok(trial, "writing raw octets",
+                            smtp_wire_say(wire, client_hello, sizeof client_hello - 1), NULL) &&
            smtp_wire_closes(trial, wire) && smtp_trial_arrives(trial, &both, "protocol=ESMTP");
 }
 
@@ -273,8 +275,9 @@ static bool handshake_never_ends(struct smtp_trial *trial)
     struct smtp_harness *harness = smtp_trial_harness(trial, &options);
     struct smtp_wire *wire = harness != NULL ? smtp_trial_raw_wire(trial, harness) : NULL;
     return wire != NULL &&
-           smtp_check_ok(trial, "writing raw octets", smtp_wire_say(wire, client_hello, 5), NULL) &&
-           goes_away(trial, wire) && smtp_check_count(trial, harness, 0);
+           smtp_trial_is_ok(trial, "writing raw octets", smtp_wire_say(wire, client_hello, 5),
+                            NULL) &&
+           goes_away(trial, wire) && smtp_trial_count(trial, harness, 0);
 }
 
 static const struct smtp_scenario rows[] = {

@@ -17,8 +17,8 @@ static void trusting_options(struct smtp_harness_options *options, const char *c
 static bool sends_from(struct smtp_trial *trial, const struct smtp_ends *ends, const char *peer)
 {
     return smtp_trial_send(trial, ends->client, BOB, smtp_content_text("\n"), SMTP_OK, 250) &&
-           smtp_check_count(trial, ends->harness, 1) &&
-           smtp_check_holds(
+           smtp_trial_count(trial, ends->harness, 1) &&
+           smtp_trial_holds(
                trial, "the peer",
                smtp_message_peer(smtp_harness_envelope(smtp_harness_message(ends->harness, 0))),
                peer);
@@ -91,7 +91,7 @@ static bool proxy_before_tls(struct smtp_trial *trial)
     options.server.proxy_protocol = true;
     options.client.proxy_header = "v2 192.0.2.1:40112 192.0.2.2:465";
     return smtp_trial_open(trial, &options, &ends) && sends_from(trial, &ends, "192.0.2.1:40112") &&
-           smtp_check_expect(trial, ends.harness, "protocol=ESMTPS count=1");
+           smtp_trial_expect(trial, ends.harness, "protocol=ESMTPS count=1");
 }
 
 static bool xclient(struct smtp_trial *trial)
@@ -101,10 +101,10 @@ static bool xclient(struct smtp_trial *trial)
     trusting_options(&options, loopback);
     options.server.keywords.xclient = true;
     return smtp_trial_open(trial, &options, &ends) &&
-           smtp_check_ok(trial, "EHLO", smtp_client_ehlo(ends.client), ends.client) &&
-           smtp_check_ok(trial, "XCLIENT",
-                         smtp_client_xclient(ends.client, "ADDR=192.0.2.7 NAME=mx.example"),
-                         ends.client) &&
+           smtp_trial_is_ok(trial, "EHLO", smtp_client_ehlo(ends.client), ends.client) &&
+           smtp_trial_is_ok(trial, "XCLIENT",
+                            smtp_client_xclient(ends.client, "ADDR=192.0.2.7 NAME=mx.example"),
+                            ends.client) &&
            sends_from(trial, &ends, "192.0.2.7");
 }
 
@@ -115,9 +115,9 @@ static bool xclient_untrusted(struct smtp_trial *trial)
     trusting_options(&options, another);
     options.server.keywords.xclient = true;
     if (!smtp_trial_open(trial, &options, &ends) ||
-        !smtp_check_ok(trial, "EHLO", smtp_client_ehlo(ends.client), ends.client) ||
-        !smtp_check_status(trial, "XCLIENT", smtp_client_xclient(ends.client, "ADDR=192.0.2.7"),
-                           SMTP_UNSUPPORTED, ends.client)) {
+        !smtp_trial_is_ok(trial, "EHLO", smtp_client_ehlo(ends.client), ends.client) ||
+        !smtp_trial_is_status(trial, "XCLIENT", smtp_client_xclient(ends.client, "ADDR=192.0.2.7"),
+                              SMTP_UNSUPPORTED, ends.client)) {
         return false;
     }
     struct smtp_wire *wire = smtp_trial_wire(trial, ends.harness);

@@ -61,22 +61,22 @@ bool smtp_trial_fail(struct smtp_trial *trial, const char *format, ...) SMTP_PRI
 /** The system lacks what the scenario needs. Returns true: nothing failed. */
 bool smtp_trial_skip(struct smtp_trial *trial, const char *format, ...) SMTP_PRINTF(2, 3);
 
-bool smtp_check_true(struct smtp_trial *trial, const char *what, bool held);
-bool smtp_check_number(struct smtp_trial *trial, const char *what, uint64_t came,
-                       uint64_t expected);
-bool smtp_check_text(struct smtp_trial *trial, const char *what, const char *came,
-                     const char *expected);
-bool smtp_check_holds(struct smtp_trial *trial, const char *what, const char *came,
+bool smtp_trial_is_true(struct smtp_trial *trial, const char *what, bool held);
+bool smtp_trial_is_number(struct smtp_trial *trial, const char *what, uint64_t came,
+                          uint64_t expected);
+bool smtp_trial_is_text(struct smtp_trial *trial, const char *what, const char *came,
+                        const char *expected);
+bool smtp_trial_holds(struct smtp_trial *trial, const char *what, const char *came,
                       const char *expected_part);
 /** Octet for octet; says where they part. */
-bool smtp_check_octets(struct smtp_trial *trial, const char *what, struct smtp_span came,
-                       struct smtp_span expected);
+bool smtp_trial_is_octets(struct smtp_trial *trial, const char *what, struct smtp_span came,
+                          struct smtp_span expected);
 /** what: the call. client: whose error to tell, or NULL. */
-bool smtp_check_status(struct smtp_trial *trial, const char *what, enum smtp_status came,
-                       enum smtp_status expected, const struct smtp_client *client);
+bool smtp_trial_is_status(struct smtp_trial *trial, const char *what, enum smtp_status came,
+                          enum smtp_status expected, const struct smtp_client *client);
 /** The same for SMTP_OK. */
-bool smtp_check_ok(struct smtp_trial *trial, const char *what, enum smtp_status came,
-                   const struct smtp_client *client);
+bool smtp_trial_is_ok(struct smtp_trial *trial, const char *what, enum smtp_status came,
+                      const struct smtp_client *client);
 
 /* ---- checks of a dialogue in raw octets ---- */
 
@@ -99,12 +99,12 @@ bool smtp_trial_send(struct smtp_trial *trial, struct smtp_client *client, const
 bool smtp_trial_arrives(struct smtp_trial *trial, const struct smtp_ends *ends,
                         const char *expectation);
 /** smtp_harness_expect. */
-bool smtp_check_expect(struct smtp_trial *trial, struct smtp_harness *harness,
+bool smtp_trial_expect(struct smtp_trial *trial, struct smtp_harness *harness,
                        const char *expectation);
 /** The mailbox comes to hold `count` messages, and holds no more. */
-bool smtp_check_count(struct smtp_trial *trial, struct smtp_harness *harness, size_t count);
+bool smtp_trial_count(struct smtp_trial *trial, struct smtp_harness *harness, size_t count);
 /** Message i (0-based) has this envelope (forward-paths parted by ' ') and exactly these octets. */
-bool smtp_check_captured(struct smtp_trial *trial, struct smtp_harness *harness, size_t i,
+bool smtp_trial_captured(struct smtp_trial *trial, struct smtp_harness *harness, size_t i,
                          const char *reverse_path, const char *forward_paths,
                          struct smtp_span content);
 

@@ -11,7 +11,8 @@ static void ehlo_supported(struct smtp_check *check)
     smtp_talk_ask(talk, "250", "EHLO check.example");
 }
 
-/* "SMTP Service Extensions" of the IANA's registry of mail parameters, as of 2026-11 */
+/* "SMTP Service Extensions" of the IANA's registry of mail parameters, as of 2026-11; and VRFY, which
+ * RFC 5321 3.5.2 allows beside them */
 static const char *const registered[] = {
     "8BITMIME", "ATRN",        "AUTH",          "BINARYMIME",
     "BURL",     "CHECKPOINT",  "CHUNKING",      "CONNEG",
@@ -20,8 +21,8 @@ static const char *const registered[] = {
     "LIMITS",   "MT-PRIORITY", "MTRK",          "NO-SOLICITING",
     "ONEX",     "PIPELINING",  "REQUIRETLS",    "RRVS",
     "SAML",     "SEND",        "SIZE",          "SMTPUTF8",
-    "SOML",     "STARTTLS",    "SUBMITTER",     "TURN",
-    "UTF8SMTP", "VERB",
+    "SOML",     "STARTTLS",    "SUBMITTER",     "VRFY",
+    "TURN",     "UTF8SMTP",    "VERB",
 };
 
 static bool is_registered(struct smtp_span keyword)
