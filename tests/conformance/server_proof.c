@@ -1,0 +1,366 @@
+/* server_proof.c - see server_proof.h. */
+#include "tests/conformance/server_proof.h"
+
+#include "common/clock.h"
+#include "common/net.h"
+#include "harness/dialogue/dialogue.h"
+#include "harness/smtp_relay.h"
+#include "server/smtp_receivers.h"
+#include "tests/support/files.h"
+#include "tests/support/test.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define TIMEOUT_MS 4000
+#define QUIET_MS 60
+#define JOBS 6
+
+/** One rule against one server. */
+struct judgement {
+    const struct smtp_server_proof *proof;
+    bool wrong; /* the server breaks the rule */
+    struct smtp_check_options options;
+    struct smtp_arrivals *arrivals;
+    char directory[64];
+    char address[64];
+
+    struct smtp_harness *harness;
+    /* in place of it */
+    int listener;
+    pthread_t thread;
+    atomic_bool over;
+
+    char *complaint; /* NULL: it came out as it must */
+};
+
+const char *smtp_proof_text(const char *format, ...)
+{
+    char *text = NULL;
+    va_list arguments;
+    va_start(arguments, format);
+    int len = vasprintf(&text, format, arguments);
+    va_end(arguments);
+    return len < 0 ? "" : text; /* kept for the whole test: a few hundred octets */
+}
+
+static void complain(struct judgement *judgement, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    if (judgement->complaint == NULL && vasprintf(&judgement->complaint, format, arguments) < 0) {
+        abort();
+    }
+    va_end(arguments);
+}
+
+/* ---- our own server ---- */
+
+static enum smtp_server_verdict mangle(void *user, const struct smtp_server_session_info *session,
+                                       struct smtp_message *message,
+                                       struct smtp_server_reply *reply)
+{
+    struct judgement *judgement = user;
+    size_t size = 0;
+    const char *content = smtp_message_content(message, &size);
+    (void)session;
+    (void)reply;
+    struct smtp_arrival arrival = {
+        .content = {content, size},
+        .mail =
+            smtp_span_of(smtp_proof_text("MAIL FROM:<%s> %s", smtp_message_reverse_path(message),
+                                         smtp_message_mail_parameters(message))),
+        .raw = {content, size},
+    };
+    const char *rcpts = "";
+    for (size_t i = 0; i < smtp_message_recipient_count(message); i++) {
+        rcpts = smtp_proof_text("%sRCPT TO:<%s> %s\n", rcpts, smtp_message_forward_path(message, i),
+                                smtp_message_rcpt_parameters(message, i));
+    }
+    arrival.rcpts = smtp_span_of(rcpts);
+    unsigned copies = 1;
+    if (judgement->proof->mangle(&arrival, &copies)) {
+        for (; copies > 0; copies--) {
+            smtp_arrivals_add(judgement->arrivals, &arrival);
+        }
+    }
+    return SMTP_ACCEPT;
+}
+
+/** Where its messages go: through `mangle`, into a Maildir, or to the sink. False: nowhere else. */
+static bool receive(struct judgement *judgement, struct smtp_server_hooks *table)
+{
+    struct smtp_error error;
+    const struct smtp_server_proof *proof = judgement->proof;
+    if (judgement->wrong && proof->mangle != NULL) {
+        *table = (struct smtp_server_hooks){.user = judgement, .message = mangle};
+        return true;
+    }
+    if ((proof->with & PROOF_MAILDIR) != 0) {
+        const struct smtp_maildir maildir = {.path = judgement->directory};
+        expect_int(smtp_receiver_maildir(table, &maildir, &error), SMTP_OK);
+        return true;
+    }
+    if ((proof->with & PROOF_RELAY) != 0) {
+        const char *next = smtp_proof_text("127.0.0.1:%u", smtp_arrivals_port(judgement->arrivals));
+        expect_int(smtp_receiver_relay(table, next, NULL, NULL, &error), SMTP_OK);
+        return true;
+    }
+    return false;
+}
+
+static void start_own(struct judgement *judgement)
+{
+    static const struct smtp_server_user users[] = {{PROOF_USER, PROOF_PASSWORD}};
+    const struct smtp_server_proof *proof = judgement->proof;
+    struct smtp_harness_options options;
+    struct smtp_server_hooks table;
+    struct smtp_error error;
+    smtp_harness_options_init(&options);
+    const char *listen = (proof->with & PROOF_LMTP) != 0           ? "lmtp://127.0.0.1:0"
+                         : (proof->with & PROOF_IMPLICIT_TLS) != 0 ? "smtps://127.0.0.1:0"
+                                                                   : "127.0.0.1:0";
+    options.server.listen = &listen;
+    options.server.listen_count = 1;
+    options.server.auth.users = users;
+    options.server.auth.user_count = 1;
+    if (proof->configure != NULL) {
+        proof->configure(&options);
+    }
+    if (judgement->wrong && proof->spoil != NULL) {
+        proof->spoil(&options);
+    }
+    if (receive(judgement, &table)) {
+        options.server.receivers = &table;
+        options.server.receiver_count = 1;
+    }
+    judgement->harness = smtp_harness_start(&options, &error);
+    if (judgement->harness == NULL) {
+        complain(judgement, "our own server does not start: %s", error.message);
+        return;
+    }
+    for (size_t i = 0; judgement->wrong && i < 4 && proof->faults[i] != NULL; i++) {
+        if (smtp_harness_fault(judgement->harness, proof->faults[i]) != SMTP_OK) {
+            complain(judgement, "%s", smtp_harness_failure(judgement->harness));
+        }
+    }
+    expect_int(
+        smtp_harness_fault(judgement->harness, "rcpt *" PROOF_BAD "*: reply 550 5.1.1 \"Nobody\""),
+        SMTP_OK);
+    snprintf(judgement->address, sizeof judgement->address, "127.0.0.1:%u",
+             (unsigned)smtp_harness_port(judgement->harness));
+}
+
+/* ---- another ---- */
+
+static void play(struct judgement *judgement, const char *text)
+{
+    struct smtp_dialogue *dialogue = NULL;
+    struct smtp_harness_lines why = SMTP_HARNESS_LINES;
+    const struct smtp_dialogue_options options = {.step_timeout_ms = TIMEOUT_MS};
+    if (smtp_dialogue_parse(&dialogue, judgement->proof->id, smtp_span_of(text), &why) != SMTP_OK) {
+        char *lines = smtp_harness_lines_take(&why);
+        complain(judgement, "%s", lines);
+        free(lines);
+        return;
+    }
+    while (!judgement->over) { /* it may be asked more often than it has sessions */
+        struct smtp_dialogue_result result;
+        (void)smtp_dialogue_play_server(dialogue, judgement->listener, &options, &result);
+        smtp_dialogue_result_clear(&result);
+    }
+    smtp_dialogue_free(dialogue);
+}
+
+static const char *dialogue_of(const struct judgement *judgement)
+{
+    return judgement->wrong ? judgement->proof->dialogue : judgement->proof->right_dialogue;
+}
+
+static void (*serve_of(const struct judgement *judgement))(int connection)
+{
+    return judgement->wrong ? judgement->proof->serve : judgement->proof->right_serve;
+}
+
+static void *run_other(void *user)
+{
+    struct judgement *judgement = user;
+    if (dialogue_of(judgement) != NULL) {
+        play(judgement, dialogue_of(judgement));
+        return NULL;
+    }
+    while (!judgement->over) {
+        struct pollfd item = {.fd = judgement->listener, .events = POLLIN};
+        int fd = poll(&item, 1, -1) > 0 ? smtp_net_accept(judgement->listener) : -1;
+        if (fd >= 0) {
+            serve_of(judgement)(fd);
+            close(fd);
+        }
+    }
+    return NULL;
+}
+
+static void start_other(struct judgement *judgement)
+{
+    struct smtp_address address = {.kind = SMTP_ADDRESS_TCP, .host = "127.0.0.1"};
+    struct smtp_error error;
+    expect_int(smtp_net_listen(&address, &judgement->listener, &error), SMTP_OK);
+    smtp_address_of_socket(judgement->listener, false, &address);
+    snprintf(judgement->address, sizeof judgement->address, "127.0.0.1:%u", (unsigned)address.port);
+    expect_int(pthread_create(&judgement->thread, NULL, run_other, judgement), 0);
+}
+
+static void stop(struct judgement *judgement)
+{
+    smtp_harness_stop(judgement->harness);
+    if (judgement->listener >= 0) {
+        judgement->over = true;
+        shutdown(judgement->listener, SHUT_RD);
+        pthread_join(judgement->thread, NULL);
+        close(judgement->listener);
+    }
+    smtp_arrivals_free(judgement->arrivals);
+    if (judgement->directory[0] != '\0') {
+        smtp_remove_directory(judgement->directory);
+    }
+}
+
+/* ---- judging ---- */
+
+static void look(void *user, const struct smtp_suite_result *result)
+{
+    static const char *const words[] = {"pass", "fail", "skip"};
+    struct judgement *judgement = user;
+    const struct smtp_server_proof *proof = judgement->proof;
+    enum smtp_verdict expected = judgement->wrong ? SMTP_FAIL : proof->right_verdict;
+    struct smtp_report_result shown = {.dialogues = result->dialogues,
+                                       .dialogue_count = result->dialogue_count};
+    char *dialogue = smtp_report_dialogue_text(&shown);
+    if (result->verdict != expected) {
+        complain(judgement, "expected %s, came %s: %s\n%s", words[expected], words[result->verdict],
+                 result->detail, dialogue != NULL ? dialogue : "");
+    } else if (judgement->wrong && proof->detail != NULL &&
+               strstr(result->detail, proof->detail) == NULL) {
+        complain(judgement, "failed, not because of \"%s\" but: %s\n%s", proof->detail,
+                 result->detail, dialogue != NULL ? dialogue : "");
+    }
+    free(dialogue);
+}
+
+static const struct smtp_rule *find_rule(const char *id)
+{
+    for (size_t i = 0; smtp_rule_at(SMTP_RULE_SERVER, i) != NULL; i++) {
+        if (strcmp(smtp_rule_at(SMTP_RULE_SERVER, i)->id, id) == 0) {
+            return smtp_rule_at(SMTP_RULE_SERVER, i);
+        }
+    }
+    return NULL;
+}
+
+static void watch_arrivals(struct judgement *judgement)
+{
+    struct smtp_error error;
+    unsigned with = judgement->proof->with;
+    if ((with & PROOF_MAILDIR) != 0) {
+        /* the receiver makes the folders, so it is there before anybody watches */
+        struct smtp_server_hooks table;
+        smtp_make_directory(judgement->directory);
+        const struct smtp_maildir maildir = {.path = judgement->directory};
+        expect_int(smtp_receiver_maildir(&table, &maildir, &error), SMTP_OK);
+        table.release(table.user);
+        expect_int(smtp_arrivals_new_maildir(&judgement->arrivals, judgement->directory, &error),
+                   SMTP_OK);
+    } else if ((with & PROOF_RELAY) != 0) {
+        expect_int(smtp_arrivals_new_sink(&judgement->arrivals, 0, &error), SMTP_OK);
+    }
+}
+
+static void judge(struct judgement *judgement)
+{
+    static const char *const recipients[] = {PROOF_RECIPIENT, PROOF_OTHER};
+    const struct smtp_server_proof *proof = judgement->proof;
+    const struct smtp_rule *rule = find_rule(proof->id);
+    judgement->listener = -1;
+    if (rule == NULL) {
+        complain(judgement, "there is no such rule");
+        return;
+    }
+    watch_arrivals(judgement);
+    if (dialogue_of(judgement) != NULL || serve_of(judgement) != NULL) {
+        start_other(judgement);
+    } else {
+        start_own(judgement);
+    }
+    judgement->options = (struct smtp_check_options){
+        .timeout_ms = TIMEOUT_MS,
+        .quiet_ms = QUIET_MS,
+        .slow = (proof->with & PROOF_SLOW) != 0,
+        .address = judgement->address,
+        .implicit_tls = (proof->with & PROOF_IMPLICIT_TLS) != 0,
+        .starttls = (proof->with & PROOF_STARTTLS) != 0,
+        .lmtp = (proof->with & PROOF_LMTP) != 0,
+        .recipients = recipients,
+        .recipient_count = 2,
+        .bad_recipient = PROOF_BAD,
+        .user = (proof->with & PROOF_LOGIN) != 0 ? PROOF_USER : NULL,
+        .password = (proof->with & PROOF_LOGIN) != 0 ? PROOF_PASSWORD : NULL,
+        .arrivals = judgement->arrivals,
+    };
+    if (judgement->complaint == NULL) {
+        smtp_suite_judge(rule, &judgement->options, look, judgement);
+    }
+    stop(judgement);
+}
+
+/* ---- all of a table ---- */
+
+struct proofs {
+    struct judgement *judgements;
+    size_t count;
+    atomic_size_t next;
+};
+
+static void *work(void *user)
+{
+    struct proofs *proofs = user;
+    for (size_t i = proofs->next++; i < proofs->count; i = proofs->next++) {
+        judge(&proofs->judgements[i]);
+    }
+    return NULL;
+}
+
+void smtp_server_proofs_hold(const struct smtp_server_proof *proofs, size_t count)
+{
+    struct proofs all = {.judgements = calloc(2 * count, sizeof *all.judgements),
+                         .count = 2 * count};
+    pthread_t threads[JOBS];
+    expect_true(all.judgements != NULL);
+    for (size_t i = 0; i < all.count; i++) {
+        all.judgements[i].proof = &proofs[i / 2];
+        all.judgements[i].wrong = i % 2 == 0;
+    }
+    for (size_t i = 0; i < JOBS; i++) {
+        expect_int(pthread_create(&threads[i], NULL, work, &all), 0);
+    }
+    for (size_t i = 0; i < JOBS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    const char *complaints = "";
+    for (size_t i = 0; i < all.count; i++) {
+        struct judgement *judgement = &all.judgements[i];
+        if (judgement->complaint != NULL) {
+            complaints =
+                smtp_proof_text("%s\n%s, by the %s server: %s", complaints, judgement->proof->id,
+                                judgement->wrong ? "wrong" : "right", judgement->complaint);
+            free(judgement->complaint);
+        }
+    }
+    free(all.judgements);
+    if (complaints[0] != '\0') {
+        SMTP_TEST_FAIL("%s", complaints);
+    }
+}
