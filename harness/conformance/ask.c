@@ -299,6 +299,12 @@ void smtp_ask_in_step(struct smtp_talk *talk)
     smtp_talk_stays_silent(talk, "after the reply to NOOP");
 }
 
+void smtp_ask_quit(struct smtp_talk *talk)
+{
+    smtp_talk_ask(talk, "221", "QUIT");
+    smtp_talk_ends(talk);
+}
+
 bool smtp_ask_bad_recipient(struct smtp_talk *talk)
 {
     struct smtp_check *check = talk->check;

@@ -61,8 +61,11 @@ void smtp_ask_deliver(struct smtp_talk *talk);
 /** The same, its content made of these octets (stuffed already, ending in CRLF), the dot added; the header
  *  with the token stands before it. */
 void smtp_ask_deliver_body(struct smtp_talk *talk, struct smtp_span body);
-/** NOOP is answered 250 and nothing else comes: the session is in step. */
+/** NOOP is answered 250 and nothing else comes for a while: the session is in step, and goes on. */
 void smtp_ask_in_step(struct smtp_talk *talk);
+/** QUIT is answered 221 and nothing else comes: the session was in step. Takes no time, so that it is the better
+ *  end of a scenario. */
+void smtp_ask_quit(struct smtp_talk *talk);
 /** Whether the server refuses bad_recipient; skips where it takes it. Inside a transaction. */
 bool smtp_ask_bad_recipient(struct smtp_talk *talk);
 

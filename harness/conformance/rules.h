@@ -4,6 +4,9 @@
 
 #include "harness/conformance/rule.h"
 
-extern const struct smtp_rule_table smtp_rules_server_rfc5321_2; /* the SMTP model */
+extern const struct smtp_rule_table smtp_rules_server_rfc5321_2;       /* the SMTP model */
+extern const struct smtp_rule_table smtp_rules_server_rfc5321_2_3_8;   /* lines */
+extern const struct smtp_rule_table smtp_rules_server_rfc5321_4_1_1_4; /* DATA */
+extern const struct smtp_rule_table smtp_rules_server_rfc5321_4_5_2;   /* transparency */
 
 #endif

@@ -31,6 +31,7 @@ struct judgement {
 
     struct smtp_harness *harness;
     /* in place of it */
+    struct smtp_dialogue *dialogue;
     int listener;
     pthread_t thread;
     atomic_bool over;
@@ -157,25 +158,6 @@ static void start_own(struct judgement *judgement)
 
 /* ---- another ---- */
 
-static void play(struct judgement *judgement, const char *text)
-{
-    struct smtp_dialogue *dialogue = NULL;
-    struct smtp_harness_lines why = SMTP_HARNESS_LINES;
-    const struct smtp_dialogue_options options = {.step_timeout_ms = TIMEOUT_MS};
-    if (smtp_dialogue_parse(&dialogue, judgement->proof->id, smtp_span_of(text), &why) != SMTP_OK) {
-        char *lines = smtp_harness_lines_take(&why);
-        complain(judgement, "%s", lines);
-        free(lines);
-        return;
-    }
-    while (!judgement->over) { /* it may be asked more often than it has sessions */
-        struct smtp_dialogue_result result;
-        (void)smtp_dialogue_play_server(dialogue, judgement->listener, &options, &result);
-        smtp_dialogue_result_clear(&result);
-    }
-    smtp_dialogue_free(dialogue);
-}
-
 static const char *dialogue_of(const struct judgement *judgement)
 {
     return judgement->wrong ? judgement->proof->dialogue : judgement->proof->right_dialogue;
@@ -186,11 +168,33 @@ static void (*serve_of(const struct judgement *judgement))(int connection)
     return judgement->wrong ? judgement->proof->serve : judgement->proof->right_serve;
 }
 
+static void read_dialogue(struct judgement *judgement)
+{
+    struct smtp_harness_lines why = SMTP_HARNESS_LINES;
+    struct smtp_span text = smtp_span_of(dialogue_of(judgement));
+    if (smtp_dialogue_parse(&judgement->dialogue, judgement->proof->id, text, &why) != SMTP_OK) {
+        char *lines = smtp_harness_lines_take(&why);
+        complain(judgement, "%s", lines);
+        free(lines);
+    }
+}
+
+static void play(struct judgement *judgement)
+{
+    const struct smtp_dialogue_options options = {.step_timeout_ms = TIMEOUT_MS};
+    while (!judgement->over) { /* it may be asked more often than it has sessions */
+        struct smtp_dialogue_result result;
+        (void)smtp_dialogue_play_server(judgement->dialogue, judgement->listener, &options,
+                                        &result);
+        smtp_dialogue_result_clear(&result);
+    }
+}
+
 static void *run_other(void *user)
 {
     struct judgement *judgement = user;
-    if (dialogue_of(judgement) != NULL) {
-        play(judgement, dialogue_of(judgement));
+    if (judgement->dialogue != NULL) {
+        play(judgement);
         return NULL;
     }
     while (!judgement->over) {
@@ -208,6 +212,12 @@ static void start_other(struct judgement *judgement)
 {
     struct smtp_address address = {.kind = SMTP_ADDRESS_TCP, .host = "127.0.0.1"};
     struct smtp_error error;
+    if (dialogue_of(judgement) != NULL) {
+        read_dialogue(judgement);
+    }
+    if (judgement->complaint != NULL) {
+        return;
+    }
     expect_int(smtp_net_listen(&address, &judgement->listener, &error), SMTP_OK);
     smtp_address_of_socket(judgement->listener, false, &address);
     snprintf(judgement->address, sizeof judgement->address, "127.0.0.1:%u", (unsigned)address.port);
@@ -223,6 +233,7 @@ static void stop(struct judgement *judgement)
         pthread_join(judgement->thread, NULL);
         close(judgement->listener);
     }
+    smtp_dialogue_free(judgement->dialogue);
     smtp_arrivals_free(judgement->arrivals);
     if (judgement->directory[0] != '\0') {
         smtp_remove_directory(judgement->directory);

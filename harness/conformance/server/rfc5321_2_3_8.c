@@ -1,0 +1,132 @@
+/* rfc5321_2_3_8.c - lines end in CRLF and in nothing else (RFC 5321 2.3.8). */
+#include "harness/conformance/arrivals.h"
+#include "harness/conformance/ask.h"
+#include "harness/conformance/rules.h"
+#include "harness/conformance/smuggle.h"
+
+static void smuggling_cr_dot_cr(struct smtp_check *check)
+{
+    smtp_smuggle_literal(check, "\r.\r");
+    smtp_smuggle_literal(check, "\r.\r\n");
+    smtp_smuggle_literal(check, "\r\n.\rX");
+    smtp_smuggle_literal(check, "\r\n.\r\r\n");
+}
+
+static void smuggling_nul_dot(struct smtp_check *check)
+{
+    smtp_smuggle_literal(check, "\r\n\0.\r\n");
+    smtp_smuggle_literal(check, "\r\n.\0\r\n");
+}
+
+/** The first CR or LF outside a pair; NULL: there is none. */
+static const char *find_bare(struct smtp_span octets)
+{
+    for (size_t i = 0; i < octets.len; i++) {
+        bool is_pair = octets.bytes[i] == '\r' && i + 1 < octets.len && octets.bytes[i + 1] == '\n';
+        if (is_pair) {
+            i++;
+        } else if (octets.bytes[i] == '\r' || octets.bytes[i] == '\n') {
+            return octets.bytes + i;
+        }
+    }
+    return NULL;
+}
+
+/** Where the message is taken, what goes on has pairs alone. */
+static void relay_bare(struct smtp_check *check, struct smtp_span sequence, size_t taken_before)
+{
+    struct smtp_talk *talk = smtp_ask_hello(check);
+    smtp_ask_data(talk);
+    smtp_talk_write(talk, "%sBefore.", smtp_ask_header(check));
+    smtp_talk_put(talk, sequence);
+    smtp_talk_write(talk, "Behind.\r\n.\r\n");
+    if (smtp_talk_expect(talk, "250 4yz 5yz") != 250) {
+        return;
+    }
+    struct smtp_arrival arrivals[4];
+    if (!smtp_arrivals_wait_many(check, arrivals, taken_before + 1)) {
+        return;
+    }
+    struct smtp_span raw = arrivals[taken_before].raw;
+    const char *bare = find_bare(raw);
+    if (bare != NULL) {
+        size_t at = (size_t)(bare - raw.bytes), begin = at > 20 ? at - 20 : 0;
+        size_t len = raw.len - begin < 40 ? raw.len - begin : 40;
+        smtp_check_fail(check, "expected CR and LF in pairs to the next hop, came %s",
+                        smtp_check_show(check, (struct smtp_span){raw.bytes + begin, len}));
+    }
+    smtp_check_that(check, smtp_arrivals_settled(check) == taken_before + 1,
+                    "exploitable: the next hop saw another message");
+}
+
+static void smuggling_relay_bare_lf(struct smtp_check *check)
+{
+    static const struct smtp_span sequences[] = {{"\n.\n", 3}, {"\n.\r\n", 4}, {"\r.\r", 3}};
+    smtp_arrivals_use(check, SMTP_ARRIVALS_PLAIN);
+    size_t taken = 0;
+    for (size_t i = 0; i < sizeof sequences / sizeof *sequences; i++) {
+        relay_bare(check, sequences[i], taken);
+        taken = smtp_arrivals_settled(check);
+    }
+}
+
+static void command_bare_lf(struct smtp_check *check)
+{
+    struct smtp_talk *talk = smtp_ask_hello(check);
+    smtp_talk_put_literal(talk, "NOOP\n");
+    smtp_talk_stays_silent(talk, "NOOP with LF alone");
+    smtp_talk_put_literal(talk, "\r\n");
+    smtp_talk_expect(talk, "2yz 4yz 5yz");
+    smtp_talk_write(talk, "MAIL FROM:<%s>\n", check->sender);
+    smtp_talk_stays_silent(talk, "MAIL with LF alone");
+    smtp_talk_put_literal(talk, "\r\n");
+    smtp_talk_expect(talk, "2yz 4yz 5yz");
+    smtp_talk_stays_silent(talk, "MAIL with LF and then CRLF, which is one line");
+}
+
+static void command_bare_cr(struct smtp_check *check)
+{
+    struct smtp_talk *talk = smtp_ask_hello(check);
+    smtp_talk_put_literal(talk, "NOOP\r");
+    smtp_talk_stays_silent(talk, "NOOP with CR alone");
+    smtp_talk_put_literal(talk, "NOOP\r\n");
+    smtp_talk_expect(talk, "2yz 4yz 5yz");
+    smtp_talk_stays_silent(talk, "NOOP CR NOOP CRLF, which is one line");
+}
+
+static const struct smtp_rule rows[] = {
+    {"rfc5321/2.3.8/smuggling-cr-dot-cr", SMTP_MUST_NOT, 0,
+     "No sequence with a lone CR ends the data: CR dot CR, CR dot CRLF, CRLF dot CR. "
+     "[known deviation: Cisco Secure Email default clean mode turns bare CR into CRLF "
+     "(text of advisories)]",
+     "DATA, then a body with the sequence followed by MAIL, RCPT and DATA lines and a "
+     "second body, then the true CRLF dot CRLF. Before the true end there is no 2yz reply; "
+     "overall either one message is taken or an error is given; no second message appears. "
+     "Sequences, each in its own run: 0D 2E 0D; 0D 2E 0D 0A; 0D 0A 2E 0D followed by a "
+     "letter; 0D 0A 2E 0D 0D 0A.",
+     smuggling_cr_dot_cr},
+    {"rfc5321/2.3.8/smuggling-nul-dot", SMTP_MUST_NOT, 0,
+     "Octets that a reader may drop do not create an end of data. [level inferred]",
+     "DATA, then a body with the sequence followed by MAIL, RCPT and DATA lines and a "
+     "second body, then the true CRLF dot CRLF. Before the true end there is no 2yz reply; "
+     "overall either one message is taken or an error is given; no second message appears. "
+     "Sequences: 0D 0A 00 2E 0D 0A and 0D 0A 2E 00 0D 0A.",
+     smuggling_nul_dot},
+    {"rfc5321/2.3.8/smuggling-relay-bare-lf", SMTP_MUST_NOT, SMTP_NEEDS_SINK,
+     "A relay never sends bare CR or bare LF on: it refuses the message or replaces each "
+     "(by CRLF or a harmless octet), with dot stuffing applied after that.",
+     "[sink] Submit bodies holding 0A 2E 0A, 0A 2E 0D 0A and 0D 2E 0D; the raw next-hop "
+     "stream has no CR or LF outside CRLF pairs and the sink sees one message.",
+     smuggling_relay_bare_lf},
+    {"rfc5321/2.3.8/command-bare-lf", SMTP_MUST_NOT, 0,
+     "A command is not ended by LF alone. [known deviation: Postfix in its default "
+     "normalize mode and qmail take bare LF on commands (source); most servers do "
+     "(memory)]",
+     "Send NOOP LF and wait two seconds: no reply; then CRLF: exactly one reply. Repeat "
+     "with MAIL.",
+     command_bare_lf},
+    {"rfc5321/2.3.8/command-bare-cr", SMTP_MUST_NOT, 0, "A command is not ended by CR alone.",
+     "Send NOOP CR and wait two seconds: no reply; then NOOP CRLF: one reply in all.",
+     command_bare_cr},
+};
+SMTP_RULE_TABLE(smtp_rules_server_rfc5321_2_3_8, rows);

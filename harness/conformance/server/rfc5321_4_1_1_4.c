@@ -1,0 +1,216 @@
+/* rfc5321_4_1_1_4.c - DATA: where the content ends, and that nothing else does (RFC 5321 4.1.1.4). */
+#include "harness/conformance/arrivals.h"
+#include "harness/conformance/ask.h"
+#include "harness/conformance/rules.h"
+#include "harness/conformance/smuggle.h"
+
+#include <stdlib.h>
+
+/* ---- the transaction ---- */
+
+static bool names(struct smtp_span octets, const char *address)
+{
+    return octets.len > 0 && memmem(octets.bytes, octets.len, address, strlen(address)) != NULL;
+}
+
+/** A sink shows whom a message was for; a Maildir shows it where the server says it in a Delivered-To or for clause. */
+static void look_at_recipients(struct smtp_check *check, const struct smtp_arrival *second)
+{
+    if (second->rcpts.len > 0) {
+        smtp_check_that(check, !names(second->rcpts, check->recipient),
+                        "expected the second message for <%s> alone, came %s",
+                        check->other_recipient, smtp_check_show(check, second->rcpts));
+    }
+    const char *header = smtp_check_text(check, "Delivered-To: %s\r\n", check->recipient);
+    smtp_check_that(check, !names(second->content, header),
+                    "expected the second message for <%s> alone, it was delivered to <%s>",
+                    check->other_recipient, check->recipient);
+}
+
+static void transaction_cleared_after_data(struct smtp_check *check)
+{
+    struct smtp_talk *talk = smtp_ask_hello(check);
+    smtp_ask_deliver(talk);
+    smtp_talk_ask(talk, "503", "RCPT TO:<%s>", check->recipient);
+    smtp_talk_ask(talk, "250", "MAIL FROM:<%s>", check->sender);
+    smtp_talk_ask(talk, "250 251", "RCPT TO:<%s>", check->other_recipient);
+    smtp_talk_ask(talk, "354", "DATA");
+    smtp_talk_write(talk, "%s", smtp_ask_message(check));
+    smtp_talk_expect(talk, "250");
+    smtp_ask_quit(talk);
+    struct smtp_arrival arrivals[2];
+    if (smtp_arrivals_wait_many(check, arrivals, 2)) {
+        look_at_recipients(check, &arrivals[1]);
+    }
+}
+
+/* ---- the end ---- */
+
+static void dot_at_once_ends_data(struct smtp_check *check)
+{
+    struct smtp_talk *talk = smtp_ask_hello(check);
+    smtp_ask_data(talk);
+    smtp_talk_put_literal(talk, ".\r\n");
+    smtp_talk_expect(talk, "250 4yz 5yz");
+    smtp_ask_quit(talk);
+}
+
+static void octet_by_octet(struct smtp_check *check)
+{
+    struct smtp_talk *talk = smtp_ask_hello(check);
+    smtp_ask_data(talk);
+    for (const char *at = smtp_ask_message(check); *at != '\0' && smtp_check_goes_on(check); at++) {
+        smtp_talk_put(talk, (struct smtp_span){at, 1});
+    }
+    smtp_talk_expect(talk, "250");
+    smtp_ask_quit(talk);
+}
+
+#define LINE_OCTETS 64
+
+/** A message whose end begins at each octet around `mark`, in two writes that part there. */
+static void end_across(struct smtp_check *check, size_t mark, size_t before)
+{
+    struct smtp_talk *talk = smtp_ask_hello(check);
+    smtp_ask_data(talk);
+    const char *header = smtp_ask_header(check);
+    size_t header_len = strlen(header), len = mark - before;
+    char *whole = smtp_check_own(check, malloc(len + 6), free);
+    if (whole == NULL || header_len + LINE_OCTETS > len) {
+        return;
+    }
+    memcpy(whole, header, header_len);
+    for (size_t i = header_len; i < len;
+         i++) { /* whole lines, the last one ended by the end of the content */
+        size_t left = len - i, column = (i - header_len) % LINE_OCTETS;
+        whole[i] = left > 2 && column == LINE_OCTETS - 2   ? '\r'
+                   : left > 1 && column == LINE_OCTETS - 1 ? '\n'
+                                                           : 'x';
+    }
+    if (whole[len - 1] == '\r') {
+        whole[len - 1] = 'x';
+    }
+    memcpy(whole + len, "\r\n.\r\n", 5);
+    smtp_talk_put(talk, (struct smtp_span){whole, mark});
+    smtp_talk_put(talk, (struct smtp_span){whole + mark, len + 5 - mark});
+    smtp_talk_expect(talk, "250");
+    smtp_ask_quit(talk);
+}
+
+static void end_of_data_any_segmentation(struct smtp_check *check)
+{
+    static const size_t marks[] = {1024, 4096, 8192, 16384};
+    octet_by_octet(check);
+    for (size_t m = 0; m < sizeof marks / sizeof *marks; m++) {
+        for (size_t before = 0; before <= 5 && smtp_check_goes_on(check); before++) {
+            end_across(check, marks[m], before);
+        }
+    }
+}
+
+static bool ends_with(struct smtp_span octets, struct smtp_span end)
+{
+    return octets.len >= end.len &&
+           memcmp(octets.bytes + octets.len - end.len, end.bytes, end.len) == 0;
+}
+
+static void no_extra_crlf_stored(struct smtp_check *check)
+{
+    struct smtp_talk *talk = smtp_ask_hello(check);
+    smtp_ask_deliver_body(talk, SMTP_SPAN("One line.\r\n"));
+    struct smtp_arrival arrival;
+    if (smtp_arrivals_wait(check, &arrival)) {
+        smtp_check_that(
+            check, ends_with(arrival.content, SMTP_SPAN("\r\nOne line.\r\n")),
+            "expected \"One line.\\r\\n\" at its end, came %s",
+            smtp_check_show(
+                check,
+                arrival.content.len > 40
+                    ? (struct smtp_span){arrival.content.bytes + arrival.content.len - 40, 40}
+                    : arrival.content));
+    }
+}
+
+/* ---- no end ---- */
+
+static void smuggling_lf_dot_lf(struct smtp_check *check)
+{
+    smtp_smuggle_literal(check, "\n.\n");
+}
+
+static void smuggling_lf_dot_crlf(struct smtp_check *check)
+{
+    smtp_smuggle_literal(check, "\n.\r\n");
+}
+
+static void smuggling_crlf_dot_lf(struct smtp_check *check)
+{
+    smtp_smuggle_literal(check, "\r\n.\n");
+}
+
+static void data_lf_only_lines(struct smtp_check *check)
+{
+    struct smtp_talk *talk = smtp_ask_hello(check);
+    smtp_ask_data(talk);
+    smtp_talk_write(talk, "From: <%s>\nTo: <%s>\nSubject: %s\n\nOne line.\nAnother.\n\r\n.\r\n",
+                    check->sender, check->recipient, check->token);
+    smtp_talk_expect(talk, "4yz 5yz");
+}
+
+static const struct smtp_rule rows[] = {
+    {"rfc5321/4.1.1.4/transaction-cleared-after-data", SMTP_MUST,
+     SMTP_NEEDS_ARRIVALS | SMTP_NEEDS_OTHER,
+     "After end of data the reverse-path, recipients and data are cleared; a new "
+     "transaction starts from nothing. [level inferred]",
+     "[sink] Send two messages in one session with different recipients; RCPT straight "
+     "after the first end of data gives 503 and the second message reaches only its own "
+     "recipient.",
+     transaction_cleared_after_data},
+    {"rfc5321/4.1.1.4/dot-at-once-ends-data", SMTP_MUST, 0,
+     "A lone dot as the first line after 354 ends the (empty) message. [level inferred]",
+     "DATA, 354, then dot CRLF in its own packet; a final reply arrives without more "
+     "input.",
+     dot_at_once_ends_data},
+    {"rfc5321/4.1.1.4/end-of-data-any-segmentation", SMTP_MUST, 0,
+     "CRLF dot CRLF is recognised however it is split over packets and buffers, and input "
+     "after it is kept. [level inferred]",
+     "Send the message one octet per packet, and again with the five octets placed across "
+     "1024, 4096, 8192 and 16384 octet marks; exactly one 250 each.",
+     end_of_data_any_segmentation},
+    {"rfc5321/4.1.1.4/no-extra-crlf-stored", SMTP_MUST_NOT, SMTP_NEEDS_ARRIVALS,
+     "The CRLF before the final dot ends the last line; no empty line is added. [level "
+     "inferred]",
+     "[sink] Send a body of one line; stored copy ends with exactly one CRLF after it.",
+     no_extra_crlf_stored},
+    {"rfc5321/4.1.1.4/smuggling-lf-dot-lf", SMTP_MUST_NOT, 0, "LF dot LF is not the end of data.",
+     "DATA, then a body with the sequence followed by MAIL, RCPT and DATA lines and a "
+     "second body, then the true CRLF dot CRLF. Before the true end there is no 2yz reply; "
+     "overall either one message is taken or an error is given; no second message appears. "
+     "Sequence: 0A 2E 0A.",
+     smuggling_lf_dot_lf},
+    {"rfc5321/4.1.1.4/smuggling-lf-dot-crlf", SMTP_MUST_NOT, 0,
+     "LF dot CRLF is not the end of data (CVE-2023-51764 class). [known deviation: "
+     "Postfix, Sendmail and Exim before their fixes of 2023-12 and 2024-01; Cisco Secure "
+     "Email in its default clean mode (text of advisories)]",
+     "DATA, then a body with the sequence followed by MAIL, RCPT and DATA lines and a "
+     "second body, then the true CRLF dot CRLF. Before the true end there is no 2yz reply; "
+     "overall either one message is taken or an error is given; no second message appears. "
+     "Sequence: 0A 2E 0D 0A.",
+     smuggling_lf_dot_crlf},
+    {"rfc5321/4.1.1.4/smuggling-crlf-dot-lf", SMTP_MUST_NOT, 0,
+     "CRLF dot LF is not the end of data.",
+     "DATA, then a body with the sequence followed by MAIL, RCPT and DATA lines and a "
+     "second body, then the true CRLF dot CRLF. Before the true end there is no 2yz reply; "
+     "overall either one message is taken or an error is given; no second message appears. "
+     "Sequence: 0D 0A 2E 0A.",
+     smuggling_crlf_dot_lf},
+    {"rfc5321/4.1.1.4/data-lf-only-lines", SMTP_MUST_NOT, 0,
+     "Lines that end in LF alone are not accepted as lines of the message. [known "
+     "deviation: Postfix in its default normalize mode (source) and Exim (documentation) "
+     "accept and convert; qmail answers 451 and closes (source)]",
+     "Send a whole message with LF line ends and then CRLF dot CRLF; pass on 4yz or 5yz. A "
+     "copy in which LF became a line end is a failure; passing the bare LF on fails the "
+     "relay row.",
+     data_lf_only_lines},
+};
+SMTP_RULE_TABLE(smtp_rules_server_rfc5321_4_1_1_4, rows);

@@ -1,0 +1,68 @@
+/* smuggle.c - see smuggle.h. */
+#include "harness/conformance/smuggle.h"
+
+#include "common/deadline.h"
+#include "harness/conformance/arrivals.h"
+
+#define SMUGGLED_REPLIES 3 /* to MAIL, RCPT and DATA */
+#define REPLY_QUIETS 10    /* a reply takes no longer than so many times a silence */
+
+static void write_body(struct smtp_talk *talk, struct smtp_span sequence)
+{
+    struct smtp_check *check = talk->check;
+    smtp_talk_write(talk, "%sThe first.", smtp_ask_header(check));
+    smtp_talk_put(talk, sequence);
+    smtp_talk_write(talk, "MAIL FROM:<%s>\r\nRCPT TO:<%s>\r\nDATA\r\n%sThe second.", check->sender,
+                    check->recipient, smtp_ask_header(check));
+}
+
+/** A reply before the true end that accepts: how far did it go? */
+static void fail_early(struct smtp_talk *talk, struct smtp_span sequence)
+{
+    struct smtp_check *check = talk->check;
+    const char *shown = smtp_check_show(check, sequence);
+    const char *first = smtp_check_show(check, talk->reply.octets);
+    bool took_data = false;
+    for (int i = 0; i < SMUGGLED_REPLIES; i++) {
+        took_data = smtp_talk_read_if(talk, check->quiet_ns / SMTP_NS_PER_MS) == 354 || took_data;
+    }
+    smtp_check_fail(check, "%s: %s was taken for the end of the content (%s)%s",
+                    took_data ? "exploitable" : "not strict", shown, first,
+                    took_data ? ", and the commands behind it were carried out up to DATA"
+                              : "; what stood behind it was not carried out");
+}
+
+/** One reply to QUIT, no more; a server may also have closed. */
+static void look_at_step(struct smtp_talk *talk, struct smtp_span sequence)
+{
+    struct smtp_check *check = talk->check;
+    smtp_talk_line(talk, "QUIT");
+    int code = smtp_talk_read_if(talk, REPLY_QUIETS * check->quiet_ns / SMTP_NS_PER_MS);
+    smtp_check_that(check, code == 221 || code == 421 || smtp_talk_is_over(talk),
+                    "expected 221 to QUIT after the message with %s, came %s: out of step",
+                    smtp_check_show(check, sequence), smtp_check_show(check, talk->reply.octets));
+}
+
+void smtp_smuggle(struct smtp_check *check, struct smtp_span sequence)
+{
+    struct smtp_talk *talk = smtp_ask_hello(check);
+    smtp_ask_data(talk);
+    write_body(talk, sequence);
+    int early = smtp_talk_read_if(talk, check->quiet_ns / SMTP_NS_PER_MS);
+    if (early / 100 == 2) {
+        fail_early(talk, sequence);
+    }
+    if (early == 0 && !smtp_talk_is_over(talk)) { /* else it is refused already */
+        smtp_talk_write(talk, "\r\n.\r\n");
+        smtp_talk_expect(talk, "250 4yz 5yz");
+    }
+    if (!smtp_talk_is_over(talk)) {
+        look_at_step(talk, sequence);
+    }
+    if (check->options->arrivals != NULL) {
+        size_t count = smtp_arrivals_settled(check);
+        smtp_check_that(check, count <= check->message_count / 2,
+                        "exploitable: a second message arrived behind %s",
+                        smtp_check_show(check, sequence));
+    }
+}

@@ -1,0 +1,19 @@
+/* crooked.h - a small server that is plain but for what it is told to do wrong where octets end: for rules that our own
+ * server has no fault for. Shares no code with it. */
+#ifndef SMTP_TESTS_CONFORMANCE_CROOKED_H
+#define SMTP_TESTS_CONFORMANCE_CROOKED_H
+
+#include <stdbool.h>
+
+struct smtp_crooked {
+    const char *ends[2];        /* octets that end the content, besides CRLF.CRLF */
+    const char *line_end;       /* of commands; NULL: CRLF */
+    bool ignores_nul;           /* as if they were not there */
+    bool needs_whole_end;       /* CRLF.CRLF in one read */
+    bool needs_line_before_end; /* a dot right behind 354 is none */
+};
+
+/** Serves a connected socket until QUIT or the client closes. */
+void smtp_crooked_serve(int connection, const struct smtp_crooked *how);
+
+#endif

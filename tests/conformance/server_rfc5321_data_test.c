@@ -1,0 +1,140 @@
+/* server_rfc5321_data_test.c - the rules of RFC 5321 2.3.8, 4.1.1.4 and 4.5.2 for servers (lines, the end of the
+ * content, transparency) can fail, and hold where they are kept. */
+#include "tests/conformance/crooked.h"
+#include "tests/conformance/server_proof.h"
+#include "tests/support/test.h"
+
+#define SESSION                                                                                    \
+    "S: 220 a.test\nC: EHLO ...\nS: 250 a.test\nC: MAIL FROM:...\nS: 250 Ok\nC: RCPT TO:...\n"     \
+    "S: 250 Ok\nC: DATA\nS: 354 Go on\n"
+
+/* ---- the end of the content, seen where there is none ---- */
+
+static void end_at_cr_dot_cr(int connection)
+{
+    smtp_crooked_serve(connection, &(struct smtp_crooked){.ends = {"\r.\r"}});
+}
+
+static void end_at_nul_dot(int connection)
+{
+    smtp_crooked_serve(connection, &(struct smtp_crooked){.ignores_nul = true});
+}
+
+static void end_at_lf_dot_lf(int connection)
+{
+    smtp_crooked_serve(connection, &(struct smtp_crooked){.ends = {"\n.\n"}});
+}
+
+static void end_at_lf_dot_crlf(int connection)
+{
+    smtp_crooked_serve(connection, &(struct smtp_crooked){.ends = {"\n.\r\n"}});
+}
+
+static void end_at_crlf_dot_lf(int connection)
+{
+    smtp_crooked_serve(connection, &(struct smtp_crooked){.ends = {"\r\n.\n"}});
+}
+
+static void lines_at_lf(int connection)
+{
+    smtp_crooked_serve(connection, &(struct smtp_crooked){.line_end = "\n"});
+}
+
+static void lines_at_cr(int connection)
+{
+    smtp_crooked_serve(connection, &(struct smtp_crooked){.line_end = "\r"});
+}
+
+/** Sees the end only where it is in one piece. */
+static void end_in_one_read(int connection)
+{
+    smtp_crooked_serve(connection, &(struct smtp_crooked){.needs_whole_end = true});
+}
+
+static void never_first_line(int connection)
+{
+    smtp_crooked_serve(connection, &(struct smtp_crooked){.needs_line_before_end = true});
+}
+
+/* ---- what arrives ---- */
+
+static bool add_bare_lf(struct smtp_arrival *arrival, unsigned *copies)
+{
+    (void)copies;
+    arrival->raw = SMTP_SPAN("DATA\r\nA line\n.\nMAIL\r\n.\r\n");
+    return true;
+}
+
+static bool add_first_recipient(struct smtp_arrival *arrival, unsigned *copies)
+{
+    (void)copies;
+    arrival->content =
+        smtp_span_of(smtp_proof_text("Delivered-To: " PROOF_RECIPIENT "\r\n%.*s",
+                                     (int)arrival->content.len, arrival->content.bytes));
+    return true;
+}
+
+static bool add_empty_line(struct smtp_arrival *arrival, unsigned *copies)
+{
+    (void)copies;
+    arrival->content = smtp_span_of(
+        smtp_proof_text("%.*s\r\n", (int)arrival->content.len, arrival->content.bytes));
+    return true;
+}
+
+static bool keep_dots(struct smtp_arrival *arrival, unsigned *copies)
+{
+    (void)copies;
+    arrival->content =
+        smtp_span_of(smtp_proof_text("%.*s..a\r\n...\r\n.b\r\n..\r\nlast\r\n",
+                                     (int)arrival->content.len - 20, arrival->content.bytes));
+    return true;
+}
+
+static bool lose_tab(struct smtp_arrival *arrival, unsigned *copies)
+{
+    const char *text = smtp_proof_text("%.*s", (int)arrival->content.len, arrival->content.bytes);
+    char *tab = strchr(text, '\t');
+    (void)copies;
+    *tab = ' ';
+    arrival->content = smtp_span_of(text);
+    return true;
+}
+
+static void accept_bare(struct smtp_harness_options *options)
+{
+    options->server.bare_line_end = SMTP_BARE_ACCEPT;
+}
+
+static const struct smtp_server_proof proofs[] = {
+    {"rfc5321/2.3.8/smuggling-cr-dot-cr", .serve = end_at_cr_dot_cr, .detail = "exploitable"},
+    {"rfc5321/2.3.8/smuggling-nul-dot", .serve = end_at_nul_dot, .detail = "exploitable"},
+    {"rfc5321/2.3.8/smuggling-relay-bare-lf", .with = PROOF_RELAY, .spoil = accept_bare,
+     .mangle = add_bare_lf, .detail = "in pairs"},
+    {"rfc5321/2.3.8/command-bare-lf", .serve = lines_at_lf, .detail = "NOOP with LF alone"},
+    {"rfc5321/2.3.8/command-bare-cr", .serve = lines_at_cr, .detail = "NOOP with CR alone"},
+    {"rfc5321/4.1.1.4/transaction-cleared-after-data", .with = PROOF_MAILDIR,
+     .mangle = add_first_recipient, .detail = "alone"},
+    {"rfc5321/4.1.1.4/dot-at-once-ends-data", .serve = never_first_line, .detail = "nothing"},
+    {"rfc5321/4.1.1.4/end-of-data-any-segmentation", .serve = end_in_one_read, .detail = "nothing"},
+    {"rfc5321/4.1.1.4/no-extra-crlf-stored", .with = PROOF_MAILDIR, .mangle = add_empty_line,
+     .detail = "at its end"},
+    {"rfc5321/4.1.1.4/smuggling-lf-dot-lf", .serve = end_at_lf_dot_lf, .detail = "exploitable"},
+    {"rfc5321/4.1.1.4/smuggling-lf-dot-crlf", .serve = end_at_lf_dot_crlf, .detail = "exploitable"},
+    {"rfc5321/4.1.1.4/smuggling-crlf-dot-lf",
+     .dialogue = SESSION "C: ...\nC: The first.\nC: .\\nMAIL FROM:...\nC: ...\nC: Message-ID: ...\n"
+                         "C:\nC| The second.\nS: 250 Taken\n",
+     .detail = "not strict"},
+    {"rfc5321/4.1.1.4/smuggling-crlf-dot-lf", .serve = end_at_crlf_dot_lf, .detail = "exploitable"},
+    {"rfc5321/4.1.1.4/data-lf-only-lines", .spoil = accept_bare,
+     .detail = "expected 4yz or 5yz; came \"250"},
+    {"rfc5321/4.5.2/dot-unstuffing", .with = PROOF_MAILDIR, .mangle = keep_dots, .detail = "..a"},
+    {"rfc5321/4.5.2/all-octets-preserved", .with = PROOF_MAILDIR, .mangle = lose_tab,
+     .detail = "expected the body"},
+};
+
+TEST_WITHIN(server_rfc5321_data,
+            each_rule_fails_a_server_that_breaks_it_and_passes_one_that_does_not, 60)
+{
+    SMTP_SERVER_PROOFS_HOLD(proofs);
+}
