@@ -9,6 +9,8 @@ static const struct smtp_rule_table *const servers[] = {
     &smtp_rules_server_rfc5321_2_3_8,
     &smtp_rules_server_rfc5321_4_1_1_4,
     &smtp_rules_server_rfc5321_4_5_2,
+    &smtp_rules_server_rfc5321_3,
+    &smtp_rules_server_rfc5321_4_1_1,
     NULL,
 };
 static const struct smtp_rule_table *const clients[] = {

@@ -8,5 +8,7 @@ extern const struct smtp_rule_table smtp_rules_server_rfc5321_2;       /* the SM
 extern const struct smtp_rule_table smtp_rules_server_rfc5321_2_3_8;   /* lines */
 extern const struct smtp_rule_table smtp_rules_server_rfc5321_4_1_1_4; /* DATA */
 extern const struct smtp_rule_table smtp_rules_server_rfc5321_4_5_2;   /* transparency */
+extern const struct smtp_rule_table smtp_rules_server_rfc5321_3;       /* procedures */
+extern const struct smtp_rule_table smtp_rules_server_rfc5321_4_1_1;   /* commands */
 
 #endif
