@@ -76,6 +76,12 @@ bool smtp_check_that(struct smtp_check *check, bool holds, const char *format, .
     return false;
 }
 
+uint64_t smtp_check_slow_ms(const struct smtp_check *check, uint64_t ms)
+{
+    unsigned divisor = check->options->slow_divisor;
+    return divisor > 1 ? ms / divisor : ms;
+}
+
 void *smtp_check_own(struct smtp_check *check, void *thing, void (*release)(void *thing))
 {
     struct smtp_check_owned owned = {.release = release, .thing = thing};

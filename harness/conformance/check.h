@@ -18,6 +18,8 @@ struct smtp_check_options {
     uint64_t timeout_ms; /* of a scenario; 0: 10 s */
     uint64_t quiet_ms;   /* for how long nothing must come where silence is the rule; 0: 200 ms */
     bool slow;           /* the rules that take minutes too */
+    unsigned
+        slow_divisor;    /* their times are parted by it, for tests of the suite itself; 0: by 1 */
     const char *ca_file; /* PEM; NULL: certificates of a server are not looked at */
     const char *user, *password; /* NULL: no login */
 
@@ -83,6 +85,9 @@ static inline bool smtp_check_goes_on(const struct smtp_check *check)
 const char *smtp_check_text(struct smtp_check *check, const char *format, ...) SMTP_PRINTF(2, 3);
 /** Octets as they are shown in a detail: quoted, escaped, cut at 200; the same lifetime. */
 const char *smtp_check_show(struct smtp_check *check, struct smtp_span octets);
+
+/** A time of minutes as it is to be waited. */
+uint64_t smtp_check_slow_ms(const struct smtp_check *check, uint64_t ms);
 
 /* ---- for this folder ---- */
 

@@ -10,5 +10,11 @@ extern const struct smtp_rule_table smtp_rules_server_rfc5321_4_1_1_4; /* DATA *
 extern const struct smtp_rule_table smtp_rules_server_rfc5321_4_5_2;   /* transparency */
 extern const struct smtp_rule_table smtp_rules_server_rfc5321_3;       /* procedures */
 extern const struct smtp_rule_table smtp_rules_server_rfc5321_4_1_1;   /* commands */
+extern const struct smtp_rule_table
+    smtp_rules_server_rfc5321_4_1; /* addresses, order of commands */
+extern const struct smtp_rule_table smtp_rules_server_rfc5321_4_2; /* replies */
+extern const struct smtp_rule_table smtp_rules_server_rfc5321_4_4; /* trace */
+extern const struct smtp_rule_table smtp_rules_server_rfc5321_4_5; /* the minimum, sizes, times */
+extern const struct smtp_rule_table smtp_rules_server_rfc5321_6;   /* failures and loops */
 
 #endif

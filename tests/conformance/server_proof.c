@@ -61,6 +61,11 @@ static void complain(struct judgement *judgement, const char *format, ...)
 
 /* ---- our own server ---- */
 
+static bool (*mangle_of(const struct judgement *judgement))(struct smtp_arrival *, unsigned *)
+{
+    return judgement->wrong ? judgement->proof->mangle : judgement->proof->right_mangle;
+}
+
 static enum smtp_server_verdict mangle(void *user, const struct smtp_server_session_info *session,
                                        struct smtp_message *message,
                                        struct smtp_server_reply *reply)
@@ -84,12 +89,12 @@ static enum smtp_server_verdict mangle(void *user, const struct smtp_server_sess
     }
     arrival.rcpts = smtp_span_of(rcpts);
     unsigned copies = 1;
-    if (judgement->proof->mangle(&arrival, &copies)) {
+    if (mangle_of(judgement)(&arrival, &copies)) {
         for (; copies > 0; copies--) {
             smtp_arrivals_add(judgement->arrivals, &arrival);
         }
     }
-    return SMTP_ACCEPT;
+    return (judgement->proof->with & PROOF_REFUSES) != 0 ? SMTP_REFUSE : SMTP_ACCEPT;
 }
 
 /** Where its messages go: through `mangle`, into a Maildir, or to the sink. False: nowhere else. */
@@ -97,7 +102,7 @@ static bool receive(struct judgement *judgement, struct smtp_server_hooks *table
 {
     struct smtp_error error;
     const struct smtp_server_proof *proof = judgement->proof;
-    if (judgement->wrong && proof->mangle != NULL) {
+    if (mangle_of(judgement) != NULL) {
         *table = (struct smtp_server_hooks){.user = judgement, .message = mangle};
         return true;
     }
@@ -310,6 +315,7 @@ static void judge(struct judgement *judgement)
         .timeout_ms = TIMEOUT_MS,
         .quiet_ms = QUIET_MS,
         .slow = (proof->with & PROOF_SLOW) != 0,
+        .slow_divisor = 1000,
         .address = judgement->address,
         .implicit_tls = (proof->with & PROOF_IMPLICIT_TLS) != 0,
         .starttls = (proof->with & PROOF_STARTTLS) != 0,

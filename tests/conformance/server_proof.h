@@ -22,6 +22,7 @@ enum smtp_proof_with {
     PROOF_RELAY = 1 << 3,    /* relays to the suite's sink */
     PROOF_LOGIN = 1 << 4,    /* the suite has PROOF_USER's password */
     PROOF_STARTTLS = 1 << 5, /* --tls */
+    PROOF_REFUSES = 1 << 7,  /* whatever `mangle` lets arrive is refused, too */
     PROOF_SLOW = 1 << 6,     /* --slow */
 };
 
@@ -45,6 +46,7 @@ struct smtp_server_proof {
     /* ---- the right server, where it is not our own ---- */
     const char *right_dialogue;
     void (*right_serve)(int connection);
+    bool (*right_mangle)(struct smtp_arrival *arrival, unsigned *copies);
     enum smtp_verdict
         right_verdict; /* SMTP_PASS, but for a rule that our own server need not show */
 };

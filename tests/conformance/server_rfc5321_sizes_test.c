@@ -1,0 +1,57 @@
+/* server_rfc5321_sizes_test.c - the rules of RFC 5321 4.5 and 7.3 for servers (the minimum, sizes, times) can fail, and
+ * hold where they are kept. */
+#include "tests/conformance/server_proof.h"
+#include "tests/support/test.h"
+
+#define OPENED "S: 220 a.test\nC: EHLO ...\nS: 250 a.test\n"
+
+static bool cut_line(struct smtp_arrival *arrival, unsigned *copies)
+{
+    const char *text = smtp_proof_text("%.*s", (int)arrival->content.len, arrival->content.bytes);
+    char *line = strstr(text, "yyyy");
+    (void)copies;
+    *line = '\n';
+    arrival->content = smtp_span_of(text);
+    return true;
+}
+
+static void few_recipients(struct smtp_harness_options *options)
+{
+    options->server.limits.recipients = 50;
+}
+
+static const struct smtp_server_proof proofs[] = {
+    {"rfc5321/4.5.1/postmaster-without-domain",
+     .faults = {"rcpt postmaster: reply 550 5.1.1 from 2"}, .detail = "POSTMASTER"},
+    {"rfc5321/4.5.1/vrfy-implemented", .faults = {"any VRFY*: reply 502 5.5.1"}, .detail = "502"},
+    {"rfc5321/7.3/vrfy-disabled-is-252", .faults = {"any VRFY*: reply 550 5.1.1"}, .detail = "252"},
+    {"rfc5321/4.5.3.1.3/path-256", .faults = {"mail llll*: reply 501 5.1.7"},
+     .detail = "256 octets"},
+    {"rfc5321/4.5.3.1.3/path-256", .faults = {"rcpt llll*: reply 501 5.1.3"},
+     .detail = "256 octets"},
+    {"rfc5321/4.5.3.1.4/command-line-512", .faults = {"any NOOP*: reply 500 5.5.2"},
+     .detail = "512 octets"},
+    {"rfc5321/4.5.3.1.5/reply-line-512",
+     .dialogue = OPENED
+     "C: VRFY ${name}\nS: 550 No one here goes by the name that you have given, which was: "
+     "${name}, so far as anybody knows\n",
+     .detail = "512 octets at most"},
+    {"rfc5321/4.5.3.1.6/text-line-1000", .with = PROOF_MAILDIR, .mangle = cut_line,
+     .detail = "arrive whole"},
+    {"rfc5321/4.5.3.1.8/hundred-recipients", .spoil = few_recipients, .detail = "452"},
+    {"rfc5321/4.5.3.1.9/over-long-line-one-reply",
+     .dialogue = OPENED "C: NOOP ...\nS: 500 Long\nS: 500 Long\nC: NOOP\nS: 250 Ok\n",
+     .detail = "one reply"},
+    {"rfc5321/4.5.3.1.10/too-many-recipients-452", .spoil = few_recipients,
+     .faults = {"rcpt: reply 451 4.5.3 from 40"}, .detail = "expected 452"},
+    {"rfc5321/4.5.3.1.10/too-many-recipients-452", .faults = {"data: reply 554 5.5.0"},
+     .detail = "expected 354"},
+    {"rfc5321/4.5.3.2.7/idle-timeout-five-minutes", .with = PROOF_SLOW,
+     .dialogue = OPENED "[wait 50ms]\nS: 421 Gone\n[S close]\n", .detail = "patience"},
+};
+
+TEST_WITHIN(server_rfc5321_4_5,
+            each_rule_fails_a_server_that_breaks_it_and_passes_one_that_does_not, 60)
+{
+    SMTP_SERVER_PROOFS_HOLD(proofs);
+}

@@ -1,0 +1,131 @@
+/* server_rfc5321_trace_test.c - the rules of RFC 5321 4.4, 6 and 7.2 for servers (trace, failures, loops) can fail, and
+ * hold where they are kept. */
+#include "tests/conformance/server_proof.h"
+#include "tests/support/test.h"
+
+/* ---- what arrives ---- */
+
+static bool behind(struct smtp_arrival *arrival, const char *trace)
+{
+    arrival->content = smtp_span_of(
+        smtp_proof_text("%s%.*s", trace, (int)arrival->content.len, arrival->content.bytes));
+    return true;
+}
+
+static bool no_trace(struct smtp_arrival *arrival, unsigned *copies)
+{
+    (void)arrival;
+    (void)copies;
+    return true;
+}
+
+static bool trace_at_the_end(struct smtp_arrival *arrival, unsigned *copies)
+{
+    const char *end = memmem(arrival->content.bytes, arrival->content.len, "\r\n\r\n", 4);
+    int header = (int)(end - arrival->content.bytes) + 2;
+    (void)copies;
+    arrival->content = smtp_span_of(smtp_proof_text(
+        "X-Top: here\r\n%.*sReceived: from a by b; Thu, 01 Jan 2026 00:00:00 +0000\r\n%.*s", header,
+        arrival->content.bytes, (int)arrival->content.len - header,
+        arrival->content.bytes + header));
+    return true;
+}
+
+static bool no_from_clause(struct smtp_arrival *arrival, unsigned *copies)
+{
+    (void)copies;
+    return behind(arrival, "Received: by harness.test; Thu, 01 Jan 2026 00:00:00 +0000\r\n");
+}
+
+static bool for_both(struct smtp_arrival *arrival, unsigned *copies)
+{
+    (void)copies;
+    return behind(arrival, "Received: from a by b for <" PROOF_RECIPIENT ">,<" PROOF_OTHER ">;\r\n"
+                           " Thu, 01 Jan 2026 00:00:00 +0000\r\n");
+}
+
+static bool short_year(struct smtp_arrival *arrival, unsigned *copies)
+{
+    (void)copies;
+    return behind(arrival, "Received: from a by b; Thu, 01 Jan 26 00:00:00 +0000\r\n");
+}
+
+static bool delivered_to_both(struct smtp_arrival *arrival, unsigned *copies)
+{
+    (void)copies;
+    return behind(arrival,
+                  "Delivered-To: " PROOF_RECIPIENT "\r\nDelivered-To: " PROOF_OTHER "\r\n");
+}
+
+static bool add_date(struct smtp_arrival *arrival, unsigned *copies)
+{
+    (void)copies;
+    return behind(arrival, "Received: from a by b; Thu, 01 Jan 2026 00:00:00 +0000\r\n"
+                           "Date: Thu, 01 Jan 2026 00:00:00 +0000\r\n");
+}
+
+static bool is_lost(struct smtp_arrival *arrival, unsigned *copies)
+{
+    (void)arrival;
+    (void)copies;
+    return false;
+}
+
+/** In place of the message one that tells of it. */
+static bool notify(struct smtp_arrival *arrival, const char *mail)
+{
+    arrival->content = smtp_span_of(
+        smtp_proof_text("From: <mailer-daemon@harness.test>\r\nSubject: Undelivered\r\n\r\n%.*s",
+                        (int)arrival->content.len, arrival->content.bytes));
+    arrival->mail = smtp_span_of(mail);
+    arrival->rcpts = SMTP_SPAN("RCPT TO:<postmaster@example.com>\n");
+    return true;
+}
+
+static bool bounce(struct smtp_arrival *arrival, unsigned *copies)
+{
+    (void)copies;
+    return notify(arrival, "MAIL FROM:<>");
+}
+
+static bool bounce_from_daemon(struct smtp_arrival *arrival, unsigned *copies)
+{
+    (void)copies;
+    return notify(arrival, "MAIL FROM:<mailer-daemon@harness.test>");
+}
+
+static const struct smtp_server_proof trace[] = {
+    {"rfc5321/4.4/received-prepended", .with = PROOF_MAILDIR, .mangle = trace_at_the_end,
+     .detail = "at the top"},
+    {"rfc5321/4.4/received-from-clause", .with = PROOF_MAILDIR, .mangle = no_from_clause,
+     .detail = "a FROM clause"},
+    {"rfc5321/4.4/received-from-clause", .with = PROOF_MAILDIR, .mangle = no_trace,
+     .detail = "a Received field"},
+    {"rfc5321/4.4/received-for-one-path", .with = PROOF_MAILDIR, .mangle = for_both,
+     .detail = "one path"},
+    {"rfc5321/4.4/received-date", .with = PROOF_MAILDIR, .mangle = short_year, .detail = "a date"},
+    {"rfc5321/6.4/relay-adds-only-trace", .with = PROOF_RELAY, .mangle = add_date,
+     .detail = "behind the trace"},
+    {"rfc5321/7.2/no-recipient-list-in-header", .with = PROOF_RELAY, .mangle = delivered_to_both,
+     .detail = "one recipient at most"},
+};
+
+static const struct smtp_server_proof failures[] = {
+    {"rfc5321/6.1/bounce-null-reverse-path", .with = PROOF_RELAY, .mangle = bounce_from_daemon,
+     .detail = "MAIL FROM:<>", .right_mangle = bounce},
+    {"rfc5321/6.1/no-bounce-to-null", .with = PROOF_RELAY, .mangle = bounce,
+     .detail = "no notification", .right_mangle = is_lost},
+    {"rfc5321/6.3/loop-threshold-100", .faults = {"dot: reply 554 5.4.6"}, .detail = "554"},
+};
+
+TEST_WITHIN(server_rfc5321_4_4,
+            each_rule_fails_a_server_that_breaks_it_and_passes_one_that_does_not, 60)
+{
+    SMTP_SERVER_PROOFS_HOLD(trace);
+}
+
+TEST_WITHIN(server_rfc5321_6, each_rule_fails_a_server_that_breaks_it_and_passes_one_that_does_not,
+            60)
+{
+    SMTP_SERVER_PROOFS_HOLD(failures);
+}
