@@ -9,8 +9,8 @@
 /** What the next hop offers and does; checks that want the same run beside each other, others wait. */
 enum smtp_arrivals_mode {
     SMTP_ARRIVALS_PLAIN, /* PIPELINING 8BITMIME SMTPUTF8 DSN CHUNKING BINARYMIME ENHANCEDSTATUSCODES SIZE */
-    SMTP_ARRIVALS_NO_DSN,   /* the same without DSN */
-    SMTP_ARRIVALS_REFUSING, /* 550 5.1.1 to each RCPT, but for a null reverse-path */
+    SMTP_ARRIVALS_NO_DSN, /* the same without DSN */
+    SMTP_ARRIVALS_REFUSING, /* 550 5.1.1 at the end of each message of a check's, not of one that tells of it */
     SMTP_ARRIVALS_STARTTLS, /* offers STARTTLS with a certificate nobody trusts; no REQUIRETLS */
 };
 

@@ -63,8 +63,22 @@ static void reset(struct connection *connection)
     connection->rcpt_count = 0;
 }
 
+/** Whether it is a message that a check sent (ask.c), not one that tells of such a message. */
+static bool is_from_check(struct smtp_span content)
+{
+    const char *end = content.len > 0 ? memmem(content.bytes, content.len, "\r\n\r\n", 4) : NULL;
+    size_t len = end != NULL ? (size_t)(end - content.bytes) : content.len;
+    return len > 0 && memmem(content.bytes, len, "@check.example>", 15) != NULL;
+}
+
 static void finish(struct connection *connection)
 {
+    if (smtp_arrivals_mode(connection->sink->arrivals) == SMTP_ARRIVALS_REFUSING &&
+        is_from_check(smtp_buffer_span(&connection->content))) {
+        reset(connection);
+        say(connection, "550 5.1.1 Nobody of that name\r\n");
+        return;
+    }
     const struct smtp_arrival arrival = {.content = smtp_buffer_span(&connection->content),
                                          .mail = smtp_buffer_span(&connection->mail),
                                          .rcpts = smtp_buffer_span(&connection->rcpts),
@@ -144,16 +158,10 @@ static void mail(struct connection *connection, struct smtp_span line)
     say(connection, "250 2.1.0 Ok\r\n");
 }
 
-static void rcpt(struct connection *connection, struct smtp_span line, enum smtp_arrivals_mode mode)
+static void rcpt(struct connection *connection, struct smtp_span line)
 {
-    struct smtp_span sender = smtp_buffer_span(&connection->mail);
-    bool is_null = sender.len > 0 && memmem(sender.bytes, sender.len, "<>", 2) != NULL;
     if (!connection->has_mail) {
         say(connection, "503 5.5.1 MAIL comes first\r\n");
-        return;
-    }
-    if (mode == SMTP_ARRIVALS_REFUSING && !is_null) {
-        say(connection, "550 5.1.1 Nobody of that name\r\n");
         return;
     }
     connection->rcpt_count++;
@@ -217,7 +225,7 @@ static bool command(struct connection *connection, struct smtp_span line)
     } else if (begins(line, "MAIL FROM:")) {
         mail(connection, line);
     } else if (begins(line, "RCPT TO:")) {
-        rcpt(connection, line, mode);
+        rcpt(connection, line);
     } else if (begins(line, "BDAT ")) {
         bdat(connection, (struct smtp_span){line.bytes + 5, line.len - 5});
     } else if (begins(line, "DATA")) {

@@ -5,12 +5,25 @@
 
 /* NULL ends each */
 static const struct smtp_rule_table *const servers[] = {
-    &smtp_rules_server_rfc5321_2,       &smtp_rules_server_rfc5321_2_3_8,
-    &smtp_rules_server_rfc5321_4_1_1_4, &smtp_rules_server_rfc5321_4_5_2,
-    &smtp_rules_server_rfc5321_3,       &smtp_rules_server_rfc5321_4_1_1,
-    &smtp_rules_server_rfc5321_4_1,     &smtp_rules_server_rfc5321_4_2,
-    &smtp_rules_server_rfc5321_4_4,     &smtp_rules_server_rfc5321_4_5,
-    &smtp_rules_server_rfc5321_6,       NULL,
+    &smtp_rules_server_rfc5321_2,
+    &smtp_rules_server_rfc5321_2_3_8,
+    &smtp_rules_server_rfc5321_4_1_1_4,
+    &smtp_rules_server_rfc5321_4_5_2,
+    &smtp_rules_server_rfc5321_3,
+    &smtp_rules_server_rfc5321_4_1_1,
+    &smtp_rules_server_rfc5321_4_1,
+    &smtp_rules_server_rfc5321_4_2,
+    &smtp_rules_server_rfc5321_4_4,
+    &smtp_rules_server_rfc5321_4_5,
+    &smtp_rules_server_rfc5321_6,
+    &smtp_rules_server_rfc1870,
+    &smtp_rules_server_rfc2034,
+    &smtp_rules_server_rfc2920,
+    &smtp_rules_server_rfc3030,
+    &smtp_rules_server_rfc2034,
+    &smtp_rules_server_rfc3030,
+    &smtp_rules_server_rfc3030,
+    NULL,
 };
 static const struct smtp_rule_table *const clients[] = {
     NULL,

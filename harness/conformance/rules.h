@@ -16,5 +16,9 @@ extern const struct smtp_rule_table smtp_rules_server_rfc5321_4_2; /* replies */
 extern const struct smtp_rule_table smtp_rules_server_rfc5321_4_4; /* trace */
 extern const struct smtp_rule_table smtp_rules_server_rfc5321_4_5; /* the minimum, sizes, times */
 extern const struct smtp_rule_table smtp_rules_server_rfc5321_6;   /* failures and loops */
+extern const struct smtp_rule_table smtp_rules_server_rfc1870;     /* SIZE */
+extern const struct smtp_rule_table smtp_rules_server_rfc2034;     /* enhanced status codes */
+extern const struct smtp_rule_table smtp_rules_server_rfc2920;     /* pipelining */
+extern const struct smtp_rule_table smtp_rules_server_rfc3030;     /* chunking, 8-bit */
 
 #endif
