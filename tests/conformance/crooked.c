@@ -4,6 +4,7 @@
 #include "common/bytes.h"
 
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -15,7 +16,8 @@ struct crooked {
     int fd;
     const struct smtp_crooked *how;
     struct smtp_buffer heard;
-    size_t fresh; /* octets of the last read */
+    size_t fresh;   /* octets of the last read */
+    char mail[256]; /* the last such line */
 };
 
 static void say(const struct crooked *crooked, const char *reply)
@@ -82,6 +84,10 @@ static bool take_content(struct crooked *crooked)
         }
     }
     smtp_buffer_take(&crooked->heard, len);
+    if (crooked->how->arrivals != NULL) {
+        const struct smtp_arrival arrival = {.content = smtp_span_of(crooked->mail)};
+        smtp_arrivals_add(crooked->how->arrivals, &arrival);
+    }
     say(crooked, "250 Taken\r\n");
     return true;
 }
@@ -96,7 +102,15 @@ static bool command(struct crooked *crooked, const char *line)
         say(crooked, "221 Bye\r\n");
         return false;
     }
-    say(crooked, "250 Ok\r\n");
+    if (strncasecmp(line, "MAIL", 4) == 0) {
+        snprintf(crooked->mail, sizeof crooked->mail, "X-Mail: %s\r\n\r\n", line);
+    }
+    if (strncasecmp(line, "EHLO", 4) == 0) {
+        say(crooked, "250-crooked.test\r\n250 PIPELINING\r\n");
+        return true;
+    }
+    bool refused = strncasecmp(line, "RCPT", 4) == 0 && crooked->how->refuses_recipients;
+    say(crooked, refused ? "550 No\r\n" : "250 Ok\r\n");
     return true;
 }
 
@@ -112,8 +126,9 @@ void smtp_crooked_serve(int connection, const struct smtp_crooked *how)
             goes_on = hear(&crooked);
             continue;
         }
-        char line[5] = "";
-        memcpy(line, smtp_buffer_span(&crooked.heard).bytes, at < 4 ? at : 4);
+        char line[200] = "";
+        memcpy(line, smtp_buffer_span(&crooked.heard).bytes,
+               at < sizeof line ? at : sizeof line - 1);
         smtp_buffer_take(&crooked.heard, at + strlen(end));
         goes_on = command(&crooked, line);
     }

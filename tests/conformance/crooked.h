@@ -3,6 +3,8 @@
 #ifndef SMTP_TESTS_CONFORMANCE_CROOKED_H
 #define SMTP_TESTS_CONFORMANCE_CROOKED_H
 
+#include "harness/conformance/arrivals.h"
+
 #include <stdbool.h>
 
 struct smtp_crooked {
@@ -11,6 +13,9 @@ struct smtp_crooked {
     bool ignores_nul;           /* as if they were not there */
     bool needs_whole_end;       /* CRLF.CRLF in one read */
     bool needs_line_before_end; /* a dot right behind 354 is none */
+    bool refuses_recipients;    /* 550 to each, and DATA is taken all the same */
+    struct smtp_arrivals
+        *arrivals; /* where a message of MAIL's line alone arrives then; NULL: nowhere */
 };
 
 /** Serves a connected socket until QUIT or the client closes. */

@@ -168,7 +168,7 @@ static const char *dialogue_of(const struct judgement *judgement)
     return judgement->wrong ? judgement->proof->dialogue : judgement->proof->right_dialogue;
 }
 
-static void (*serve_of(const struct judgement *judgement))(int connection)
+static void (*serve_of(const struct judgement *judgement))(int, struct smtp_arrivals *)
 {
     return judgement->wrong ? judgement->proof->serve : judgement->proof->right_serve;
 }
@@ -206,7 +206,7 @@ static void *run_other(void *user)
         struct pollfd item = {.fd = judgement->listener, .events = POLLIN};
         int fd = poll(&item, 1, -1) > 0 ? smtp_net_accept(judgement->listener) : -1;
         if (fd >= 0) {
-            serve_of(judgement)(fd);
+            serve_of(judgement)(fd, judgement->arrivals);
             close(fd);
         }
     }

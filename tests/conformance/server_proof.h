@@ -39,13 +39,14 @@ struct smtp_server_proof {
      *  smtp_proof_text makes. False: nothing arrives. Called once a message; `copies`: how often it arrives (1). */
     bool (*mangle)(struct smtp_arrival *arrival, unsigned *copies);
     const char *dialogue; /* a server that says this (dialogue.h); sessions one after the other */
-    void (*serve)(
-        int connection); /* a server that this is, for each connection; on its own thread. It closes nothing */
+    /** A server that this is, for each connection, on its own thread; it closes nothing. arrivals: NULL where the suite
+     *  sees none. */
+    void (*serve)(int connection, struct smtp_arrivals *arrivals);
     const char *detail; /* a part of why it failed, so that it is for that reason; NULL: any */
 
     /* ---- the right server, where it is not our own ---- */
     const char *right_dialogue;
-    void (*right_serve)(int connection);
+    void (*right_serve)(int connection, struct smtp_arrivals *arrivals);
     bool (*right_mangle)(struct smtp_arrival *arrival, unsigned *copies);
     enum smtp_verdict
         right_verdict; /* SMTP_PASS, but for a rule that our own server need not show */

@@ -10,49 +10,58 @@
 
 /* ---- the end of the content, seen where there is none ---- */
 
-static void end_at_cr_dot_cr(int connection)
+static void end_at_cr_dot_cr(int connection, struct smtp_arrivals *arrivals)
 {
+    (void)arrivals;
     smtp_crooked_serve(connection, &(struct smtp_crooked){.ends = {"\r.\r"}});
 }
 
-static void end_at_nul_dot(int connection)
+static void end_at_nul_dot(int connection, struct smtp_arrivals *arrivals)
 {
+    (void)arrivals;
     smtp_crooked_serve(connection, &(struct smtp_crooked){.ignores_nul = true});
 }
 
-static void end_at_lf_dot_lf(int connection)
+static void end_at_lf_dot_lf(int connection, struct smtp_arrivals *arrivals)
 {
+    (void)arrivals;
     smtp_crooked_serve(connection, &(struct smtp_crooked){.ends = {"\n.\n"}});
 }
 
-static void end_at_lf_dot_crlf(int connection)
+static void end_at_lf_dot_crlf(int connection, struct smtp_arrivals *arrivals)
 {
+    (void)arrivals;
     smtp_crooked_serve(connection, &(struct smtp_crooked){.ends = {"\n.\r\n"}});
 }
 
-static void end_at_crlf_dot_lf(int connection)
+static void end_at_crlf_dot_lf(int connection, struct smtp_arrivals *arrivals)
 {
+    (void)arrivals;
     smtp_crooked_serve(connection, &(struct smtp_crooked){.ends = {"\r\n.\n"}});
 }
 
-static void lines_at_lf(int connection)
+static void lines_at_lf(int connection, struct smtp_arrivals *arrivals)
 {
+    (void)arrivals;
     smtp_crooked_serve(connection, &(struct smtp_crooked){.line_end = "\n"});
 }
 
-static void lines_at_cr(int connection)
+static void lines_at_cr(int connection, struct smtp_arrivals *arrivals)
 {
+    (void)arrivals;
     smtp_crooked_serve(connection, &(struct smtp_crooked){.line_end = "\r"});
 }
 
 /** Sees the end only where it is in one piece. */
-static void end_in_one_read(int connection)
+static void end_in_one_read(int connection, struct smtp_arrivals *arrivals)
 {
+    (void)arrivals;
     smtp_crooked_serve(connection, &(struct smtp_crooked){.needs_whole_end = true});
 }
 
-static void never_first_line(int connection)
+static void never_first_line(int connection, struct smtp_arrivals *arrivals)
 {
+    (void)arrivals;
     smtp_crooked_serve(connection, &(struct smtp_crooked){.needs_line_before_end = true});
 }
 
