@@ -14,7 +14,7 @@
 
 #define RESULT_ROWS 9
 #define BOTH_ROWS 7
-#define SERVER_ROWS 9
+#define SERVER_ROWS 10
 #define CLIENT_ROWS 2
 #define ROWS_MAX (RESULT_ROWS + BOTH_ROWS + SERVER_ROWS)
 
@@ -56,6 +56,19 @@ static void add_both_rows(struct smtp_check_line *line, struct smtp_cli_option r
                             "the password is its first line (SMTP_PASSWORD)");
 }
 
+/* in the order of enum smtp_check_role */
+static const char *const role_names[] = {"any", "mx", "submission", NULL};
+
+static enum smtp_check_role role_of(const struct smtp_check_line *line)
+{
+    if (line->role != SMTP_ROLE_UNKNOWN) {
+        return (enum smtp_check_role)line->role;
+    }
+    return line->url.port == 25                             ? SMTP_ROLE_MX
+           : line->url.port == 587 || line->url.port == 465 ? SMTP_ROLE_SUBMISSION
+                                                            : SMTP_ROLE_UNKNOWN;
+}
+
 static void add_server_rows(struct smtp_check_line *line, struct smtp_cli_option rows[SERVER_ROWS])
 {
     rows[0] = smtp_cli_heading("What the server is, and where its mail is seen:");
@@ -67,6 +80,8 @@ static void add_server_rows(struct smtp_check_line *line, struct smtp_cli_option
     rows[3] =
         smtp_cli_text("sender", "ADDR", &line->sender, "the reverse-path (postmaster@example.com)");
     rows[4] = smtp_cli_flag(0, "tls", &line->starttls, "STARTTLS first, for every rule");
+    rows[9] = smtp_cli_choice("role", "ROLE", &line->role, role_names,
+                              "what it is for: mx, submission (by its port)");
     rows[5] = smtp_cli_text("ca", "FILE", &line->ca_file,
                             "its certificate is looked at, by this (it is not)");
     rows[6] = smtp_cli_flag(0, "lmtp", &line->lmtp, "as lmtp://");
@@ -212,6 +227,7 @@ static bool apply_url(struct smtp_check_line *line)
     line->options.address = line->address;
     line->options.implicit_tls = line->url.implicit_tls;
     line->options.lmtp = line->lmtp || line->url.lmtp;
+    line->options.role = role_of(line);
     line->options.starttls = line->starttls;
     line->options.sender = line->sender;
     line->options.recipients = line->recipients.items;

@@ -22,6 +22,7 @@ struct smtp_check_line {
     struct smtp_cli_texts recipients;
     const char *sender, *bad_recipient, *maildir;
     bool starttls, lmtp;
+    unsigned role;
     uint64_t sink_port; /* 0: none */
     /* of a client */
     struct smtp_cli_texts temporary;

@@ -13,7 +13,7 @@
 
 /* ---- sessions ---- */
 
-struct smtp_talk *smtp_ask_connect(struct smtp_check *check)
+struct smtp_talk *smtp_ask_connect_clear(struct smtp_check *check)
 {
     const struct smtp_check_options *options = check->options;
     struct smtp_address address;
@@ -30,9 +30,14 @@ struct smtp_talk *smtp_ask_connect(struct smtp_check *check)
         smtp_check_fail(check, "no connection: %s", error.message);
         return check->nowhere;
     }
-    struct smtp_talk *talk = smtp_talk_new(check, fd, true);
-    if (options->implicit_tls) {
-        check->tls_name = smtp_check_text(check, "%s", address.host);
+    check->tls_name = smtp_check_text(check, "%s", address.host);
+    return smtp_talk_new(check, fd, true);
+}
+
+struct smtp_talk *smtp_ask_connect(struct smtp_check *check)
+{
+    struct smtp_talk *talk = smtp_ask_connect_clear(check);
+    if (check->options->implicit_tls) {
         smtp_talk_begin_tls(talk);
     }
     return talk;
@@ -113,6 +118,16 @@ struct smtp_talk *smtp_ask_hello(struct smtp_check *check)
         smtp_ask_starttls(talk);
         smtp_ask_ehlo(talk);
     }
+    return talk;
+}
+
+struct smtp_talk *smtp_ask_hello_clear(struct smtp_check *check)
+{
+    if (check->options->implicit_tls) {
+        smtp_check_skip(check, "TLS is spoken from the first octet");
+    }
+    struct smtp_talk *talk = smtp_ask_greeted(check);
+    smtp_ask_ehlo(talk);
     return talk;
 }
 

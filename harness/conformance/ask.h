@@ -7,6 +7,8 @@
 
 /** A connection, TLS on it where that comes first, and nothing read yet. */
 struct smtp_talk *smtp_ask_connect(struct smtp_check *check);
+/** The same without TLS, which a server that begins with it does not expect. */
+struct smtp_talk *smtp_ask_connect_clear(struct smtp_check *check);
 /** The same and its greeting, which must be 220. */
 struct smtp_talk *smtp_ask_greeted(struct smtp_check *check);
 /** The same and EHLO (LHLO), answered 250; with `starttls` also the handshake and EHLO again. */
@@ -17,6 +19,8 @@ void smtp_ask_ehlo(struct smtp_talk *talk);
 const char *smtp_ask_ehlo_line(const struct smtp_check *check);
 /** STARTTLS, 220, the handshake; no EHLO. Skips where it is not offered. */
 void smtp_ask_starttls(struct smtp_talk *talk);
+/** A session in the clear, EHLO answered; skips where TLS comes first. */
+struct smtp_talk *smtp_ask_hello_clear(struct smtp_check *check);
 /** A session inside TLS, EHLO answered there: by implicit TLS or STARTTLS; skips where there is neither. */
 struct smtp_talk *smtp_ask_secured(struct smtp_check *check);
 

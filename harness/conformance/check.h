@@ -13,6 +13,13 @@ enum smtp_verdict { SMTP_PASS, SMTP_FAIL, SMTP_SKIP };
 
 struct smtp_arrivals; /* what the server delivered or relayed: arrivals.h */
 
+/** What a server is for, where rules differ. */
+enum smtp_check_role {
+    SMTP_ROLE_UNKNOWN,
+    SMTP_ROLE_MX,         /* takes the world's mail for its own domains (port 25) */
+    SMTP_ROLE_SUBMISSION, /* takes its users' mail for the world (ports 587 and 465) */
+};
+
 /** What a suite is told; {0} is the default everywhere. Borrowed while it runs. */
 struct smtp_check_options {
     uint64_t timeout_ms; /* of a scenario; 0: 10 s */
@@ -27,8 +34,9 @@ struct smtp_check_options {
     const char *address; /* "host:port", "[::1]:25", "unix:PATH" */
     bool implicit_tls;   /* TLS from the first octet */
     bool starttls;       /* every scenario begins inside TLS */
-    bool lmtp;           /* LHLO */
-    const char *sender;  /* NULL: postmaster@example.com */
+    enum smtp_check_role role;
+    bool lmtp;          /* LHLO */
+    const char *sender; /* NULL: postmaster@example.com */
     const char *const
         *recipients; /* accepted ones; none: postmaster, at the name in the greeting */
     size_t recipient_count;

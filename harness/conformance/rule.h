@@ -59,7 +59,7 @@ const char *smtp_rule_level_name(enum smtp_rule_level level);
 bool smtp_rule_counts(enum smtp_rule_level level, bool strict);
 /** "rfc5321/4.5.2/" of the id: what the rules of one section share. */
 size_t smtp_rule_section_len(const char *id);
-/** Whether the id is the prefix or begins with it, whole parts alone: "rfc5321/4.5" has 4.5.2, not 4.50. */
+/** Whether the id begins with that. */
 bool smtp_rule_is_selected(const char *id, const char *prefix);
 
 /** All rules of a side in the order of RFCs and sections; NULL beyond the last. */

@@ -20,9 +20,13 @@ static const struct smtp_rule_table *const servers[] = {
     &smtp_rules_server_rfc2034,
     &smtp_rules_server_rfc2920,
     &smtp_rules_server_rfc3030,
-    &smtp_rules_server_rfc2034,
-    &smtp_rules_server_rfc3030,
-    &smtp_rules_server_rfc3030,
+    &smtp_rules_server_rfc3207,
+    &smtp_rules_server_rfc4954,
+    &smtp_rules_server_sasl,
+    &smtp_rules_server_rfc6531,
+    &smtp_rules_server_rfc3461,
+    &smtp_rules_server_rfc2033,
+    &smtp_rules_server_extensions,
     NULL,
 };
 static const struct smtp_rule_table *const clients[] = {
@@ -60,7 +64,5 @@ size_t smtp_rule_section_len(const char *id)
 
 bool smtp_rule_is_selected(const char *id, const char *prefix)
 {
-    size_t len = strlen(prefix);
-    len -= len > 0 && prefix[len - 1] == '/';
-    return strncmp(id, prefix, len) == 0 && (id[len] == '\0' || strchr("/.", id[len]) != NULL);
+    return strncmp(id, prefix, strlen(prefix)) == 0;
 }

@@ -20,5 +20,12 @@ extern const struct smtp_rule_table smtp_rules_server_rfc1870;     /* SIZE */
 extern const struct smtp_rule_table smtp_rules_server_rfc2034;     /* enhanced status codes */
 extern const struct smtp_rule_table smtp_rules_server_rfc2920;     /* pipelining */
 extern const struct smtp_rule_table smtp_rules_server_rfc3030;     /* chunking, 8-bit */
+extern const struct smtp_rule_table smtp_rules_server_rfc3207;     /* STARTTLS, TLS */
+extern const struct smtp_rule_table smtp_rules_server_rfc4954;     /* AUTH */
+extern const struct smtp_rule_table smtp_rules_server_sasl;        /* mechanisms */
+extern const struct smtp_rule_table smtp_rules_server_rfc6531;     /* SMTPUTF8 */
+extern const struct smtp_rule_table smtp_rules_server_rfc3461;     /* DSN */
+extern const struct smtp_rule_table smtp_rules_server_rfc2033;     /* LMTP */
+extern const struct smtp_rule_table smtp_rules_server_extensions;  /* further extensions */
 
 #endif
