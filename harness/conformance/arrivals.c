@@ -245,9 +245,13 @@ bool smtp_arrivals_notified(struct smtp_check *check, struct smtp_arrival *arriv
 
 /* ---- the mode of the next hop ---- */
 
-static void leave_mode(void *user)
+void smtp_arrivals_leave(struct smtp_check *check)
 {
-    struct smtp_arrivals *arrivals = user;
+    struct smtp_arrivals *arrivals = check->options->arrivals;
+    if (!check->has_mode) {
+        return;
+    }
+    check->has_mode = false;
     pthread_mutex_lock(&arrivals->lock);
     arrivals->mode_users--;
     pthread_cond_broadcast(&arrivals->changed);
@@ -257,29 +261,20 @@ static void leave_mode(void *user)
 void smtp_arrivals_use(struct smtp_check *check, enum smtp_arrivals_mode mode)
 {
     struct smtp_arrivals *arrivals = check->options->arrivals;
-    if (check->is_decided) {
+    if (check->is_decided || arrivals == NULL || arrivals->sink == NULL) {
         return;
     }
-    if (arrivals == NULL || arrivals->sink == NULL) {
-        smtp_check_skip(check, "what is relayed is not seen: give --sink");
-        return;
-    }
+    smtp_arrivals_leave(check);
     pthread_mutex_lock(&arrivals->lock);
-    bool in_time = true;
-    while (in_time && arrivals->mode != mode && arrivals->mode_users > 0) {
-        in_time = wait_until(arrivals, check->deadline_ns);
+    while (arrivals->mode != mode && arrivals->mode_users > 0) {
+        (void)wait_until(arrivals, SMTP_NEVER); /* each check has its deadline, and they leave */
     }
-    bool is_free = arrivals->mode == mode || arrivals->mode_users == 0;
-    if (is_free) {
-        arrivals->mode = mode;
-        arrivals->mode_users++;
-    }
+    arrivals->mode = mode;
+    arrivals->mode_users++;
     pthread_mutex_unlock(&arrivals->lock);
-    if (!is_free) {
-        smtp_check_skip(check, "the next hop was in another check's use all the time");
-        return;
-    }
-    smtp_check_own(check, arrivals, leave_mode);
+    check->deadline_ns =
+        smtp_deadline_after(smtp_clock_now_ns(), check->timeout_ms); /* it begins now */
+    check->has_mode = true;
 }
 
 enum smtp_arrivals_mode smtp_arrivals_mode(struct smtp_arrivals *arrivals)

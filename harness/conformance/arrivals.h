@@ -36,7 +36,8 @@ struct smtp_arrival {
         raw; /* all octets from the client in that session, up to and with this message */
 };
 
-/** The sink's mode for this check until its end. Waits for those with another mode; skips without a sink. */
+/** The sink's mode for this check from now until its end: it begins with SMTP_ARRIVALS_PLAIN. Waits for those with
+ *  another mode, and the check's time begins anew. Without a sink: nothing. */
 void smtp_arrivals_use(struct smtp_check *check, enum smtp_arrivals_mode mode);
 /** Waits for the check's first message; fails where none comes within the scenario's time. */
 bool smtp_arrivals_wait(struct smtp_check *check, struct smtp_arrival *arrival);
@@ -47,6 +48,11 @@ size_t smtp_arrivals_settled(struct smtp_check *check);
 /** A notification about the check's message; whether one came within that time. Decides nothing. */
 bool smtp_arrivals_notified(struct smtp_check *check, struct smtp_arrival *arrival,
                             uint64_t within_ms);
+
+/* ---- for suite.c ---- */
+
+/** The check is over: others may use the sink in another mode. */
+void smtp_arrivals_leave(struct smtp_check *check);
 
 /* ---- for arrivals_maildir.c and arrivals_sink.c ---- */
 

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define IDLE_MS 60000 /* a connection that says nothing is closed */
-#define CONNECTIONS_MAX 64
+#define CONNECTIONS_MAX 512
 #define RAW_MAX ((size_t)256 << 20)
 
 struct connection {

@@ -65,7 +65,10 @@ struct smtp_check {
 
     const char *tls_name;      /* that a server's certificate must be for */
     struct smtp_talk *nowhere; /* a connection that never was */
+    struct smtp_talk *last;    /* the newest connection; NULL: none yet */
+    uint64_t timeout_ms;       /* 0: none */
     uint64_t deadline_ns, quiet_ns;
+    bool has_mode; /* of the sink: arrivals.h */
     bool is_decided;
     enum smtp_verdict verdict;
     char *detail;                 /* why it failed or was skipped */

@@ -106,14 +106,14 @@ static void judge(struct smtp_check *check, const struct smtp_rule *rule,
     uint64_t begin_ns = smtp_clock_now_ns();
     uint64_t quiet_ms = options->quiet_ms != 0 ? options->quiet_ms : DEFAULT_QUIET_MS;
     uint64_t timeout_ms = options->timeout_ms != 0 ? options->timeout_ms : DEFAULT_TIMEOUT_MS;
+    timeout_ms = (rule->needs & SMTP_NEEDS_TIME) != 0 ? 0 : timeout_ms;
     *check = (struct smtp_check){.options = options,
                                  .rule = rule,
                                  .owned = SMTP_BUFFER(SIZE_MAX / 2),
                                  .dialogues = SMTP_BUFFER(SIZE_MAX / 2),
                                  .quiet_ns = quiet_ms * SMTP_NS_PER_MS,
-                                 .deadline_ns = (rule->needs & SMTP_NEEDS_TIME) != 0
-                                                    ? SMTP_NEVER
-                                                    : begin_ns + timeout_ms * SMTP_NS_PER_MS};
+                                 .timeout_ms = timeout_ms,
+                                 .deadline_ns = smtp_deadline_after(begin_ns, timeout_ms)};
     if (!smtp_talk_make_nowhere(check) || !make_token(check)) {
         smtp_check_skip(check, "out of memory");
     } else {
@@ -121,7 +121,10 @@ static void judge(struct smtp_check *check, const struct smtp_rule *rule,
         look_at_needs(check);
     }
     if (smtp_check_goes_on(check)) {
+        smtp_arrivals_use(check, SMTP_ARRIVALS_PLAIN);
         rule->judge(check);
+        smtp_talk_hang_up(check);
+        smtp_arrivals_leave(check);
     }
     *elapsed_ns = smtp_clock_now_ns() - begin_ns;
 }

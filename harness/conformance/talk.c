@@ -59,7 +59,16 @@ struct smtp_talk *smtp_talk_new(struct smtp_check *check, int fd, bool is_client
         return talk;
     }
     smtp_check_show_dialogue(check, "", talk->transcript);
+    talk->before = check->last;
+    check->last = talk;
     return talk;
+}
+
+void smtp_talk_hang_up(struct smtp_check *check)
+{
+    for (struct smtp_talk *talk = check->last; talk != NULL; talk = talk->before) {
+        smtp_dialogue_wire_clear(&talk->wire);
+    }
 }
 
 void smtp_talk_log(struct smtp_talk *talk, enum smtp_server_log_kind kind, struct smtp_span text)

@@ -17,7 +17,8 @@ struct smtp_talk_reply {
 
 struct smtp_talk {
     struct smtp_check *check;
-    bool is_client; /* we are */
+    struct smtp_talk *before; /* the check's last one before it */
+    bool is_client;           /* we are */
     bool
         is_content; /* what the client writes: after 354, until the next reply or whoever knows better says so */
     struct smtp_dialogue_wire wire;
@@ -94,6 +95,8 @@ bool smtp_talk_is_over(const struct smtp_talk *talk);
 
 /** Makes check->nowhere; false: out of memory. */
 bool smtp_talk_make_nowhere(struct smtp_check *check);
+/** Closes every connection of the check; what was said stays. */
+void smtp_talk_hang_up(struct smtp_check *check);
 void smtp_talk_log(struct smtp_talk *talk, enum smtp_server_log_kind kind, struct smtp_span text);
 
 #endif

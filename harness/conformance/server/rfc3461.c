@@ -1,7 +1,10 @@
 /* rfc3461.c - delivery status notifications (RFC 3461). */
+#include "common/deadline.h"
 #include "harness/conformance/arrivals.h"
 #include "harness/conformance/ask.h"
 #include "harness/conformance/rules.h"
+
+#define NOTIFIED_QUIETS 10 /* how long a notification is waited for */
 
 static struct smtp_talk *begin(struct smtp_check *check)
 {
@@ -120,8 +123,6 @@ static void dsn_relayed_unchanged(struct smtp_check *check)
     }
 }
 
-#define NOTIFIED_MS 5000
-
 static void dsn_next_hop_without_dsn(struct smtp_check *check)
 {
     smtp_arrivals_use(check, SMTP_ARRIVALS_NO_DSN);
@@ -135,7 +136,8 @@ static void dsn_next_hop_without_dsn(struct smtp_check *check)
                         smtp_check_show(check, arrival.mail),
                         smtp_check_show(check, arrival.rcpts));
     }
-    bool came = smtp_arrivals_notified(check, &notification, NOTIFIED_MS);
+    bool came = smtp_arrivals_notified(check, &notification,
+                                       NOTIFIED_QUIETS * check->quiet_ns / SMTP_NS_PER_MS);
     smtp_check_that(
         check, came && has(notification.content, "relayed") && has(notification.content, "check42"),
         "expected a notification with action \"relayed\" and the ENVID, came %s",
@@ -157,7 +159,8 @@ static void dsn_envelope(struct smtp_check *check)
         smtp_check_skip(check, "it asks the next hop before it answers, so that nothing bounces");
     }
     struct smtp_arrival notification;
-    bool came = smtp_arrivals_notified(check, &notification, NOTIFIED_MS);
+    bool came = smtp_arrivals_notified(check, &notification,
+                                       NOTIFIED_QUIETS * check->quiet_ns / SMTP_NS_PER_MS);
     smtp_check_that(check, came, "expected a notification of the failure, came none");
     smtp_check_that(check, has(notification.mail, "<>") && !has(notification.mail, "RET="),
                     "expected MAIL FROM:<> without RET, came %s",

@@ -90,7 +90,7 @@ static void no_dead_capability(struct smtp_check *check)
     static const struct {
         const char *keyword, *line;
     } forms[] = {
-        {"AUTH", "AUTH NOSUCHMECHANISM"}, {"CHUNKING", "BDAT 0 LAST"},  {"VRFY", "VRFY postmaster"},
+        {"AUTH", "AUTH NOSUCHMECHANISM"}, {"CHUNKING", "BDAT 0"},       {"VRFY", "VRFY postmaster"},
         {"EXPN", "EXPN postmaster"},      {"ETRN", "ETRN example.com"}, {"HELP", "HELP"},
         {"STARTTLS", "STARTTLS"},
     };

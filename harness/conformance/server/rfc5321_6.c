@@ -22,7 +22,7 @@ static bool send_refused(struct smtp_check *check, const char *reverse_path)
     return smtp_check_goes_on(check);
 }
 
-#define NOTIFIED_MS 5000
+#define NOTIFIED_QUIETS 10 /* how long a notification is waited for */
 
 static void bounce_null_reverse_path(struct smtp_check *check)
 {
@@ -30,7 +30,9 @@ static void bounce_null_reverse_path(struct smtp_check *check)
     if (!send_refused(check, check->sender)) {
         return;
     }
-    smtp_check_that(check, smtp_arrivals_notified(check, &notification, NOTIFIED_MS),
+    smtp_check_that(check,
+                    smtp_arrivals_notified(check, &notification,
+                                           NOTIFIED_QUIETS * check->quiet_ns / SMTP_NS_PER_MS),
                     "expected a notification of the failure, came none");
     struct smtp_span mail = notification.mail, rcpts = notification.rcpts;
     smtp_check_that(check, mail.len > 0 && memmem(mail.bytes, mail.len, "<>", 2) != NULL,
@@ -47,9 +49,8 @@ static void no_bounce_to_null(struct smtp_check *check)
 {
     struct smtp_arrival notification;
     if (send_refused(check, "")) {
-        /* one that is sent is sent soon: as long as one is waited for where it must come, if need be */
-        bool came =
-            smtp_arrivals_notified(check, &notification, 10 * check->quiet_ns / SMTP_NS_PER_MS);
+        bool came = smtp_arrivals_notified(check, &notification,
+                                           NOTIFIED_QUIETS * check->quiet_ns / SMTP_NS_PER_MS);
         smtp_check_that(check, !came,
                         "expected no notification to the null reverse-path, came one for %s",
                         smtp_check_show(check, notification.rcpts));
