@@ -98,7 +98,9 @@ static int look_at_peer(struct smtp_check_line *line)
 {
     struct smtp_error error;
     enum smtp_status status =
-        line->side == SMTP_RULE_SERVER ? smtp_suite_can_reach(&line->options, &error) : SMTP_OK;
+        line->side == SMTP_RULE_SERVER
+            ? smtp_suite_can_reach(&line->options, &error)
+            : smtp_visit_abilities(&line->options, &line->options.abilities, &error);
     return status == SMTP_OK ? 0 : smtp_cli_wrong(line->program, "%s", error.message);
 }
 

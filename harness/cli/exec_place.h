@@ -16,8 +16,6 @@ struct smtp_exec_place {
         environment; /* ours, with SMTP_HOST SMTP_PORT SMTP_URL, and SMTP_USER SMTP_PASSWORD SMTP_CA_FILE
                          * where there is such a thing, else without it */
     char *ca_file; /* for us alone to read; NULL: none */
-    char *own[6];  /* of the environment */
-    size_t own_count;
 };
 
 /** For a harness that runs; user NULL: nobody can log in. False: what is wrong is said; clear it. */

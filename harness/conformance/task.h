@@ -7,7 +7,7 @@
  *   SMTP_TLS                        "never" or "required": STARTTLS
  *   SMTP_FROM                       the reverse-path, without brackets; {from}
  *   SMTP_TO                         the forward-paths, an address a line; {to}: in an argument of its own it becomes
- *                                   an argument for each
+ *                                   an argument for each, else they stand with commas between
  *   SMTP_MESSAGE                    a file with the message; {message}. It stands on standard input as well
  *   SMTP_MESSAGES                   of several messages over one connection: all their files, a line each
  *   SMTP_HELO                       the name for EHLO

@@ -26,15 +26,14 @@ struct smtp_answer {
         SMTP_THEN_RESET,
         SMTP_THEN_TLS, /* a handshake, like the plain answer to STARTTLS; with that */
     } then;
-    /** In place of the reply; writes what it wants. NULL: none. */
+    /** In place of the reply; writes what it wants. What it reads itself is not kept. NULL: none. */
     void (*act)(struct smtp_visit *visit, struct smtp_talk *talk, struct smtp_span line);
 };
 
 struct smtp_script {
     const struct smtp_answer *answers; /* the first that fits is taken */
     size_t answer_count;
-    /** Keywords of EHLO, spaces between parted by ';' like "SIZE 1000;8BITMIME;AUTH PLAIN LOGIN"; NULL: none but in
-     *  the default. Offered in each EHLO unless tls_keywords says otherwise inside TLS. */
+    /** Keywords of EHLO, spaces between parted by ';' like "SIZE 1000;8BITMIME;AUTH PLAIN LOGIN"; NULL: none. Offered in each EHLO unless tls_keywords says otherwise inside TLS. */
     const char *keywords;
     const char *tls_keywords;     /* NULL: the same but for STARTTLS */
     enum smtp_identity_flaw flaw; /* of the certificate */
@@ -44,7 +43,8 @@ struct smtp_script {
 };
 #define SMTP_SCRIPT(rows) .answers = (rows), .answer_count = sizeof(rows) / sizeof *(rows)
 
-/** A command line as it came. */
+/** A command line as it came; so are a line behind 334 ("line") and the end of the content ("dot", early where the
+ *  content was there before 354). */
 struct smtp_visit_command {
     unsigned session;      /* 1-based */
     const char *name;      /* as smtp_answer.command names it */
@@ -82,7 +82,8 @@ struct smtp_visit {
 };
 
 /** Runs the command with the task and serves its connections, one after the other, until it has ended. A command
- *  that does not end in time fails the check and is killed with all it started. NULL: decided. */
+ *  that does not end in time fails the check and is killed with all it started. NULL: decided. script NULL: a complete
+ *  plain server, that offers every extension and, where the task wants it, STARTTLS and AUTH PLAIN LOGIN. */
 struct smtp_visit *smtp_visit(struct smtp_check *check, const struct smtp_task *task,
                               const struct smtp_script *script);
 
