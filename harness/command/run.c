@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "common/error.h"
+#include "harness/command/escaped.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LOOK_NS (5 * SMTP_NS_PER_MS) /* between two looks for its end where there is no pidfd */
+#define LOOK_NS (5 * SMTP_NS_PER_MS)   /* between two looks for its end where there is no pidfd */
+#define CLOSE_NS (50 * SMTP_NS_PER_MS) /* for the killed to be gone */
 #define SIGNAL_STATUS 128
 
 /* ---- beginning ---- */
@@ -137,12 +139,27 @@ void smtp_command_kill(const struct smtp_command_run *run)
     }
 }
 
-void smtp_command_finish(struct smtp_command_run *run)
+/** Reads until it is closed, as it is once all that wrote to it are gone. False: somebody still has it. */
+static bool read_to_end(struct smtp_command_run *run)
 {
+    uint64_t deadline_ns = smtp_clock_now_ns() + CLOSE_NS;
+    while (run->output >= 0 && smtp_clock_now_ns() < deadline_ns) {
+        struct pollfd item = {.fd = run->output, .events = POLLIN};
+        if (poll(&item, 1, smtp_clock_poll_ms(smtp_clock_now_ns(), deadline_ns)) > 0) {
+            read_output(run);
+        }
+    }
+    return run->output < 0;
+}
+
+void smtp_command_finish(struct smtp_command_run *run, const char *entry)
+{
+    bool was_started = run->pid > 0;
     smtp_command_kill(run);
     while (run->pid > 0 && waitpid(run->pid, NULL, 0) < 0 && errno == EINTR) {
     }
-    for (size_t i = 0; i < 64 && read_output(run); i++) { /* more than a pipe holds */
+    if (was_started && (!read_to_end(run) || !run->ended)) {
+        smtp_command_kill_escaped(entry);
     }
     if (run->output >= 0) {
         close(run->output);

@@ -28,7 +28,8 @@ enum smtp_status smtp_command_start(struct smtp_command_run *run, char *const ar
 bool smtp_command_wait(struct smtp_command_run *run, int fd, uint64_t deadline_ns);
 /** Kills what is left of its group. */
 void smtp_command_kill(const struct smtp_command_run *run);
-/** Kills, reaps, and reads what it wrote last; also where it was never started. */
-void smtp_command_finish(struct smtp_command_run *run);
+/** Kills, reaps, and reads what it wrote last; also where it was never started. Where it had to be killed, or what it
+ *  writes to is still open, also what has left its group: whatever has this entry of its environment, nobody else's. */
+void smtp_command_finish(struct smtp_command_run *run, const char *entry);
 
 #endif

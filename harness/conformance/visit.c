@@ -94,9 +94,9 @@ static void serve_until_it_ends(struct smtp_visit_run *run, int listener)
             serve_waiting(run, listener);
         }
     }
-    bool has_ended = run->command.ended;
+    smtp_command_wait(&run->command, -1, smtp_clock_now_ns()); /* it may have ended just now */
     smtp_command_kill(&run->command); /* what it left too, so that all connections end */
-    if (has_ended) {
+    if (run->command.ended) {
         serve_waiting(run, listener);
     }
 }
@@ -131,7 +131,7 @@ static void run_command(struct smtp_visit_run *run, int listener, struct smtp_vi
         return;
     }
     serve_until_it_ends(run, listener);
-    smtp_command_finish(&run->command);
+    smtp_command_finish(&run->command, smtp_check_text(check, "SMTP_CA_FILE=%s", told->paths[0]));
     judge_end(run);
 }
 

@@ -85,6 +85,21 @@ bool smtp_visit_hear(struct smtp_visit_session *session, uint64_t until_ns)
     return false;
 }
 
+bool smtp_visit_waits_for_octets(struct smtp_visit_session *session)
+{
+    struct smtp_visit_run *run = session->run;
+    if (!smtp_check_goes_on(run->seen.check)) {
+        return false;
+    }
+    while (!run->command.ended && smtp_clock_now_ns() < run->deadline_ns) {
+        if (smtp_command_wait(&run->command, session->talk->wire.fd, run->deadline_ns)) {
+            return true;
+        }
+    }
+    smtp_command_kill(&run->command);
+    return smtp_command_wait(&run->command, session->talk->wire.fd, smtp_clock_now_ns() + GRACE_NS);
+}
+
 void smtp_visit_pause(struct smtp_visit_session *session, uint64_t ms)
 {
     uint64_t until_ns = smtp_clock_now_ns() + ms * SMTP_NS_PER_MS;

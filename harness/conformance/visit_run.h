@@ -49,6 +49,8 @@ struct smtp_span smtp_visit_keep(struct smtp_check *check, struct smtp_span octe
 
 /** More has come or the connection is at its end; false: the time is over, or all of the visit's is. */
 bool smtp_visit_hear(struct smtp_visit_session *session, uint64_t until_ns);
+/** Waits for the first octets of a handshake, or the end, and reads nothing. False: neither comes. */
+bool smtp_visit_waits_for_octets(struct smtp_visit_session *session);
 /** Hears for so long, or until the end. */
 void smtp_visit_pause(struct smtp_visit_session *session, uint64_t ms);
 /** A line with its LF, copied; false: none comes any more. */

@@ -184,7 +184,8 @@ static void begin_tls(struct smtp_visit_session *session)
     session->had_hello = false;
     session->taken = session->kept = session->before_reply = 0;
     drop_transaction(session);
-    session->is_over = !smtp_talk_accept_tls(talk, session->run->identity);
+    session->is_over = !smtp_visit_waits_for_octets(session) ||
+                       !smtp_talk_accept_tls(talk, session->run->identity);
 }
 
 static void do_then(struct smtp_visit_session *session, int then)

@@ -435,6 +435,34 @@ TEST(visit, a_command_that_never_stops_writing_or_talking_is_killed)
     expect_gone("7003");
 }
 
+TEST(visit, what_has_left_the_group_of_a_hanging_command_is_killed_too)
+{
+    expect_fails_in_time(
+        PYTHON("import subprocess\nsubprocess.Popen(['sleep','7005'],start_new_session=True,"
+               "stdin=subprocess.DEVNULL,stdout=subprocess.DEVNULL,stderr=subprocess.DEVNULL)\n"
+               "time.sleep(7005)\n"),
+        1000);
+    expect_gone("7005");
+}
+
+TEST(visit, a_process_in_the_background_that_keeps_the_output_is_killed_too)
+{
+    struct trial trial = {.look = look_at_words};
+    visit(&trial, PYTHON("import subprocess\n"
+                         "subprocess.Popen(['sleep','7006'],start_new_session=True)\n"));
+    expect_pass(&trial);
+    expect_gone("7006");
+}
+
+TEST(visit, a_plain_client_of_a_server_that_awaits_TLS_is_killed)
+{
+    const struct smtp_task task = {.tls = SMTP_TASK_IMPLICIT_TLS};
+    struct trial trial = {.task = &task, .timeout_ms = 800};
+    visit(&trial, PYTHON("hear()"));
+    expect_int(trial.verdict, SMTP_FAIL);
+    expect_contains(trial.detail, "did not end in time");
+}
+
 static void look_at_left(struct smtp_visit *visit)
 {
     smtp_visit_expect(visit, SMTP_VISIT_SENT);
