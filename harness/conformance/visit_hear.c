@@ -88,16 +88,17 @@ bool smtp_visit_hear(struct smtp_visit_session *session, uint64_t until_ns)
 bool smtp_visit_waits_for_octets(struct smtp_visit_session *session)
 {
     struct smtp_visit_run *run = session->run;
-    if (!smtp_check_goes_on(run->seen.check)) {
-        return false;
-    }
-    while (!run->command.ended && smtp_clock_now_ns() < run->deadline_ns) {
-        if (smtp_command_wait(&run->command, session->talk->wire.fd, run->deadline_ns)) {
+    int fd = session->talk->wire.fd;
+    while (smtp_check_goes_on(run->seen.check) && smtp_clock_now_ns() < run->deadline_ns) {
+        if (run->command.ended) {
+            smtp_command_kill(&run->command);
+            return smtp_command_wait(&run->command, fd, smtp_clock_now_ns() + GRACE_NS);
+        }
+        if (smtp_command_wait(&run->command, fd, run->deadline_ns)) {
             return true;
         }
     }
-    smtp_command_kill(&run->command);
-    return smtp_command_wait(&run->command, session->talk->wire.fd, smtp_clock_now_ns() + GRACE_NS);
+    return false;
 }
 
 void smtp_visit_pause(struct smtp_visit_session *session, uint64_t ms)
