@@ -19,7 +19,7 @@ struct smtp_answer {
         to; /* the how-many-th such command of the visit, 1-based; 0: the first, the last */
     /** Whole lines with CRLF, more than one reply too; NULL: as a plain server. "" says nothing. */
     const char *reply;
-    uint64_t delay_ms; /* before it */
+    uint64_t delay_ms; /* before it; the end of the connection ends it */
     enum {
         SMTP_THEN_GO_ON,
         SMTP_THEN_CLOSE, /* with what the reply is */
@@ -83,7 +83,8 @@ struct smtp_visit {
 
 /** Runs the command with the task and serves its connections, one after the other, until it has ended. A command
  *  that does not end in time fails the check and is killed with all it started. NULL: decided. script NULL: a complete
- *  plain server, that offers every extension and, where the task wants it, STARTTLS and AUTH PLAIN LOGIN. */
+ *  plain server, that offers every extension and, where the task wants it, STARTTLS and AUTH PLAIN LOGIN.
+ *  A scenario of minutes (SMTP_NEEDS_TIME) has 30 s and all delays that its script came to. */
 struct smtp_visit *smtp_visit(struct smtp_check *check, const struct smtp_task *task,
                               const struct smtp_script *script);
 
