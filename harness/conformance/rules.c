@@ -30,6 +30,8 @@ static const struct smtp_rule_table *const servers[] = {
     NULL,
 };
 static const struct smtp_rule_table *const clients[] = {
+    &smtp_rules_client_rfc5321_session,
+    &smtp_rules_client_rfc5321_content,
     NULL,
 };
 

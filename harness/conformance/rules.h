@@ -27,5 +27,7 @@ extern const struct smtp_rule_table smtp_rules_server_rfc6531;     /* SMTPUTF8 *
 extern const struct smtp_rule_table smtp_rules_server_rfc3461;     /* DSN */
 extern const struct smtp_rule_table smtp_rules_server_rfc2033;     /* LMTP */
 extern const struct smtp_rule_table smtp_rules_server_extensions;  /* further extensions */
+extern const struct smtp_rule_table smtp_rules_client_rfc5321_session; /* sessions */
+extern const struct smtp_rule_table smtp_rules_client_rfc5321_content; /* content and addresses */
 
 #endif

@@ -1,0 +1,108 @@
+/* see.c - see see.h. */
+#include "harness/conformance/see.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+const char *smtp_see_header(struct smtp_check *check)
+{
+    return smtp_check_text(check,
+                           "From: <ann@example.com>\r\nTo: <bob@example.com>\r\nSubject: %s\r\n"
+                           "Date: Thu, 01 Jan 2026 00:00:00 +0000\r\n"
+                           "Message-ID: <%s@check.example>\r\n\r\n",
+                           check->token, check->token);
+}
+
+struct smtp_span smtp_see_content(struct smtp_check *check, struct smtp_span body)
+{
+    const char *header = smtp_see_header(check);
+    size_t len = strlen(header);
+    char *content = smtp_check_own(check, malloc(len + body.len + 1), free);
+    if (content == NULL) {
+        return (struct smtp_span){"", 0};
+    }
+    memcpy(content, header, len);
+    smtp_bytes_copy(content + len, body);
+    return (struct smtp_span){content, len + body.len};
+}
+
+struct smtp_span smtp_see_body(struct smtp_span content)
+{
+    const char *end = content.len > 0 ? memmem(content.bytes, content.len, "\r\n\r\n", 4) : NULL;
+    if (end == NULL) {
+        return (struct smtp_span){"", 0};
+    }
+    size_t at = (size_t)(end - content.bytes) + 4;
+    return (struct smtp_span){content.bytes + at, content.len - at};
+}
+
+void smtp_see_expect_body(struct smtp_visit *visit, struct smtp_span body)
+{
+    const struct smtp_visit_message *message =
+        visit != NULL ? smtp_visit_expect_message(visit) : NULL;
+    if (message != NULL) {
+        struct smtp_span came = smtp_see_body(message->content);
+        smtp_check_that(visit->check, smtp_span_equal(came, body), "expected the body %s, came %s",
+                        smtp_check_show(visit->check, body), smtp_check_show(visit->check, came));
+    }
+}
+
+const char *smtp_see_bare(struct smtp_span octets)
+{
+    for (size_t i = 0; i < octets.len; i++) {
+        bool is_pair = octets.bytes[i] == '\r' && i + 1 < octets.len && octets.bytes[i + 1] == '\n';
+        if (is_pair) {
+            i++;
+        } else if (octets.bytes[i] == '\r' || octets.bytes[i] == '\n') {
+            return octets.bytes + i;
+        }
+    }
+    return NULL;
+}
+
+struct smtp_span smtp_see_parameters(struct smtp_span line)
+{
+    bool quoted = false;
+    for (size_t i = 0; i < line.len; i++) {
+        if (line.bytes[i] == '\\' && quoted) {
+            i++;
+        } else if (line.bytes[i] == '"') {
+            quoted = !quoted;
+        } else if (line.bytes[i] == '>' && !quoted) {
+            return smtp_span_trim_start((struct smtp_span){line.bytes + i + 1, line.len - i - 1});
+        }
+    }
+    return (struct smtp_span){"", 0};
+}
+
+bool smtp_see_has(struct smtp_span octets, const char *text)
+{
+    size_t len = strlen(text);
+    for (size_t at = 0; at + len <= octets.len; at++) {
+        if (strncasecmp(octets.bytes + at, text, len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void smtp_see_no_parameters(struct smtp_visit *visit, const char *name)
+{
+    for (size_t i = 0; smtp_visit_find(visit, name, i) != NULL; i++) {
+        struct smtp_span line = smtp_visit_find(visit, name, i)->line;
+        smtp_check_that(visit->check, smtp_see_parameters(line).len == 0,
+                        "expected %s without parameters, which nothing offers, came %s", name,
+                        smtp_check_show(visit->check, line));
+    }
+}
+
+struct smtp_visit *smtp_see_answered(struct smtp_check *check, const struct smtp_task *task,
+                                     const char *command, const char *reply)
+{
+    const struct smtp_answer answers[] = {{.command = command, .reply = reply}};
+    const struct smtp_script script = {SMTP_SCRIPT(answers),
+                                       .keywords = "PIPELINING;8BITMIME;SIZE"};
+    static const struct smtp_task plain;
+    return smtp_visit(check, task != NULL ? task : &plain, &script);
+}
