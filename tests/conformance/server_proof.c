@@ -20,6 +20,15 @@
 #define QUIET_MS 60
 #define JOBS 6
 
+/* 255 octets each */
+#define TEN(octet) octet octet octet octet octet octet octet octet octet octet
+#define LONG(octet)                                                                                \
+    TEN(TEN(octet))                                                                                \
+    TEN(TEN(octet)) TEN(octet) TEN(octet) TEN(octet) TEN(octet) TEN(octet)                         \
+        octet octet octet octet octet
+#define LONG_USER LONG("u")
+#define LONG_PASSWORD LONG("p")
+
 /** One rule against one server. */
 struct judgement {
     const struct smtp_server_proof *proof;
@@ -66,6 +75,12 @@ static bool (*mangle_of(const struct judgement *judgement))(struct smtp_arrival 
     return judgement->wrong ? judgement->proof->mangle : judgement->proof->right_mangle;
 }
 
+static void (*notify_of(const struct judgement *judgement))(const struct smtp_arrival *,
+                                                            struct smtp_arrival *)
+{
+    return judgement->wrong ? judgement->proof->notify : judgement->proof->right_notify;
+}
+
 static enum smtp_server_verdict mangle(void *user, const struct smtp_server_session_info *session,
                                        struct smtp_message *message,
                                        struct smtp_server_reply *reply)
@@ -88,11 +103,18 @@ static enum smtp_server_verdict mangle(void *user, const struct smtp_server_sess
                                 smtp_message_rcpt_parameters(message, i));
     }
     arrival.rcpts = smtp_span_of(rcpts);
+    struct smtp_arrival notification = {0};
+    if (notify_of(judgement) != NULL) {
+        notify_of(judgement)(&arrival, &notification);
+    }
     unsigned copies = 1;
     if (mangle_of(judgement)(&arrival, &copies)) {
         for (; copies > 0; copies--) {
             smtp_arrivals_add(judgement->arrivals, &arrival);
         }
+    }
+    if (notify_of(judgement) != NULL) {
+        smtp_arrivals_add(judgement->arrivals, &notification);
     }
     return (judgement->proof->with & PROOF_REFUSES) != 0 ? SMTP_REFUSE : SMTP_ACCEPT;
 }
@@ -121,7 +143,8 @@ static bool receive(struct judgement *judgement, struct smtp_server_hooks *table
 
 static void start_own(struct judgement *judgement)
 {
-    static const struct smtp_server_user users[] = {{PROOF_USER, PROOF_PASSWORD}};
+    static const struct smtp_server_user users[] = {{PROOF_USER, PROOF_PASSWORD},
+                                                    {LONG_USER, LONG_PASSWORD}};
     const struct smtp_server_proof *proof = judgement->proof;
     struct smtp_harness_options options;
     struct smtp_server_hooks table;
@@ -133,7 +156,7 @@ static void start_own(struct judgement *judgement)
     options.server.listen = &listen;
     options.server.listen_count = 1;
     options.server.auth.users = users;
-    options.server.auth.user_count = 1;
+    options.server.auth.user_count = 2;
     if (proof->configure != NULL) {
         proof->configure(&options);
     }
@@ -295,6 +318,17 @@ static void watch_arrivals(struct judgement *judgement)
     }
 }
 
+static void give_login(struct smtp_check_options *options, unsigned with)
+{
+    if ((with & PROOF_LOGIN) != 0) {
+        options->user = PROOF_USER;
+        options->password = PROOF_PASSWORD;
+    } else if ((with & PROOF_LONG_LOGIN) != 0) {
+        options->user = LONG_USER;
+        options->password = LONG_PASSWORD;
+    }
+}
+
 static void judge(struct judgement *judgement)
 {
     static const char *const recipients[] = {PROOF_RECIPIENT, PROOF_OTHER};
@@ -323,10 +357,12 @@ static void judge(struct judgement *judgement)
         .recipients = recipients,
         .recipient_count = 2,
         .bad_recipient = PROOF_BAD,
-        .user = (proof->with & PROOF_LOGIN) != 0 ? PROOF_USER : NULL,
-        .password = (proof->with & PROOF_LOGIN) != 0 ? PROOF_PASSWORD : NULL,
+        .role = (proof->with & PROOF_MX) != 0           ? SMTP_ROLE_MX
+                : (proof->with & PROOF_SUBMISSION) != 0 ? SMTP_ROLE_SUBMISSION
+                                                        : SMTP_ROLE_UNKNOWN,
         .arrivals = judgement->arrivals,
     };
+    give_login(&judgement->options, proof->with);
     if (judgement->complaint == NULL) {
         smtp_suite_judge(rule, &judgement->options, look, judgement);
     }

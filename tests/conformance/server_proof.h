@@ -24,6 +24,9 @@ enum smtp_proof_with {
     PROOF_STARTTLS = 1 << 5, /* --tls */
     PROOF_REFUSES = 1 << 7,  /* whatever `mangle` lets arrive is refused, too */
     PROOF_SLOW = 1 << 6,     /* --slow */
+    PROOF_MX = 1 << 8,       /* --role mx */
+    PROOF_SUBMISSION = 1 << 9,
+    PROOF_LONG_LOGIN = 1 << 10, /* as PROOF_LOGIN, with 255 octets each */
 };
 
 struct smtp_server_proof {
@@ -38,6 +41,8 @@ struct smtp_server_proof {
     /** Changes what arrives, which then goes no other way; each span may be set to a literal or to what
      *  smtp_proof_text makes. False: nothing arrives. Called once a message; `copies`: how often it arrives (1). */
     bool (*mangle)(struct smtp_arrival *arrival, unsigned *copies);
+    /** With `mangle`: makes the notification about what came, which arrives as well. */
+    void (*notify)(const struct smtp_arrival *arrival, struct smtp_arrival *notification);
     const char *dialogue; /* a server that says this (dialogue.h); sessions one after the other */
     /** A server that this is, for each connection, on its own thread; it closes nothing. arrivals: NULL where the suite
      *  sees none. */
@@ -48,6 +53,7 @@ struct smtp_server_proof {
     const char *right_dialogue;
     void (*right_serve)(int connection, struct smtp_arrivals *arrivals);
     bool (*right_mangle)(struct smtp_arrival *arrival, unsigned *copies);
+    void (*right_notify)(const struct smtp_arrival *arrival, struct smtp_arrival *notification);
     enum smtp_verdict
         right_verdict; /* SMTP_PASS, but for a rule that our own server need not show */
 };
