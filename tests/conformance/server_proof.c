@@ -24,8 +24,8 @@
 #define TEN(octet) octet octet octet octet octet octet octet octet octet octet
 #define LONG(octet)                                                                                \
     TEN(TEN(octet))                                                                                \
-    TEN(TEN(octet)) TEN(octet) TEN(octet) TEN(octet) TEN(octet) TEN(octet)                         \
-        octet octet octet octet octet
+    TEN(TEN(octet))                                                                                \
+    TEN(octet) TEN(octet) TEN(octet) TEN(octet) TEN(octet) octet octet octet octet octet
 #define LONG_USER LONG("u")
 #define LONG_PASSWORD LONG("p")
 
