@@ -45,8 +45,8 @@ static void add_both_rows(struct smtp_check_line *line, struct smtp_cli_option r
     rows[1] = smtp_cli_number("timeout", &line->timeout_s, 1, SECONDS_MAX,
                               "seconds a rule may take (10)");
     rows[2] = smtp_cli_number("quiet", &line->quiet_ms, 1, QUIET_MAX_MS,
-                              "milliseconds of silence where nothing may come (200);\n"
-                              "more where the peer is far or slow");
+                              "milliseconds of silence where nothing may come\n"
+                              "(200); more where the peer is far or slow");
     rows[3] = smtp_cli_number("jobs", &line->jobs, 1, JOBS_MAX, "rules at a time (8)");
     rows[4] = smtp_cli_flag(0, "slow", &line->slow, "the rules that take minutes, too");
     rows[5] =
@@ -73,7 +73,7 @@ static void add_server_rows(struct smtp_check_line *line, struct smtp_cli_option
 {
     rows[0] = smtp_cli_heading("What the server is, and where its mail is seen:");
     rows[1] = smtp_cli_texts("recipient", "ADDR", &line->recipients,
-                             "whom it takes mail for (postmaster, at the name in\n"
+                             "whom it takes mail for (postmaster at the name in\n"
                              "its greeting); give two");
     rows[2] = smtp_cli_text("bad-recipient", "ADDR", &line->bad_recipient,
                             "whom it refuses (a name nobody has, there)");
@@ -103,9 +103,9 @@ static void show(struct smtp_check_line *line, const struct smtp_cli_usage *comm
     static const char *const abouts[] = {
         "Plays the client's part against a server, rule by rule of the RFCs. Exit status\n"
         "0: no MUST was broken, 1: some were, 2: it could not run.",
-        "Runs COMMAND once and more a rule, plays the server's part, and judges what comes\n"
-        "and COMMAND's exit status. It finds its task in SMTP_URL SMTP_FROM SMTP_TO\n"
-        "SMTP_MESSAGE and so on, or by {url} {from} {to} {message}.",
+        "Runs COMMAND for each rule, plays the server's part, and judges what comes over\n"
+        "the wire and COMMAND's exit status. COMMAND finds its task in SMTP_URL,\n"
+        "SMTP_FROM, SMTP_TO, SMTP_MESSAGE and so on, or by {url} {from} {to} {message}.",
     };
     struct smtp_cli_usage usage = *common;
     usage.program = line->program;

@@ -8,13 +8,18 @@
 #include <string.h>
 #include <unistd.h>
 
+static void print_verb(const struct smtp_cli_verb *verb)
+{
+    printf("  %-12s  %s\n", verb->name, verb->about);
+}
+
 static void print_help(void)
 {
     printf("Both ends of SMTP in one process: a server that captures, clients that send.\n\n"
            "Usage: smtp-harness [VERB] [OPTION]...\n\n"
            "Without a verb it is selftest.\n\n");
     for (size_t i = 0; smtp_cli_verbs[i] != NULL; i++) {
-        printf("  %-12s  %s\n", smtp_cli_verbs[i]->name, smtp_cli_verbs[i]->about);
+        print_verb(smtp_cli_verbs[i]);
     }
     printf("  %-12s  this text; after a verb, the verb's own\n", "--help");
     printf("  %-12s  the version\n\n", "--version");
@@ -37,15 +42,38 @@ static void hold_streams(void)
     }
 }
 
-/** How many words from argv[1] on are the verb's name; 0: it is another. */
-static int words_of(const char *name, int argc, char **argv)
+/** How many words from argv[1] on are the name of verb i; 0: they are another's. */
+static int words_of(size_t i, int argc, char **argv)
 {
-    size_t first = strcspn(name, " ");
-    bool has_two = name[first] != '\0';
-    if (strncmp(argv[1], name, first) != 0 || argv[1][first] != '\0') {
+    struct smtp_cli_verb_words words = smtp_cli_verb_words(i);
+    if (strcmp(argv[1], words.first) != 0) {
         return 0;
     }
-    return !has_two ? 1 : argc > 2 && strcmp(argv[2], name + first + 1) == 0 ? 2 : 0;
+    bool has_one = words.second[0] == '\0';
+    return has_one ? 1 : argc > 2 && strcmp(argv[2], words.second) == 0 ? 2 : 0;
+}
+
+static bool is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+/** Of a first word that several verbs share, "check". False: there is no such word. */
+static bool print_help_of(const char *first)
+{
+    char seconds[80];
+    smtp_cli_second_words(first, "|", seconds, sizeof seconds);
+    if (seconds[0] == '\0') {
+        return false;
+    }
+    printf("Usage: smtp-harness %s %s [OPTION]...\n\n", first, seconds);
+    for (size_t i = 0; smtp_cli_verbs[i] != NULL; i++) {
+        if (strcmp(smtp_cli_verb_words(i).first, first) == 0) {
+            print_verb(smtp_cli_verbs[i]);
+        }
+    }
+    printf("\nEach has its own --help.\n");
+    return true;
 }
 
 int main(int argc, char **argv)
@@ -54,7 +82,7 @@ int main(int argc, char **argv)
     if (argc < 2) {
         return smtp_verb_selftest.run(argc, argv);
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+    if (is_help(argv[1])) {
         print_help();
         return SMTP_EXIT_HELD;
     }
@@ -66,10 +94,13 @@ int main(int argc, char **argv)
         return smtp_verb_selftest.run(argc, argv);
     }
     for (size_t i = 0; smtp_cli_verbs[i] != NULL; i++) {
-        int words = words_of(smtp_cli_verbs[i]->name, argc, argv);
+        int words = words_of(i, argc, argv);
         if (words > 0) {
             return smtp_cli_verbs[i]->run(argc - words, argv + words);
         }
     }
-    return smtp_cli_unknown_verb(argv[1]);
+    if (argc > 2 && is_help(argv[2]) && print_help_of(argv[1])) {
+        return SMTP_EXIT_HELD;
+    }
+    return smtp_cli_unknown_verb(argv[1], argc > 2 ? argv[2] : "");
 }

@@ -1,5 +1,5 @@
-/* manual_completion.c - completions made from the verbs' tables: verbs, then their options, then the
- * choices of an option or word; for everything else the names of files. */
+/* manual_completion.c - completions made from the verbs' tables: verbs, a word at a time, then their options, then
+ * the choices of an option or word; for everything else the names of files. */
 #include "harness/cli/manual.h"
 #include "harness/cli/verbs.h"
 
@@ -18,7 +18,36 @@ static void write_choices(const char *name, FILE *out)
     }
 }
 
+#define SECOND_WORDS_SIZE 80
+
+/** The first verb of some that share their first word. */
+static bool begins_several(const struct smtp_cli_verb_words *words)
+{
+    return words->second[0] != '\0' && !words->is_again;
+}
+
 /* ---- bash ---- */
+
+/** Of verbs with two words: the second, and how they are told from each other. */
+static void write_bash_second_words(FILE *out)
+{
+    fprintf(out, "    case $verb in\n");
+    for (size_t i = 0; smtp_cli_verbs[i] != NULL; i++) {
+        struct smtp_cli_verb_words words = smtp_cli_verb_words(i);
+        char seconds[SECOND_WORDS_SIZE];
+        if (begins_several(&words)) {
+            smtp_cli_second_words(words.first, " ", seconds, sizeof seconds);
+            fprintf(out,
+                    "    %s)\n"
+                    "        verb+=\" ${COMP_WORDS[2]}\"\n"
+                    "        options=--help\n"
+                    "        [[ $COMP_CWORD -ne 2 || $word == -* ]] || choices='%s'\n"
+                    "        ;;\n",
+                    words.first, seconds);
+        }
+    }
+    fprintf(out, "    esac\n");
+}
 
 static void write_bash_verb(const struct smtp_cli_usage *usage, void *user)
 {
@@ -58,7 +87,9 @@ void smtp_manual_write_bash(FILE *out)
                  "    local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}\n"
                  "    local verb=${COMP_WORDS[1]} options= words= choices= verbs='");
     for (size_t i = 0; smtp_cli_verbs[i] != NULL; i++) {
-        fprintf(out, "%s%s", i > 0 ? " " : "", smtp_cli_verbs[i]->name);
+        struct smtp_cli_verb_words words = smtp_cli_verb_words(i);
+        fprintf(out, "%s%s", i > 0 && !words.is_again ? " " : "",
+                words.is_again ? "" : words.first);
     }
     fprintf(out, "'\n    COMPREPLY=()\n"
                  "    if [[ $previous == = ]]; then\n" /* it parts words there */
@@ -66,10 +97,11 @@ void smtp_manual_write_bash(FILE *out)
                  "    elif [[ $word == = ]]; then\n"
                  "        word=\n"
                  "    fi\n"
-                 "    [[ $verb != -* ]] || verb=selftest\n"
-                 "    case $verb in\n");
+                 "    [[ $verb != -* ]] || verb=selftest\n");
+    write_bash_second_words(out);
+    fprintf(out, "    case $verb in\n");
     for (size_t i = 0; smtp_cli_verbs[i] != NULL; i++) {
-        fprintf(out, "    %s)\n", smtp_cli_verbs[i]->name);
+        fprintf(out, "    '%s')\n", smtp_cli_verbs[i]->name);
         smtp_cli_verbs[i]->describe(write_bash_verb, out);
     }
     fprintf(
@@ -172,6 +204,41 @@ static void write_zsh_verb(const struct smtp_cli_usage *usage, void *user)
     fprintf(out, "            $more\n        ;;\n");
 }
 
+static void write_zsh_described(const char *word, const char *about, FILE *out)
+{
+    fprintf(out, "        '%s:", word);
+    write_zsh_text(about, out);
+    fprintf(out, "'\n");
+}
+
+/** Of verbs with two words: the second, and how they are told from each other. */
+static void write_zsh_second_words(FILE *out)
+{
+    fprintf(out, "    case $verb in\n");
+    for (size_t i = 0; smtp_cli_verbs[i] != NULL; i++) {
+        struct smtp_cli_verb_words words = smtp_cli_verb_words(i);
+        if (!begins_several(&words)) {
+            continue;
+        }
+        fprintf(out, "    %s)\n        verbs=(\n", words.first);
+        size_t n = i;
+        do {
+            write_zsh_described(smtp_cli_verb_words(n).second, smtp_cli_verbs[n]->about, out);
+            n++;
+        } while (smtp_cli_verbs[n] != NULL && smtp_cli_verb_words(n).is_again);
+        fprintf(out, "        )\n"
+                     "        if (( CURRENT == 2 )); then\n"
+                     "            _describe verb verbs\n"
+                     "            return\n"
+                     "        fi\n"
+                     "        verb+=\" $words[2]\"\n"
+                     "        shift words\n"
+                     "        (( CURRENT-- ))\n"
+                     "        ;;\n");
+    }
+    fprintf(out, "    esac\n");
+}
+
 void smtp_manual_write_zsh(FILE *out)
 {
     fprintf(out, "#compdef smtp-harness\n"
@@ -179,9 +246,13 @@ void smtp_manual_write_zsh(FILE *out)
                  "    local -a verbs\n"
                  "    verbs=(\n");
     for (size_t i = 0; smtp_cli_verbs[i] != NULL; i++) {
-        fprintf(out, "        '%s:", smtp_cli_verbs[i]->name);
-        write_zsh_text(smtp_cli_verbs[i]->about, out);
-        fprintf(out, "'\n");
+        struct smtp_cli_verb_words words = smtp_cli_verb_words(i);
+        char seconds[SECOND_WORDS_SIZE];
+        smtp_cli_second_words(words.first, " or ", seconds, sizeof seconds);
+        if (!words.is_again) {
+            write_zsh_described(words.first,
+                                begins_several(&words) ? seconds : smtp_cli_verbs[i]->about, out);
+        }
     }
     fprintf(out, "    )\n"
                  "    local verb=selftest\n"
@@ -195,10 +266,11 @@ void smtp_manual_write_zsh(FILE *out)
                  "        verb=$words[2]\n"
                  "        shift words\n"
                  "        (( CURRENT-- ))\n"
-                 "    fi\n"
-                 "    case $verb in\n");
+                 "    fi\n");
+    write_zsh_second_words(out);
+    fprintf(out, "    case $verb in\n");
     for (size_t i = 0; smtp_cli_verbs[i] != NULL; i++) {
-        fprintf(out, "    %s)\n", smtp_cli_verbs[i]->name);
+        fprintf(out, "    '%s')\n", smtp_cli_verbs[i]->name);
         smtp_cli_verbs[i]->describe(write_zsh_verb, out);
     }
     fprintf(out, "    esac\n"

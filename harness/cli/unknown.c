@@ -125,14 +125,39 @@ void smtp_cli_unknown_word(const struct smtp_cli_usage *usage, const char *word)
     smtp_cli_wrong(usage->program, "'%.*s%s' is not an option%s", shown, word, rest, hint);
 }
 
-int smtp_cli_unknown_verb(const char *word)
+/** The first word is one of those that need a second. */
+static int unknown_second(const char *first, const char *second, const char *seconds)
 {
+    char program[64];
+    struct smtp_nearest nearest = {.typed = second};
+    snprintf(program, sizeof program, "smtp-harness %s", first);
+    for (size_t i = 0; smtp_cli_verbs[i] != NULL; i++) {
+        struct smtp_cli_verb_words words = smtp_cli_verb_words(i);
+        if (strcmp(words.first, first) == 0) {
+            smtp_nearest_offer(&nearest, words.second);
+        }
+    }
+    if (nearest.word != NULL) {
+        return smtp_cli_wrong(program, "there is no verb '%s %s'; did you mean '%s %s'?", first,
+                              second, first, nearest.word);
+    }
+    return smtp_cli_wrong(program, "behind '%s' stands what is meant: %s", first, seconds);
+}
+
+int smtp_cli_unknown_verb(const char *word, const char *second)
+{
+    struct smtp_cli_verb_words words[SMTP_CLI_VERBS_MAX];
     struct smtp_nearest nearest = {.typed = word};
-    char hint[HINT_MAX] = "";
+    char hint[HINT_MAX] = "", seconds[64];
+    smtp_cli_second_words(word, " or ", seconds, sizeof seconds);
+    if (seconds[0] != '\0') {
+        return unknown_second(word, second, seconds);
+    }
     smtp_nearest_offer(&nearest, "--help");
     smtp_nearest_offer(&nearest, "--version");
     for (size_t i = 0; smtp_cli_verbs[i] != NULL; i++) {
-        smtp_nearest_offer(&nearest, smtp_cli_verbs[i]->name);
+        words[i] = smtp_cli_verb_words(i);
+        smtp_nearest_offer(&nearest, words[i].first);
     }
     if (nearest.word != NULL) {
         add(hint, "; did you mean '", nearest.word, "'?");

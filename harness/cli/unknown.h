@@ -8,7 +8,7 @@
 void smtp_cli_unknown_option(const struct smtp_cli_usage *usage, const char *word, size_t len);
 /** Of a word that is no option, where none (more) is taken. */
 void smtp_cli_unknown_word(const struct smtp_cli_usage *usage, const char *word);
-/** Of the first word; returns the exit status 2. */
-int smtp_cli_unknown_verb(const char *word);
+/** Of the first word and the second ("" for none); returns the exit status 2. */
+int smtp_cli_unknown_verb(const char *word, const char *second);
 
 #endif

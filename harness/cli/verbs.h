@@ -29,7 +29,19 @@ extern const struct smtp_cli_verb smtp_verb_manual;
 
 #define SMTP_CLI_VERBS_MAX 16
 
-/** All of them, in the order of the help; NULL ends them. */
+/** All of them, in the order of the help; NULL ends them. Those that share a first word stand side by side. */
 extern const struct smtp_cli_verb *const smtp_cli_verbs[];
+
+#define SMTP_CLI_WORD_SIZE 16 /* of a verb's first word, with its NUL */
+
+/** The name of a verb, word by word. */
+struct smtp_cli_verb_words {
+    char first[SMTP_CLI_WORD_SIZE];
+    const char *second; /* "": it has one word */
+    bool is_again;      /* the verb before begins with the same word */
+};
+struct smtp_cli_verb_words smtp_cli_verb_words(size_t i);
+/** The second words of all verbs that begin with that one, each behind `between` but the first; "": there are none. */
+void smtp_cli_second_words(const char *first, const char *between, char *text, size_t size);
 
 #endif

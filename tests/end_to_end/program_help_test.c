@@ -8,9 +8,10 @@
 
 #define VERBS_MAX 16
 
-/** The verbs that the program's own help lists. */
+/** The verbs that the program's own help lists, each a word or two. */
 struct verbs {
-    char names[VERBS_MAX][16];
+    char names[VERBS_MAX][32];
+    char words[VERBS_MAX][2][16];
     size_t count;
 };
 
@@ -20,17 +21,32 @@ static struct verbs list_verbs(void)
     struct ended ended = run_to_end(ARGV("--help"));
     for (const char *line = strstr(ended.out, "\n\n  "); line != NULL && verbs.count < VERBS_MAX;
          line = strchr(line + 2, '\n')) {
+        char(*words)[16] = verbs.words[verbs.count], *name = verbs.names[verbs.count];
         int end = 0;
         line += strspn(line, "\n");
-        if (sscanf(line, "  %15[a-z]%n", verbs.names[verbs.count], &end) != 1 || line[end] != ' ') {
+        if (sscanf(line, "  %15[a-z]%n", words[0], &end) != 1 || line[end] != ' ') {
             break;
         }
+        bool has_second = line[end + 1] != ' ' && sscanf(line + end, " %15[a-z]", words[1]) == 1;
+        snprintf(name, sizeof verbs.names[0], "%s%s%s", words[0], has_second ? " " : "", words[1]);
         verbs.count++;
         line -= 2;
     }
     ended_clear(&ended);
     expect_true(verbs.count >= 6);
     return verbs;
+}
+
+/** Runs verb i with these words. Beyond the last: the program itself. */
+static struct ended run_verb(const struct verbs *verbs, size_t i, const char *word,
+                             const char *other)
+{
+    if (i >= verbs->count) {
+        return run_to_end(ARGV(word, other));
+    }
+    const char(*words)[16] = verbs->words[i];
+    return words[1][0] != '\0' ? run_to_end(ARGV(words[0], words[1], word, other))
+                               : run_to_end(ARGV(words[0], word, other));
 }
 
 /** How many lines the text has; none has more than 80 columns. */
@@ -105,8 +121,7 @@ TEST(program_help, fits_a_screen_and_ends_with_0_and_three_examples_whose_option
 {
     struct verbs verbs = list_verbs();
     for (size_t i = 0; i <= verbs.count; i++) {
-        struct ended ended =
-            run_to_end(i < verbs.count ? ARGV(verbs.names[i], "--help") : ARGV("--help"));
+        struct ended ended = run_verb(&verbs, i, "--help", NULL);
         expect_int(ended.exit_status, 0);
         expect_contains(ended.out, "Usage: smtp-harness");
         expect_true(count_lines(ended.out) <= 24);
@@ -121,8 +136,8 @@ TEST(program_help, of_all_options_fits_80_columns_and_can_be_asked_for_in_either
 {
     struct verbs verbs = list_verbs();
     for (size_t i = 0; i < verbs.count; i++) {
-        struct ended all = run_to_end(ARGV(verbs.names[i], "--help", "all"));
-        struct ended same = run_to_end(ARGV(verbs.names[i], "--help=all"));
+        struct ended all = run_verb(&verbs, i, "--help", "all");
+        struct ended same = run_verb(&verbs, i, "--help=all", NULL);
         expect_true(count_lines(all.out) > 0);
         expect_str(same.out, all.out);
         ended_clear(&all);
@@ -188,14 +203,33 @@ TEST(program_help, a_misspelt_verb_is_told_the_near_one_or_which_there_are)
     expect_wrong(ARGV("version"), "did you mean '--version'?");
     expect_wrong(ARGV("xyzzy"), "there is no verb 'xyzzy'; there are selftest, serve, send,");
     expect_wrong(ARGV(""), "there is no verb ''; there are");
+    expect_wrong(ARGV("chek", "server"), "there is no verb 'chek'; did you mean 'check'?");
+}
+
+TEST(program_help, a_verb_of_two_words_is_told_what_its_second_can_be)
+{
+    expect_wrong(ARGV("check"), "behind 'check' stands what is meant: server or client");
+    expect_wrong(ARGV("check", "--strict"), "server or client");
+    expect_wrong(ARGV("check", "smtp://ann:secret@127.0.0.1"), "server or client");
+    expect_wrong(ARGV("check", "serv"),
+                 "there is no verb 'check serv'; did you mean 'check server'?");
+    struct ended ended = run_to_end(ARGV("check", "--help"));
+    expect_int(ended.exit_status, 0);
+    expect_contains(ended.out, "Usage: smtp-harness check server|client [OPTION]...");
+    expect_contains(ended.out, "\n  check server  judges ");
+    expect_contains(ended.out, "\n  check client  judges ");
+    expect_true(strstr(ended.out, "  serve") == NULL);
+    ended_clear(&ended);
 }
 
 TEST(program_help, an_option_that_is_another_verb_s_is_told_whose)
 {
     expect_wrong(ARGV("serve", "--expect", "x"), "no option '--expect'; 'exec' has it\n");
-    expect_wrong(ARGV("exec", "--maildir", "x", "--", "true"), "'serve' has it\n");
+    expect_wrong(ARGV("exec", "--maildir", "x", "--", "true"),
+                 "'serve' and 'check server' have it\n");
     expect_wrong(ARGV("play", "--magic-addresses"), "'serve' and 'exec' have it\n");
-    expect_wrong(ARGV("serve", "--verbose"), "'selftest', 'send', 'exec' and 'play' have it\n");
+    expect_wrong(ARGV("serve", "--verbose"),
+                 "'selftest', 'send', 'exec', 'play', 'check server' and 'check client' have it\n");
     expect_wrong(ARGV("serve", "--xyzzy"), "there is no option '--xyzzy'\n");
 }
 
