@@ -251,8 +251,9 @@ static const struct smtp_rule rows[] = {
     {"rfc4616/2/plain-field-sizes", SMTP_MUST, SMTP_NEEDS_LOGIN,
      "Identity and password of up to 255 octets each are accepted; empty password, extra "
      "NUL and unauthorised authzid fail.",
-     "[creds] Log in as an account with 255-octet name and password: 235; then message "
-     "with three NULs, empty password, other authzid: 535 or 501.",
+     "[creds] Log in: 235; as a stranger with name and password of 255 octets each: 535, no "
+     "refusal of their size; then message with three NULs, empty password, other authzid: "
+     "535 or 501.",
      plain_field_sizes},
     {"rfc5802/5.1/scram-server-checks", SMTP_MUST, SMTP_NEEDS_LOGIN,
      "SCRAM fails on changed nonce, wrong c= value, m= attribute, bad =XX escape in the "
