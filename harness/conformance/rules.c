@@ -32,6 +32,8 @@ static const struct smtp_rule_table *const servers[] = {
 static const struct smtp_rule_table *const clients[] = {
     &smtp_rules_client_rfc5321_session,
     &smtp_rules_client_rfc5321_content,
+    &smtp_rules_client_rfc5321_replies,
+    &smtp_rules_client_extensions,
     NULL,
 };
 

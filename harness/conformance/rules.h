@@ -29,5 +29,8 @@ extern const struct smtp_rule_table smtp_rules_server_rfc2033;     /* LMTP */
 extern const struct smtp_rule_table smtp_rules_server_extensions;  /* further extensions */
 extern const struct smtp_rule_table smtp_rules_client_rfc5321_session; /* sessions */
 extern const struct smtp_rule_table smtp_rules_client_rfc5321_content; /* content and addresses */
+extern const struct smtp_rule_table
+    smtp_rules_client_rfc5321_replies;                            /* replies, recipients, times */
+extern const struct smtp_rule_table smtp_rules_client_extensions; /* extensions */
 
 #endif

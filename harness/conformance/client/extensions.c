@@ -1,0 +1,476 @@
+/* extensions.c - what a client does with extensions: SIZE (RFC 1870), PIPELINING (2920), CHUNKING (3030), 8BITMIME (6152), SMTPUTF8 (6531), DSN (3461). */
+#include "common/deadline.h"
+#include "harness/conformance/rules.h"
+#include "harness/conformance/see.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static const struct smtp_task plain;
+
+static struct smtp_visit *offered(struct smtp_check *check, const struct smtp_task *task,
+                                  const char *keywords)
+{
+    return smtp_visit(check, task, &(struct smtp_script){.keywords = keywords});
+}
+
+static const struct smtp_visit_command *first(struct smtp_visit *visit, const char *name)
+{
+    return visit != NULL ? smtp_visit_find(visit, name, 0) : NULL;
+}
+
+/* ---- RFC 1870 ---- */
+
+static void declared_size_value(struct smtp_check *check)
+{
+    const struct smtp_task task = {
+        .content = smtp_see_content(check, SMTP_SPAN(".dots\r\n..\r\nlast\r\n"))};
+    struct smtp_visit *visit = offered(check, &task, "SIZE 1000000");
+    const struct smtp_visit_command *mail = first(visit, "MAIL");
+    const struct smtp_visit_message *message =
+        visit != NULL ? smtp_visit_expect_message(visit) : NULL;
+    struct smtp_span parameters =
+        mail != NULL ? smtp_see_parameters(mail->line) : (struct smtp_span){"", 0};
+    if (message == NULL || !smtp_see_has(parameters, "SIZE=")) {
+        return; /* it need not declare any */
+    }
+    const char *value =
+        strcasestr(smtp_check_text(check, "%.*s", (int)parameters.len, parameters.bytes), "SIZE=");
+    unsigned long long declared = strtoull(value + 5, NULL, 10);
+    smtp_check_that(
+        check, declared >= message->content.len && declared <= message->content.len + 1000,
+        "expected SIZE=%zu or a little more, came %llu", message->content.len, declared);
+    if (smtp_check_goes_on(check) && declared != message->content.len) {
+        smtp_check_warn(check, "SIZE=%llu of %zu octets", declared, message->content.len);
+    }
+}
+
+static void size_refused(struct smtp_check *check, const char *reply,
+                         enum smtp_visit_outcome outcome)
+{
+    const struct smtp_answer answers[] = {{.command = "MAIL", .reply = reply}};
+    struct smtp_visit *visit = smtp_visit(
+        check, &plain, &(struct smtp_script){SMTP_SCRIPT(answers), .keywords = "SIZE 1000000"});
+    if (visit != NULL) {
+        smtp_visit_expect_none(visit, "RCPT", "RCPT after MAIL was refused");
+        smtp_visit_expect_none(visit, "DATA", "DATA after MAIL was refused");
+        smtp_visit_expect(visit, outcome);
+    }
+}
+
+static void size_refusal_handling(struct smtp_check *check)
+{
+    size_refused(check, "552 5.3.4 Too big\r\n", SMTP_VISIT_REFUSED);
+    size_refused(check, "452 4.3.1 No room\r\n", SMTP_VISIT_LATER);
+}
+
+/* ---- RFC 2920 ---- */
+
+static void expect_lock_step(struct smtp_visit *visit, bool in_tls, const char *when)
+{
+    for (size_t i = 0; visit != NULL && i < visit->command_count; i++) {
+        const struct smtp_visit_command *command = &visit->commands[i];
+        smtp_check_that(
+            visit->check, command->in_tls != in_tls || !command->early,
+            "expected one command at a time %s, came %s before the reply to the one before it",
+            when, smtp_check_show(visit->check, command->line));
+    }
+}
+
+static void pipeline_only_if_offered(struct smtp_check *check)
+{
+    uint64_t hold_ms = check->quiet_ns / SMTP_NS_PER_MS / 2;
+    struct smtp_visit *visit =
+        smtp_visit(check, &plain, &(struct smtp_script){.keywords = "SIZE", .hold_ms = hold_ms});
+    expect_lock_step(visit, false, "where PIPELINING is not offered");
+    if ((check->options->abilities & SMTP_NEEDS_TLS) != 0) {
+        visit = smtp_visit(check, &(struct smtp_task){.tls = SMTP_TASK_STARTTLS},
+                           &(struct smtp_script){.keywords = "PIPELINING;STARTTLS",
+                                                 .tls_keywords = "SIZE",
+                                                 .hold_ms = hold_ms});
+        expect_lock_step(visit, true, "where PIPELINING was offered before TLS alone");
+    }
+}
+
+static void sync_commands_last(struct smtp_check *check)
+{
+    static const char *const last[] = {"EHLO", "DATA", "VRFY", "QUIT", "NOOP"};
+    struct smtp_visit *visit =
+        smtp_visit(check, &plain,
+                   &(struct smtp_script){.keywords = "PIPELINING",
+                                         .hold_ms = check->quiet_ns / SMTP_NS_PER_MS / 2});
+    for (size_t i = 1; visit != NULL && i < visit->command_count; i++) {
+        for (size_t n = 0; n < sizeof last / sizeof *last; n++) {
+            bool follows = strcmp(visit->commands[i - 1].name, last[n]) == 0 &&
+                           visit->commands[i].session == visit->commands[i - 1].session;
+            smtp_check_that(check, !follows || !visit->commands[i].early,
+                            "expected nothing behind %s until its reply, came %s", last[n],
+                            smtp_check_show(check, visit->commands[i].line));
+        }
+    }
+    if (visit != NULL) {
+        smtp_visit_expect(visit, SMTP_VISIT_SENT);
+    }
+}
+
+static const char *const three[] = {"bob@example.com", "carol@example.com", "dave@example.com",
+                                    NULL};
+
+static void all_statuses_checked(struct smtp_check *check)
+{
+    static const struct smtp_answer answers[] = {
+        {.command = "RCPT",
+         .argument = "carol",
+         .reply = "550-5.1.1 Nobody\r\n550-5.1.1 of\r\n550 5.1.1 that name\r\n"}};
+    struct smtp_visit *visit =
+        smtp_visit(check, &(struct smtp_task){.to = three},
+                   &(struct smtp_script){SMTP_SCRIPT(answers), .keywords = "PIPELINING"});
+    const struct smtp_visit_message *message =
+        visit != NULL && visit->message_count > 0 ? &visit->messages[0] : NULL;
+    if (message != NULL) { /* a client may also send nothing */
+        smtp_check_that(check,
+                        smtp_see_has(message->rcpts, "bob") && smtp_see_has(message->rcpts, "dave"),
+                        "expected the message for the two that were taken, came %s",
+                        smtp_check_show(check, message->rcpts));
+    }
+    if (visit != NULL) {
+        smtp_visit_expect_not_sent(visit);
+    }
+}
+
+static void data_accepted_no_recipients(struct smtp_check *check)
+{
+    static const struct smtp_answer answers[] = {{.command = "RCPT", .reply = "550 No\r\n"},
+                                                 {.command = "DATA", .reply = "354 Go on\r\n"}};
+    const struct smtp_task task = {.content = smtp_see_content(check, SMTP_SPAN("A line.\r\n"))};
+    struct smtp_visit *visit = smtp_visit(
+        check, &task, &(struct smtp_script){SMTP_SCRIPT(answers), .keywords = "PIPELINING"});
+    if (visit != NULL) {
+        smtp_check_that(check, !smtp_see_has(visit->clear, check->token),
+                        "expected a lone dot and no content, and it came");
+        smtp_visit_expect_not_sent(visit);
+    }
+}
+
+/* ---- RFC 3030 ---- */
+
+static void bdat_only_if_offered(struct smtp_check *check)
+{
+    struct smtp_visit *visit = offered(check, &plain, "PIPELINING");
+    if (visit != NULL) {
+        smtp_visit_expect_none(visit, "BDAT", "BDAT where CHUNKING is not offered");
+    }
+    visit = offered(check, &plain, "PIPELINING;CHUNKING");
+    if (visit != NULL) {
+        bool mixed =
+            smtp_visit_count(visit, "BDAT", NULL) > 0 && smtp_visit_count(visit, "DATA", NULL) > 0;
+        smtp_check_that(check, !mixed, "expected DATA or BDAT in a transaction, came both");
+        smtp_visit_expect(visit, SMTP_VISIT_SENT);
+    }
+}
+
+/** A visit where CHUNKING is offered; skips where it is not used. */
+static struct smtp_visit *chunked(struct smtp_check *check, const struct smtp_task *task,
+                                  const char *keywords, const char *reply)
+{
+    const struct smtp_answer answers[] = {{.command = "BDAT", .reply = reply}};
+    struct smtp_visit *visit =
+        smtp_visit(check, task,
+                   &(struct smtp_script){
+                       .answers = answers, .answer_count = reply != NULL, .keywords = keywords});
+    if (visit != NULL && smtp_visit_count(visit, "BDAT", NULL) == 0) {
+        smtp_check_skip(check, "the client uses no BDAT");
+    }
+    return visit;
+}
+
+static void bdat_exact_count(struct smtp_check *check)
+{
+    const struct smtp_task task = {
+        .content = smtp_see_content(check, SMTP_SPAN(".dot\r\n..\r\nTwo\nThree\r\n"))};
+    struct smtp_visit *visit = chunked(check, &task, "CHUNKING;PIPELINING;8BITMIME", NULL);
+    const struct smtp_visit_message *message =
+        visit != NULL && smtp_check_goes_on(check) && visit->outcome == SMTP_VISIT_SENT
+            ? smtp_visit_expect_message(visit)
+            : NULL;
+    if (message != NULL) {
+        smtp_see_expect_body(visit, SMTP_SPAN(".dot\r\n..\r\nTwo\r\nThree\r\n"));
+        smtp_check_that(check, smtp_see_bare(message->raw) == NULL,
+                        "expected CRLF line ends in chunks of text");
+    }
+}
+
+static void bdat_stop_after_error(struct smtp_check *check)
+{
+    static const char *const refusals[] = {"452 Later\r\n", "552 Too big\r\n"};
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        struct smtp_visit *visit = chunked(check, &plain, "CHUNKING", refusals[i]);
+        for (size_t c = 1; visit != NULL && c < visit->command_count; c++) {
+            const struct smtp_visit_command *command = &visit->commands[c];
+            bool follows = strcmp(visit->commands[c - 1].name, "BDAT") == 0;
+            bool fits = strcmp(command->name, "RSET") == 0 || strcmp(command->name, "QUIT") == 0 ||
+                        command->early;
+            smtp_check_that(check, !follows || fits,
+                            "expected RSET or QUIT after a refused chunk, came %s",
+                            smtp_check_show(check, command->line));
+        }
+        if (visit != NULL) {
+            smtp_visit_expect_not_sent(visit);
+        }
+    }
+}
+
+static void binary_only_with_binarymime(struct smtp_check *check)
+{
+    const char *content =
+        smtp_check_text(check,
+                        "From: <ann@example.com>\r\nSubject: %s\r\nMIME-Version: 1.0\r\n"
+                        "Content-Type: application/octet-stream\r\n"
+                        "Content-Transfer-Encoding: binary\r\n\r\nOne\nTwo\x01\xff\rThree",
+                        check->token);
+    struct smtp_visit *visit =
+        offered(check, &(struct smtp_task){.content = smtp_span_of(content)}, "CHUNKING;8BITMIME");
+    const struct smtp_visit_message *message =
+        visit != NULL && visit->message_count > 0 ? &visit->messages[0] : NULL;
+    if (message == NULL) {
+        return; /* refused */
+    }
+    bool is_binary =
+        smtp_see_bare(message->raw) != NULL || smtp_see_has(message->content, "encoding: binary");
+    smtp_check_that(check, !is_binary,
+                    "expected binary content to be encoded anew or refused without BINARYMIME, it "
+                    "came as it was");
+}
+
+/* ---- RFC 6152, RFC 6531 ---- */
+
+static bool has_high_octet(struct smtp_span octets)
+{
+    for (size_t i = 0; i < octets.len; i++) {
+        if ((unsigned char)octets.bytes[i] > 127) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct smtp_task eight_bit(struct smtp_check *check)
+{
+    const char *content =
+        smtp_check_text(check,
+                        "From: <ann@example.com>\r\nTo: <bob@example.com>\r\nSubject: %s\r\n"
+                        "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
+                        "Content-Transfer-Encoding: 8bit\r\n\r\nCaf\xC3\xA9.\r\n",
+                        check->token);
+    return (struct smtp_task){.content = smtp_span_of(content)};
+}
+
+static void no_8bit_unless_offered(struct smtp_check *check)
+{
+    struct smtp_task task = eight_bit(check);
+    struct smtp_visit *visit = offered(check, &task, NULL);
+    smtp_check_that(
+        check, visit == NULL || !has_high_octet(visit->clear),
+        "expected 8-bit content to be encoded or refused without 8BITMIME, it came as it was");
+}
+
+static void body_parameter_declared(struct smtp_check *check)
+{
+    struct smtp_task task = eight_bit(check);
+    struct smtp_visit *visit = offered(check, &task, "8BITMIME");
+    const struct smtp_visit_command *mail = first(visit, "MAIL");
+    if (visit == NULL || !has_high_octet(visit->clear)) {
+        return; /* encoded, or refused */
+    }
+    const char *line = smtp_check_text(check, "%.*s", (int)mail->line.len, mail->line.bytes);
+    const char *body = strcasestr(line, " BODY=8BITMIME");
+    smtp_check_that(check, body != NULL && strcasestr(body + 1, " BODY=") == NULL,
+                    "expected one BODY=8BITMIME, came %s", smtp_check_show(check, mail->line));
+}
+
+#define UTF8_PATH "caf\xC3\xA9@example.com"
+
+static void smtputf8_when_needed(struct smtp_check *check)
+{
+    static const char *const recipients[] = {UTF8_PATH, NULL};
+    struct smtp_visit *visit =
+        offered(check, &(struct smtp_task){.to = recipients}, "SMTPUTF8;8BITMIME");
+    const struct smtp_visit_command *mail = first(visit, "MAIL");
+    if (mail != NULL) {
+        smtp_check_that(check, smtp_see_has(smtp_see_parameters(mail->line), "SMTPUTF8"),
+                        "expected SMTPUTF8 for a UTF-8 recipient, came %s",
+                        smtp_check_show(check, mail->line));
+    }
+    visit = offered(check, &plain, "SMTPUTF8;8BITMIME");
+    mail = first(visit, "MAIL");
+    if (mail != NULL) {
+        smtp_check_that(check, !smtp_see_has(smtp_see_parameters(mail->line), "SMTPUTF8"),
+                        "expected no SMTPUTF8 for a message in ASCII, came %s",
+                        smtp_check_show(check, mail->line));
+    }
+}
+
+static void no_utf8_unless_offered(struct smtp_check *check)
+{
+    static const char *const local[] = {UTF8_PATH, NULL}, *const domain[] = {
+                                                              "bob@r\xC3\xA9seau.example", NULL};
+    struct smtp_visit *visit = offered(check, &(struct smtp_task){.to = local}, "8BITMIME");
+    if (visit != NULL) {
+        smtp_check_that(check, !has_high_octet(visit->clear),
+                        "a UTF-8 local part came to a server without SMTPUTF8");
+        smtp_visit_expect_not_sent(visit);
+    }
+    visit = offered(check, &(struct smtp_task){.to = domain}, "8BITMIME");
+    if (visit != NULL) {
+        smtp_check_that(check, !has_high_octet(visit->clear),
+                        "a U-label came to a server without SMTPUTF8");
+        const struct smtp_visit_command *rcpt = first(visit, "RCPT");
+        smtp_check_that(check,
+                        visit->outcome != SMTP_VISIT_SENT ||
+                            (rcpt != NULL && smtp_see_has(rcpt->line, "xn--")),
+                        "expected an A-label or a failure, came %s",
+                        rcpt != NULL ? smtp_check_show(check, rcpt->line) : "none");
+    }
+}
+
+/* ---- RFC 3461 ---- */
+
+/** xtext: printable ASCII without '+' and '=', and +XX in upper case. */
+static bool is_xtext(const char *text)
+{
+    for (; *text != '\0' && *text != ' '; text++) {
+        bool is_coded = *text == '+' && text[1] != '\0' && text[2] != '\0';
+        if (is_coded && strchr("0123456789ABCDEF", text[1]) != NULL &&
+            strchr("0123456789ABCDEF", text[2]) != NULL) {
+            text += 2;
+        } else if (*text <= ' ' || *text > '~' || *text == '+' || *text == '=') {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void dsn_parameters_well_formed(struct smtp_check *check)
+{
+    static const char *const recipients[] = {"bob+x@example.com", NULL};
+    const struct smtp_task task = {
+        .to = recipients, .envid = "a b+c=d", .ret = "HDRS", .notify = "FAILURE,DELAY"};
+    struct smtp_visit *visit = offered(check, &task, "DSN");
+    const struct smtp_visit_command *mail = first(visit, "MAIL"), *rcpt = first(visit, "RCPT");
+    if (mail != NULL) {
+        const char *line = smtp_check_text(check, "%.*s", (int)mail->line.len, mail->line.bytes);
+        const char *envid = strcasestr(line, " ENVID=");
+        smtp_check_that(
+            check, envid != NULL && is_xtext(envid + 7) && strcasestr(envid + 7, " ENVID=") == NULL,
+            "expected one ENVID in xtext, came %s", smtp_check_show(check, mail->line));
+    }
+    if (rcpt != NULL) {
+        const char *line = smtp_check_text(check, "%.*s", (int)rcpt->line.len, rcpt->line.bytes);
+        const char *orcpt = strcasestr(line, " ORCPT=rfc822;");
+        smtp_check_that(
+            check,
+            orcpt == NULL || (is_xtext(orcpt + 14) && strncasecmp(orcpt + 14, "bob+2Bx@", 8) == 0),
+            "expected ORCPT of the address in xtext, came %s", smtp_check_show(check, rcpt->line));
+        const char *notify = strcasestr(line, " NOTIFY=");
+        smtp_check_that(check, notify != NULL && strcasestr(notify + 1, " NOTIFY=") == NULL,
+                        "expected one NOTIFY, came %s", smtp_check_show(check, rcpt->line));
+    }
+    visit = offered(check, &task, "SIZE");
+    for (size_t i = 0; visit != NULL && i < visit->command_count; i++) {
+        struct smtp_span parameters = smtp_see_parameters(visit->commands[i].line);
+        bool has_any = smtp_see_has(parameters, "ENVID=") || smtp_see_has(parameters, "RET=") ||
+                       smtp_see_has(parameters, "NOTIFY=") || smtp_see_has(parameters, "ORCPT=");
+        smtp_check_that(check, !has_any,
+                        "expected no DSN parameter where it is not offered, came %s",
+                        smtp_check_show(check, visit->commands[i].line));
+    }
+}
+
+static const struct smtp_rule rows[] = {
+    {"rfc1870/6/declared-size-value", SMTP_SHOULD, SMTP_NEEDS_CONTENT,
+     "The declared value counts header, body and CRLF but no stuffing dots or final dot, "
+     "and is rather over than under the truth. [level inferred]",
+     "Offer SIZE; compare the declared value with the captured un-stuffed length.",
+     declared_size_value},
+    {"rfc1870/6.2/size-refusal-handling", SMTP_SHOULD, 0,
+     "After 552 or 452 to MAIL the client sends RSET or QUIT; 552 ends in a failure "
+     "report, 452 in a later try. [level inferred]",
+     "Answer MAIL 552, then 452; no RCPT or DATA follows and the outcome is permanent, "
+     "then temporary.",
+     size_refusal_handling},
+    {"rfc2920/3/pipeline-only-if-offered", SMTP_MUST, 0,
+     "Commands are sent in groups only after PIPELINING was offered in this session. "
+     "[level inferred]",
+     "Offer it in the first connection and not in the second; second is lock-step; also "
+     "not offered after STARTTLS although offered before.",
+     pipeline_only_if_offered},
+    {"rfc2920/3.1/sync-commands-last", SMTP_MUST, 0,
+     "EHLO, DATA, VRFY, EXPN, QUIT and NOOP stand only at the end of a group. [level "
+     "inferred]",
+     "Hold all replies after MAIL: nothing follows DATA until its reply.", sync_commands_last},
+    {"rfc2920/3.1/all-statuses-checked", SMTP_MUST, SMTP_NEEDS_SEVERAL,
+     "Each reply of a group is matched by counting and looked at.",
+     "Refuse one RCPT in the middle of a group with a multi-line 550; the client reports "
+     "exactly that recipient.",
+     all_statuses_checked},
+    {"rfc2920/3.1/data-accepted-no-recipients", SMTP_SHOULD, SMTP_NEEDS_CONTENT,
+     "If all RCPT failed but DATA got 354, the client sends a lone dot and no content. "
+     "[level inferred]",
+     "Refuse all RCPT, answer 354 to the pipelined DATA; the client sends only dot CRLF "
+     "and reports failure.",
+     data_accepted_no_recipients},
+    {"rfc3030/2/bdat-only-if-offered", SMTP_MUST, 0,
+     "BDAT is used only when CHUNKING was offered, and DATA and BDAT are not mixed in a "
+     "transaction. [level inferred]",
+     "Offer it and not; watch the verbs.", bdat_only_if_offered},
+    {"rfc3030/2/bdat-exact-count", SMTP_MUST, SMTP_NEEDS_CONTENT,
+     "The announced size equals the octets sent; there is no dot stuffing and no final "
+     "dot; text has CRLF line ends.",
+     "Capture chunks of a message with leading dots and LF input; counts fit, next command "
+     "starts right after.",
+     bdat_exact_count},
+    {"rfc3030/2/bdat-stop-after-error", SMTP_MUST_NOT, 0,
+     "After a 4yz or 5yz reply to a chunk no further chunk is sent; RSET comes before "
+     "anything else.",
+     "Answer the first of many chunks with 452 and, in another run, 552; next line is RSET "
+     "(or QUIT), chunks already pipelined excepted.",
+     bdat_stop_after_error},
+    {"rfc3030/3/binary-only-with-binarymime", SMTP_MUST_NOT, SMTP_NEEDS_CONTENT,
+     "Binary content is not sent unless BINARYMIME was offered and declared with "
+     "BODY=BINARYMIME.",
+     "Offer CHUNKING alone and submit a message with binary transfer encoding; it is "
+     "re-encoded or failed.",
+     binary_only_with_binarymime},
+    {"rfc3461/4/dsn-parameters-well-formed", SMTP_MUST, SMTP_NEEDS_DSN | SMTP_NEEDS_TO,
+     "DSN parameters are xtext-coded with upper-case hex, used once each, NEVER alone; on "
+     "first submission ORCPT names the RCPT address. The MUSTs stand in 4.1 to 4.5.",
+     "Offer DSN; ask for ENVID with space, plus and equals sign; RCPT with plus sign; "
+     "parse the capture. DSN not offered: none appears.",
+     dsn_parameters_well_formed},
+    {"rfc6152/3/no-8bit-unless-offered", SMTP_MUST_NOT, SMTP_NEEDS_CONTENT,
+     "Content with octets above 127 is not sent to a server that lacks 8BITMIME: it is "
+     "converted to 7-bit MIME without loss or failed. [level inferred] [known deviation: "
+     "Exim and qmail pass 8-bit on unchanged by design (source, documentation)]",
+     "Offer no extension, submit 8-bit body; capture has no high octet, or the client "
+     "refuses. Also as a relay.",
+     no_8bit_unless_offered},
+    {"rfc6152/3/body-parameter-declared", SMTP_MUST, SMTP_NEEDS_CONTENT,
+     "8-bit content is declared with one BODY=8BITMIME. [level inferred] [known deviation: "
+     "Go net/smtp sends BODY=8BITMIME for every message when offered (source); harmless]",
+     "Offer 8BITMIME and submit 8-bit content; MAIL has exactly one BODY=8BITMIME.",
+     body_parameter_declared},
+    {"rfc6531/3.2/no-utf8-unless-offered", SMTP_MUST_NOT, SMTP_NEEDS_TO,
+     "No internationalised address or header goes to a server without SMTPUTF8; an IDN "
+     "domain alone may go as A-label.",
+     "Do not offer it; UTF-8 local part: failure and no such octets; ASCII local part at a "
+     "U-label domain: A-label or failure.",
+     no_utf8_unless_offered},
+    {"rfc6531/3.4/smtputf8-when-needed", SMTP_MUST, SMTP_NEEDS_TO,
+     "The parameter is supplied when the envelope or header needs it, and should not be "
+     "when nothing does. [known deviation: Go net/smtp adds it to every message when "
+     "offered (source)]",
+     "Offer SMTPUTF8; UTF-8 recipient: parameter present; plain ASCII message: absent.",
+     smtputf8_when_needed},
+};
+SMTP_RULE_TABLE(smtp_rules_client_extensions, rows);
