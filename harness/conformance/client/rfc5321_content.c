@@ -245,7 +245,7 @@ static void ehlo_keywords_case_insensitive(struct smtp_check *check)
 }
 
 #define LONG_LINE 5000
-#define LINE_MAX 998
+#define TEXT_LINE_OCTETS 998
 
 static void line_998(struct smtp_check *check)
 {
@@ -269,8 +269,8 @@ static void line_998(struct smtp_check *check)
             begin = i + 1;
         }
     }
-    smtp_check_that(check, longest <= LINE_MAX, "expected lines of 998 octets at most, came %zu",
-                    longest);
+    smtp_check_that(check, longest <= TEXT_LINE_OCTETS,
+                    "expected lines of 998 octets at most, came %zu", longest);
     bool is_encoded = message != NULL && (smtp_see_has(message->content, "base64") ||
                                           smtp_see_has(message->content, "=?"));
     smtp_check_that(check, is_encoded || octets >= 2 * (size_t)LONG_LINE,
