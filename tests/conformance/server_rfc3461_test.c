@@ -1,0 +1,243 @@
+/* server_rfc3461_test.c - the rules of RFC 3461 and RFC 6531 for servers (DSN, SMTPUTF8) can fail, and hold where they are
+ * kept. */
+#include "tests/conformance/server_proof.h"
+#include "tests/support/test.h"
+
+#define EHLO(keyword) "S: 220 a.test\nC: EHLO ...\nS: 250-a.test\nS: 250 " keyword "\n"
+#define MAIL "C: MAIL ...\nS: 250 Ok\n"
+#define RCPT "C: RCPT ...\nS: 250 Ok\n"
+#define RSET "C: RSET\nS: 250 Ok\n"
+#define BAD_MAIL "C: MAIL ...\nS: 501 No\n"
+#define BAD_RCPT "C: RCPT ...\nS: 501 No\n"
+#define NO_MAIL "C: RCPT ...\nS: 503 MAIL first\n"
+
+/* ---- RFC 3461 5.1, 5.4: parameters ---- */
+
+static const struct smtp_server_proof parameters[] = {
+    {"rfc3461/5.1/dsn-parameters-neutral",
+     .dialogue = EHLO("DSN") MAIL RSET "C: MAIL ...\nS: 555 No\n",
+     .detail = "expected 250 with ReT=hdrs"},
+    {"rfc3461/5.1/dsn-parameters-neutral",
+     .dialogue = EHLO("DSN") MAIL RSET MAIL RCPT "C: RCPT ...\nS: 501 No\n",
+     .detail = "expected 250 with NOTIFY=success"},
+    {"rfc3461/5.1/dsn-parameters-neutral",
+     .dialogue = EHLO("DSN") MAIL RSET MAIL RCPT RCPT RCPT RCPT
+     "C: RCPT ...\nS: 550 No\nC: RCPT ...\nS: 250 Ok\n",
+     .detail = "expected 550 with NOTIFY=FAILURE"},
+    {"rfc3461/5.1/dsn-bad-mail-parameter-501", .dialogue = EHLO("DSN") MAIL,
+     .detail = "expected 501; came \"250"},
+    {"rfc3461/5.1/dsn-bad-mail-parameter-501", .dialogue = EHLO("DSN") BAD_MAIL RCPT,
+     .detail = "expected 503; came \"250"},
+    {"rfc3461/5.1/dsn-bad-mail-parameter-501",
+     .dialogue =
+         EHLO("DSN") BAD_MAIL NO_MAIL BAD_MAIL NO_MAIL BAD_MAIL NO_MAIL BAD_MAIL NO_MAIL MAIL,
+     .detail = "expected 501; came \"250"},
+    {"rfc3461/5.1/dsn-bad-rcpt-parameter-501", .dialogue = EHLO("DSN") MAIL RCPT,
+     .detail = "expected 501; came \"250"},
+    {"rfc3461/5.1/dsn-bad-rcpt-parameter-501",
+     .dialogue = EHLO("DSN") MAIL BAD_RCPT BAD_RCPT BAD_RCPT BAD_RCPT RCPT,
+     .detail = "expected 501; came \"250"},
+    {"rfc3461/5.4/dsn-parameter-sizes",
+     .dialogue = EHLO("DSN") MAIL RSET "C: MAIL ...\nS: 500 Too long\n",
+     .detail = "expected 250 with RET=FULL ENVID=x"},
+    {"rfc3461/5.4/dsn-parameter-sizes",
+     .dialogue = EHLO("DSN") MAIL RSET MAIL RCPT "C: RCPT ...\nS: 500 Too long\n",
+     .detail = "expected 250 with NOTIFY"},
+};
+
+TEST_WITHIN(server_rfc3461, parameters_are_taken_as_they_must_be_and_each_rule_of_that_can_fail, 60)
+{
+    SMTP_SERVER_PROOFS_HOLD(parameters);
+}
+
+/* ---- RFC 3461 5.2, 6.1: relayed and told of ---- */
+
+static bool lose_envid(struct smtp_arrival *arrival, unsigned *copies)
+{
+    (void)copies;
+    arrival->mail = SMTP_SPAN("MAIL FROM:<postmaster@example.com> RET=HDRS");
+    return true;
+}
+
+static bool lower_orcpt(struct smtp_arrival *arrival, unsigned *copies)
+{
+    (void)copies;
+    arrival->rcpts = SMTP_SPAN("RCPT TO:<" PROOF_RECIPIENT "> NOTIFY=FAILURE,DELAY "
+                               "ORCPT=rfc822;mixed+2Bcase@example.org\n");
+    return true;
+}
+
+/** Where there is none. */
+static bool add_notify(struct smtp_arrival *arrival, unsigned *copies)
+{
+    (void)copies;
+    if (memmem(arrival->rcpts.bytes, arrival->rcpts.len, "NOTIFY=", 7) == NULL) {
+        arrival->rcpts = SMTP_SPAN("RCPT TO:<" PROOF_RECIPIENT "> NOTIFY=FAILURE\n");
+    }
+    return true;
+}
+
+static bool as_it_is(struct smtp_arrival *arrival, unsigned *copies)
+{
+    (void)arrival;
+    (void)copies;
+    return true;
+}
+
+static bool without_parameters(struct smtp_arrival *arrival, unsigned *copies)
+{
+    (void)copies;
+    arrival->mail = SMTP_SPAN("MAIL FROM:<postmaster@example.com>");
+    arrival->rcpts = SMTP_SPAN("RCPT TO:<" PROOF_RECIPIENT ">\n");
+    return true;
+}
+
+static bool is_lost(struct smtp_arrival *arrival, unsigned *copies)
+{
+    (void)arrival;
+    (void)copies;
+    return false;
+}
+
+static void tell(const struct smtp_arrival *arrival, struct smtp_arrival *notification,
+                 const char *mail, const char *rcpt, const char *report)
+{
+    notification->content =
+        smtp_span_of(smtp_proof_text("From: <mailer-daemon@harness.test>\r\n\r\n%s\r\n\r\n%.*s",
+                                     report, (int)arrival->content.len, arrival->content.bytes));
+    notification->mail = smtp_span_of(mail);
+    notification->rcpts = smtp_span_of(rcpt);
+}
+
+#define TO_SENDER "RCPT TO:<postmaster@example.com>"
+#define RELAYED "Original-Envelope-Id: check42\r\n\r\nAction: relayed"
+
+static void tell_relayed(const struct smtp_arrival *arrival, struct smtp_arrival *notification)
+{
+    tell(arrival, notification, "MAIL FROM:<>", TO_SENDER "\n", RELAYED);
+}
+
+static void tell_relayed_as_daemon(const struct smtp_arrival *arrival,
+                                   struct smtp_arrival *notification)
+{
+    tell(arrival, notification, "MAIL FROM:<mailer-daemon@harness.test>", TO_SENDER "\n", RELAYED);
+}
+
+static void tell_relayed_without_envid(const struct smtp_arrival *arrival,
+                                       struct smtp_arrival *notification)
+{
+    tell(arrival, notification, "MAIL FROM:<>", TO_SENDER "\n", "Action: relayed");
+}
+
+static void tell_delivered(const struct smtp_arrival *arrival, struct smtp_arrival *notification)
+{
+    tell(arrival, notification, "MAIL FROM:<>", TO_SENDER "\n",
+         "Original-Envelope-Id: check42\r\n\r\nAction: delivered");
+}
+
+static void tell_failed(const struct smtp_arrival *arrival, struct smtp_arrival *notification)
+{
+    tell(arrival, notification, "MAIL FROM:<>", TO_SENDER " NOTIFY=NEVER\n", "Action: failed");
+}
+
+static void tell_failed_as_daemon(const struct smtp_arrival *arrival,
+                                  struct smtp_arrival *notification)
+{
+    tell(arrival, notification, "MAIL FROM:<mailer-daemon@harness.test>", TO_SENDER "\n",
+         "Action: failed");
+}
+
+static void tell_failed_with_ret(const struct smtp_arrival *arrival,
+                                 struct smtp_arrival *notification)
+{
+    tell(arrival, notification, "MAIL FROM:<> RET=FULL", TO_SENDER "\n", "Action: failed");
+}
+
+static void tell_failed_and_be_told(const struct smtp_arrival *arrival,
+                                    struct smtp_arrival *notification)
+{
+    tell(arrival, notification, "MAIL FROM:<>", TO_SENDER " NOTIFY=FAILURE\n", "Action: failed");
+}
+
+static const struct smtp_server_proof relaying[] = {
+    {"rfc3461/5.2.1/dsn-relayed-unchanged", .with = PROOF_RELAY, .mangle = lose_envid,
+     .detail = "expected RET=HDRS and ENVID"},
+    {"rfc3461/5.2.1/dsn-relayed-unchanged", .with = PROOF_RELAY, .mangle = lower_orcpt,
+     .detail = "expected NOTIFY and ORCPT"},
+    {"rfc3461/5.2.1/dsn-relayed-unchanged", .with = PROOF_RELAY, .mangle = add_notify,
+     .detail = "of its own"},
+    {"rfc3461/5.2.2/dsn-next-hop-without-dsn", .with = PROOF_RELAY, .mangle = as_it_is,
+     .notify = tell_relayed, .detail = "expected no DSN parameter",
+     .right_mangle = without_parameters, .right_notify = tell_relayed},
+    {"rfc3461/5.2.2/dsn-next-hop-without-dsn", .with = PROOF_RELAY, .mangle = without_parameters,
+     .detail = "\"relayed\" and the ENVID, came none", .right_mangle = without_parameters,
+     .right_notify = tell_relayed},
+    {"rfc3461/5.2.2/dsn-next-hop-without-dsn", .with = PROOF_RELAY, .mangle = without_parameters,
+     .notify = tell_delivered, .detail = "\"relayed\" and the ENVID, came \"From",
+     .right_mangle = without_parameters, .right_notify = tell_relayed},
+    {"rfc3461/5.2.2/dsn-next-hop-without-dsn", .with = PROOF_RELAY, .mangle = without_parameters,
+     .notify = tell_relayed_without_envid, .detail = "\"relayed\" and the ENVID, came \"From",
+     .right_mangle = without_parameters, .right_notify = tell_relayed},
+    {"rfc3461/5.2.2/dsn-next-hop-without-dsn", .with = PROOF_RELAY, .mangle = without_parameters,
+     .notify = tell_relayed_as_daemon, .detail = "expected MAIL FROM:<>",
+     .right_mangle = without_parameters, .right_notify = tell_relayed},
+    {"rfc3461/6.1/dsn-envelope", .with = PROOF_RELAY, .mangle = is_lost, .detail = "came none",
+     .right_mangle = is_lost, .right_notify = tell_failed},
+    {"rfc3461/6.1/dsn-envelope", .with = PROOF_RELAY, .mangle = is_lost,
+     .notify = tell_failed_as_daemon, .detail = "expected MAIL FROM:<> without RET",
+     .right_mangle = is_lost, .right_notify = tell_failed},
+    {"rfc3461/6.1/dsn-envelope", .with = PROOF_RELAY, .mangle = is_lost,
+     .notify = tell_failed_with_ret, .detail = "expected MAIL FROM:<> without RET",
+     .right_mangle = is_lost, .right_notify = tell_failed},
+    {"rfc3461/6.1/dsn-envelope", .with = PROOF_RELAY, .mangle = is_lost,
+     .notify = tell_failed_and_be_told, .detail = "expected no NOTIFY or NEVER",
+     .right_mangle = is_lost, .right_notify = tell_failed},
+};
+
+TEST_WITHIN(server_rfc3461, a_relay_passes_on_and_tells_as_it_must_and_each_rule_of_that_can_fail,
+            60)
+{
+    SMTP_SERVER_PROOFS_HOLD(relaying);
+}
+
+/* ---- RFC 6531 ---- */
+
+#define UTF8_EHLO "S: 220 a.test\nC: EHLO ...\nS: 250-a.test\nS: 250-8BITMIME\nS: 250 SMTPUTF8\n"
+#define BAD_UTF8 UTF8_EHLO "C: MAIL ...\nS: 501 No\n"
+
+static const struct smtp_server_proof utf8[] = {
+    {"rfc6531/3.1/smtputf8-offer",
+     .dialogue =
+         "S: 220 a.test\nC: EHLO ...\nS: 250-a.test\nS: 250-8BITMIME\nS: 250 SMTPUTF8 yes\n",
+     .detail = "without parameters"},
+    {"rfc6531/3.1/smtputf8-offer", .dialogue = EHLO("SMTPUTF8"), .detail = "without 8BITMIME"},
+    {"rfc6531/3.1/smtputf8-offer",
+     .dialogue = "S: 220 a.test\nC: EHLO ...\nS: 250-r\\xc3\\xa9seau.test\nS: 250-8BITMIME\nS: 250 "
+                 "SMTPUTF8\n",
+     .detail = "ASCII in the EHLO reply"},
+    {"rfc6531/3.2/smtputf8-addresses", .dialogue = UTF8_EHLO MAIL,
+     .detail = "expected 5yz; came \"250"},
+    {"rfc6531/3.2/smtputf8-addresses", .dialogue = BAD_UTF8 MAIL,
+     .detail = "expected 5yz; came \"250"},
+    {"rfc6531/3.2/smtputf8-addresses", .dialogue = BAD_UTF8 BAD_MAIL BAD_MAIL,
+     .detail = "a UTF-8 reverse-path to be understood"},
+    {"rfc6531/3.2/smtputf8-addresses",
+     .dialogue = BAD_UTF8 BAD_MAIL MAIL RSET MAIL "C: RCPT ...\nS: 501 No\n",
+     .detail = "a UTF-8 forward-path to be understood"},
+    {"rfc6531/3.7.4.2/replies-stay-ascii",
+     .faults = {"rcpt *: octets \"550 5.1.1 <caf\\xc3\\xa9>\\r\\n\""},
+     .detail = "expected ASCII in the reply to \"RCPT"},
+    {"rfc6531/3.7.4.2/replies-stay-ascii",
+     .faults =
+         {"ehlo *: octets \"250-harness.test greets r\\xc3\\xa9seau\\r\\n250 SMTPUTF8\\r\\n\""},
+     .detail = "expected ASCII in the reply to \"EHLO"},
+    {"rfc6531/3.7.4.2/replies-stay-ascii",
+     .faults = {"any CAF*: octets \"500 5.5.2 CAF\\xc3\\xa9?\\r\\n\""},
+     .detail = "expected ASCII in the reply to \"CAF"},
+};
+
+TEST_WITHIN(server_rfc6531, each_rule_fails_a_server_that_breaks_it_and_passes_one_that_does_not,
+            60)
+{
+    SMTP_SERVER_PROOFS_HOLD(utf8);
+}
