@@ -1,34 +1,9 @@
 /* check.c - the verbs `check server` and `check client`: judge a peer, rule by rule, and tell. Do not know how a rule
  * is judged. */
-#include "common/clock.h"
-#include "harness/cli/check_view.h"
+#include "harness/cli/check_telling.h"
 #include "harness/cli/verbs.h"
 #include "harness/cli/whole_file.h"
 #include "harness/conformance/visit.h"
-
-#include <stdlib.h>
-
-struct telling {
-    struct smtp_check_view view;
-    struct smtp_report *report; /* TAP, JUnit or both; NULL: neither */
-};
-
-static void tell(void *user, const struct smtp_suite_result *result)
-{
-    struct telling *telling = user;
-    char *detail = NULL;
-    if (telling->view.line->tap) {
-        smtp_check_view_count(&telling->view, result);
-    } else {
-        smtp_check_view_add(&telling->view, result);
-    }
-    if (telling->report != NULL) {
-        const struct smtp_report_result told =
-            smtp_check_view_report(telling->view.line, result, &detail);
-        smtp_report_add(telling->report, &told);
-    }
-    free(detail);
-}
 
 static size_t planned(const struct smtp_check_line *line)
 {
@@ -44,38 +19,35 @@ static size_t planned(const struct smtp_check_line *line)
     return count;
 }
 
-static int judge_all(const struct smtp_check_line *line, struct smtp_report *report)
+static int judge_all(const struct smtp_check_line *line, struct smtp_check_telling *telling)
 {
-    struct telling telling = {
-        .view = {.line = line, .out = stdout, .colour = smtp_report_wants_colour(stdout)},
-        .report = report};
     const struct smtp_suite suite = {.side = line->side,
                                      .options = &line->options,
                                      .prefixes = line->only.items,
                                      .prefix_count = line->only.count,
                                      .jobs = (unsigned)line->jobs,
-                                     .tell = tell,
-                                     .user = &telling};
-    uint64_t begin_ns = smtp_clock_now_ns();
-    if (report != NULL) {
-        smtp_report_begin(report);
+                                     .tell = smtp_check_telling_add,
+                                     .user = telling,
+                                     .is_over = &telling->is_over};
+    if (telling->report != NULL) {
+        smtp_report_begin(telling->report);
     }
     enum smtp_status status = smtp_suite_run(&suite);
-    if (report != NULL) {
-        smtp_report_end(report);
+    if (telling->report != NULL) {
+        smtp_report_end(telling->report);
     }
     if (status != SMTP_OK) {
         return smtp_cli_wrong(line->program, "could not run: %s", smtp_status_name(status));
     }
-    if (!line->tap) {
-        smtp_check_view_end(&telling.view, smtp_clock_now_ns() - begin_ns);
+    if (!smtp_check_telling_sum(telling)) {
+        return smtp_cli_wrong(line->program, "the results cannot be written");
     }
-    const struct smtp_check_sum *sum = &telling.view.sum;
+    const struct smtp_check_sum *sum = &telling->view.sum;
     size_t broken = sum->must_failed + (line->strict ? sum->should_failed : 0);
     return broken == 0 ? SMTP_EXIT_HELD : SMTP_EXIT_NOT_HELD;
 }
 
-static int judge_and_report(const struct smtp_check_line *line)
+static int judge_and_report(const struct smtp_check_line *line, struct smtp_check_telling *telling)
 {
     struct smtp_cli_kept xml = {.stream = NULL};
     if (line->junit != NULL && !smtp_cli_keep(&xml)) {
@@ -88,20 +60,40 @@ static int judge_and_report(const struct smtp_check_line *line)
                               .name = line->program,
                               .planned = planned(line),
                               .also = line->junit != NULL ? &junit : NULL};
-    int status = judge_all(line, line->tap ? &tap : line->junit != NULL ? &junit : NULL);
+    telling->report = line->tap ? &tap : line->junit != NULL ? &junit : NULL;
+    int status = judge_all(line, telling);
     bool whole = line->junit == NULL || smtp_report_is_whole(&junit);
-    return smtp_cli_put(line->program, &xml, line->junit) && whole ? status : SMTP_EXIT_USAGE;
+    const char *path = smtp_check_telling_is_interrupted(telling) ? NULL : line->junit;
+    return smtp_cli_put(line->program, &xml, path) && whole ? status : SMTP_EXIT_USAGE;
 }
 
 /** The server can be talked to, or the command be run: else there is nothing to judge. */
-static int look_at_peer(struct smtp_check_line *line)
+static int look_at_peer(struct smtp_check_line *line, struct smtp_check_telling *telling)
 {
     struct smtp_error error;
     enum smtp_status status =
         line->side == SMTP_RULE_SERVER
             ? smtp_suite_can_reach(&line->options, &error)
             : smtp_visit_abilities(&line->options, &line->options.abilities, &error);
-    return status == SMTP_OK ? 0 : smtp_cli_wrong(line->program, "%s", error.message);
+    if (status == SMTP_OK) {
+        return 0;
+    }
+    return smtp_check_telling_is_interrupted(telling)
+               ? SMTP_EXIT_USAGE
+               : smtp_cli_wrong(line->program, "%s", error.message);
+}
+
+static int judge_peer(struct smtp_check_line *line)
+{
+    struct smtp_check_telling telling;
+    if (!smtp_check_telling_begin(&telling, line)) {
+        return smtp_cli_wrong(line->program, "no thread can be had");
+    }
+    line->options.running = &telling.running;
+    int status = look_at_peer(line, &telling);
+    status = status == 0 ? judge_and_report(line, &telling) : status;
+    smtp_check_telling_end(&telling);
+    return status;
 }
 
 static int run_side(enum smtp_rule_side side, int argc, char **argv)
@@ -117,8 +109,7 @@ static int run_side(enum smtp_rule_side side, int argc, char **argv)
     if (status == 0 && line.list) {
         smtp_check_view_list(&line, stdout);
     } else if (status == 0) {
-        status = look_at_peer(&line);
-        status = status == 0 ? judge_and_report(&line) : status;
+        status = judge_peer(&line);
     }
     smtp_check_line_clear(&line);
     return status;

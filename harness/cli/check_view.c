@@ -124,7 +124,8 @@ static void end_person(const struct smtp_check_view *view)
     if (sum->warnings > 0) {
         fprintf(view->out, "; %zu warning%s", sum->warnings, sum->warnings == 1 ? "" : "s");
     }
-    fprintf(view->out, "; %.1f s\n", (double)sum->elapsed_ns / 1e9);
+    fprintf(view->out, "; %.1f s%s\n", (double)sum->elapsed_ns / 1e9,
+            sum->is_interrupted ? "; interrupted" : "");
 }
 
 /* ---- as JSON ---- */
@@ -175,13 +176,13 @@ static void end_json(const struct smtp_check_view *view)
 {
     const struct smtp_check_sum *sum = &view->sum;
     print_object(view->out,
-                 json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "side",
+                 json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:b}", "side",
                            side_word(view->line), "passed", (json_int_t)sum->verdicts[SMTP_PASS],
                            "failed", (json_int_t)sum->verdicts[SMTP_FAIL], "skipped",
                            (json_int_t)sum->verdicts[SMTP_SKIP], "must_failed",
                            (json_int_t)sum->must_failed, "should_failed",
                            (json_int_t)sum->should_failed, "warnings", (json_int_t)sum->warnings,
-                           "ms", ms_of(sum->elapsed_ns)));
+                           "ms", ms_of(sum->elapsed_ns), "interrupted", (int)sum->is_interrupted));
 }
 
 /* ---- both ---- */

@@ -10,6 +10,7 @@ struct smtp_check_sum {
     size_t verdicts[3]; /* by enum smtp_verdict */
     size_t must_failed, should_failed, warnings;
     uint64_t elapsed_ns;
+    bool is_interrupted; /* before all were judged */
 };
 
 struct smtp_check_view {

@@ -17,6 +17,7 @@ struct smtp_command_run {
     struct smtp_buffer kept; /* of it */
     bool ended; /* it is not reaped before smtp_command_finish, so that its number stays its own */
     int status; /* of the ended: as a shell tells it, 128 + the signal that killed it */
+    struct smtp_command_run *next; /* running.h */
 };
 
 /** Starts argv[0], looked up in PATH, with that file as standard input. SMTP_SYSTEM_FAILED: why not is in *error. */

@@ -12,6 +12,7 @@
 enum smtp_verdict { SMTP_PASS, SMTP_FAIL, SMTP_SKIP };
 
 struct smtp_arrivals; /* what the server delivered or relayed: arrivals.h */
+struct smtp_command_running;
 
 /** What a server is for, where rules differ. */
 enum smtp_check_role {
@@ -47,6 +48,7 @@ struct smtp_check_options {
     char *const *command; /* its words; NULL ends them */
     const int *temporary; /* exit statuses that say "later"; none: 75 */
     size_t temporary_count;
+    struct smtp_command_running *running; /* what can end them all; NULL: nothing */
     unsigned abilities; /* of enum smtp_rule_need, what it can: smtp_visit_abilities finds out */
 };
 

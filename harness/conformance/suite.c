@@ -209,11 +209,18 @@ static void tell_what_is_ready(struct run *run)
     }
 }
 
+static bool has_next(const struct run *run)
+{
+    const atomic_bool *is_over = run->suite->is_over;
+    return run->next < run->count &&
+           (is_over == NULL || !atomic_load_explicit(is_over, memory_order_relaxed));
+}
+
 static void *work(void *user)
 {
     struct run *run = user;
     pthread_mutex_lock(&run->lock);
-    while (run->next < run->count) {
+    while (has_next(run)) {
         struct judged *judged = &run->all[run->next++];
         pthread_mutex_unlock(&run->lock);
         judge(&judged->check, judged->rule, run->suite->options, &judged->elapsed_ns);

@@ -5,6 +5,8 @@
 #include "harness/conformance/check.h"
 #include "harness/report/report.h"
 
+#include <stdatomic.h>
+
 /** What came of one rule. Borrowed for the call that tells it. */
 struct smtp_suite_result {
     const struct smtp_rule *rule;
@@ -33,6 +35,7 @@ struct smtp_suite {
     /** Called in the order of the rules, as soon as that is possible, one call at a time. */
     void (*tell)(void *user, const struct smtp_suite_result *result);
     void *user;
+    const atomic_bool *is_over; /* once it is true no further rule is begun; NULL: it never is */
 };
 
 /** SMTP_OK, whatever the verdicts are; SMTP_NO_MEMORY, SMTP_SYSTEM_FAILED. */

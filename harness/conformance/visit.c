@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "common/net.h"
+#include "harness/command/running.h"
 #include "harness/conformance/visit_run.h"
 #include "harness/conformance/visit_task.h"
 
@@ -121,6 +122,13 @@ static void judge_end(struct smtp_visit_run *run)
                                       : SMTP_VISIT_REFUSED;
 }
 
+static void skip_interrupted(struct smtp_check *check)
+{
+    if (smtp_command_running_is_over(check->options->running)) {
+        smtp_check_skip(check, "it was interrupted");
+    }
+}
+
 static void run_command(struct smtp_visit_run *run, int listener, struct smtp_visit_told *told)
 {
     struct smtp_check *check = run->seen.check;
@@ -130,8 +138,11 @@ static void run_command(struct smtp_visit_run *run, int listener, struct smtp_vi
         smtp_check_skip(check, "%s", error.message);
         return;
     }
+    smtp_command_running_add(check->options->running, &run->command);
     serve_until_it_ends(run, listener);
+    smtp_command_running_remove(check->options->running, &run->command);
     smtp_command_finish(&run->command, smtp_check_text(check, "SMTP_CA_FILE=%s", told->paths[0]));
+    skip_interrupted(check);
     judge_end(run);
 }
 
@@ -173,6 +184,7 @@ struct smtp_visit *smtp_visit(struct smtp_check *check, const struct smtp_task *
     static const struct smtp_task plain_task;
     struct smtp_visit_told told = {.directory = NULL};
     struct smtp_visit_place place = {.port = 0};
+    skip_interrupted(check);
     if (!smtp_check_goes_on(check)) {
         return NULL;
     }
