@@ -75,6 +75,25 @@ static size_t content_len(const struct crooked *crooked)
     return len;
 }
 
+/** The content of that many octets arrives when it was held for long enough; false: the client was gone before. */
+static bool deliver(struct crooked *crooked, size_t len)
+{
+    struct pollfd item = {.fd = crooked->fd, .events = POLLIN};
+    if (crooked->how->arrivals == NULL) {
+        return true;
+    }
+    if (crooked->how->hold_ms > 0 && poll(&item, 1, (int)crooked->how->hold_ms) != 0) {
+        return false;
+    }
+    struct smtp_buffer whole = SMTP_BUFFER(SIZE_MAX / 2);
+    bool held = smtp_buffer_append(&whole, crooked->mail, strlen(crooked->mail)) == SMTP_OK &&
+                smtp_buffer_append(&whole, smtp_buffer_span(&crooked->heard).bytes, len) == SMTP_OK;
+    const struct smtp_arrival arrival = {.content = smtp_buffer_span(&whole)};
+    smtp_arrivals_add(crooked->how->arrivals, &arrival);
+    smtp_buffer_free(&whole);
+    return held;
+}
+
 static bool take_content(struct crooked *crooked)
 {
     size_t len;
@@ -83,13 +102,10 @@ static bool take_content(struct crooked *crooked)
             return false;
         }
     }
-    smtp_buffer_take(&crooked->heard, len);
-    if (crooked->how->arrivals != NULL) {
-        const struct smtp_arrival arrival = {.content = smtp_span_of(crooked->mail)};
-        smtp_arrivals_add(crooked->how->arrivals, &arrival);
-    }
     say(crooked, "250 Taken\r\n");
-    return true;
+    bool goes_on = deliver(crooked, len);
+    smtp_buffer_take(&crooked->heard, len);
+    return goes_on;
 }
 
 static bool command(struct crooked *crooked, const char *line)
@@ -103,10 +119,16 @@ static bool command(struct crooked *crooked, const char *line)
         return false;
     }
     if (strncasecmp(line, "MAIL", 4) == 0) {
-        snprintf(crooked->mail, sizeof crooked->mail, "X-Mail: %s\r\n\r\n", line);
+        snprintf(crooked->mail, sizeof crooked->mail, "X-Mail: %s\r\n", line);
+    }
+    if (crooked->how->refuses != NULL && crooked->how->refuses(line)) {
+        say(crooked, "501 No\r\n");
+        return true;
     }
     if (strncasecmp(line, "EHLO", 4) == 0) {
-        say(crooked, "250-crooked.test\r\n250 PIPELINING\r\n");
+        say(crooked, "250-crooked.test\r\n250-");
+        say(crooked, crooked->how->keyword != NULL ? crooked->how->keyword : "HELP");
+        say(crooked, "\r\n250 PIPELINING\r\n");
         return true;
     }
     bool refused = strncasecmp(line, "RCPT", 4) == 0 && crooked->how->refuses_recipients;

@@ -1,5 +1,5 @@
-/* crooked.h - a small server that is plain but for what it is told to do wrong where octets end: for rules that our own
- * server has no fault for. Shares no code with it. */
+/* crooked.h - a small server that is plain but for what it is told to do wrong, where octets end and otherwise: for rules
+ * that our own server has no fault for. Shares no code with it. */
 #ifndef SMTP_TESTS_CONFORMANCE_CROOKED_H
 #define SMTP_TESTS_CONFORMANCE_CROOKED_H
 
@@ -8,14 +8,18 @@
 #include <stdbool.h>
 
 struct smtp_crooked {
-    const char *ends[2];        /* octets that end the content, besides CRLF.CRLF */
-    const char *line_end;       /* of commands; NULL: CRLF */
-    bool ignores_nul;           /* as if they were not there */
-    bool needs_whole_end;       /* CRLF.CRLF in one read */
-    bool needs_line_before_end; /* a dot right behind 354 is none */
-    bool refuses_recipients;    /* 550 to each, and DATA is taken all the same */
+    const char *ends[2];                  /* octets that end the content, besides CRLF.CRLF */
+    const char *line_end;                 /* of commands; NULL: CRLF */
+    bool ignores_nul;                     /* as if they were not there */
+    bool needs_whole_end;                 /* CRLF.CRLF in one read */
+    bool needs_line_before_end;           /* a dot right behind 354 is none */
+    bool refuses_recipients;              /* 550 to each, and DATA is taken all the same */
+    const char *keyword;                  /* offered besides PIPELINING; NULL: none */
+    bool (*refuses)(const char *command); /* with 501; NULL: none */
+    unsigned
+        hold_ms; /* between the reply to a message and its arrival; nothing is read meanwhile */
     struct smtp_arrivals
-        *arrivals; /* where a message of MAIL's line alone arrives then; NULL: nowhere */
+        *arrivals; /* where messages arrive, MAIL's line before them; NULL: nowhere */
 };
 
 /** Serves a connected socket until QUIT or the client closes. */

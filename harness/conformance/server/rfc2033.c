@@ -70,7 +70,9 @@ static void lmtp_bdat_last_replies(struct smtp_check *check)
     smtp_ask_needs(talk, "CHUNKING");
     name_recipients(talk);
     const char *header = smtp_ask_header(check);
-    smtp_talk_write(talk, "BDAT %zu LAST\r\n%s", strlen(header), header);
+    smtp_talk_write(talk, "BDAT %zu\r\n%s", strlen(header), header);
+    smtp_talk_expect(talk, "250");
+    smtp_talk_write(talk, "BDAT 9 LAST\r\nA line.\r\n");
     expect_replies(talk);
     smtp_talk_ask(talk, "250", "MAIL FROM:<%s>", check->sender);
     smtp_ask_bad_recipient(talk);
@@ -97,9 +99,9 @@ static const struct smtp_rule rows[] = {
     {"rfc2033/4.3/lmtp-bdat-last-replies", SMTP_MUST, SMTP_NEEDS_LMTP | SMTP_NEEDS_OTHER,
      "BDAT LAST yields one reply per accepted RCPT and none at all when there is none; "
      "other chunks one each. [level inferred]",
-     "If CHUNKING is offered: RCPT a, unknown, b, a, then BDAT LAST: three replies in that "
-     "order; in a new transaction with no accepted RCPT send BDAT 3 LAST plus octets, then "
-     "NOOP: the only reply is that of NOOP.",
+     "If CHUNKING is offered: RCPT a, unknown, b, a, then a chunk: one reply, then BDAT LAST: "
+     "three replies in that order; in a new transaction with no accepted RCPT send BDAT 3 "
+     "LAST plus octets, then NOOP: the only reply is that of NOOP.",
      lmtp_bdat_last_replies},
 };
 SMTP_RULE_TABLE(smtp_rules_server_rfc2033, rows);
