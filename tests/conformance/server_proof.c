@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define TIMEOUT_MS 4000
+#define MUTE_MS 1000
 #define QUIET_MS 60
 #define JOBS 6
 
@@ -346,7 +347,7 @@ static void judge(struct judgement *judgement)
         start_own(judgement);
     }
     judgement->options = (struct smtp_check_options){
-        .timeout_ms = TIMEOUT_MS,
+        .timeout_ms = judgement->wrong && proof->is_mute ? MUTE_MS : TIMEOUT_MS,
         .quiet_ms = QUIET_MS,
         .slow = (proof->with & PROOF_SLOW) != 0,
         .slow_divisor = 1000,

@@ -48,6 +48,7 @@ struct smtp_server_proof {
      *  sees none. */
     void (*serve)(int connection, struct smtp_arrivals *arrivals);
     const char *detail; /* a part of why it failed, so that it is for that reason; NULL: any */
+    bool is_mute;       /* it is in saying nothing at all: the wait for it is shorter */
 
     /* ---- the right server, where it is not our own ---- */
     const char *right_dialogue;
