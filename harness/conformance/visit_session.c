@@ -132,11 +132,11 @@ static void wait_before(struct smtp_visit_session *session, uint64_t delay_ms)
 }
 
 /** Of the first reply; 0: it has none. */
-static int code_of(const char *reply)
+static int code_of(struct smtp_span reply)
 {
     uint64_t code = 0;
-    size_t len = strlen(reply) < 3 ? strlen(reply) : 3;
-    return smtp_span_to_u64((struct smtp_span){reply, len}, 999, &code) ? (int)code : 0;
+    reply.len = reply.len < 3 ? reply.len : 3;
+    return smtp_span_to_u64(reply, 999, &code) ? (int)code : 0;
 }
 
 /** What was said: whether by the script, and what is to be done then. */
@@ -159,9 +159,10 @@ static struct said answer_to(struct smtp_visit_session *session, const char *nam
     if (!said.is_plain && answer->act != NULL) {
         answer->act(&session->run->seen, talk, line);
         session->kept = session->taken + talk->wire.heard.len; /* what it took is its own */
+        said.code = code_of(smtp_buffer_span(&talk->said));
         return said;
     }
-    said.code = code_of(reply);
+    said.code = code_of(smtp_span_of(reply));
     talk->is_content = false;
     if (reply[0] == '\0') {
         session->before_reply = UINT64_MAX; /* until there is one */

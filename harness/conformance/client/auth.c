@@ -256,21 +256,26 @@ static void cram_md5_response(struct smtp_check *check)
 static void login_prompt_text_ignored(struct smtp_check *check)
 {
     static const char *const prompts[] = {"VXNlciBOYW1lAA==", "VXNlcm5hbWU6", "Zm9v", ""};
+    const char *user = smtp_ask_base64(check, SMTP_SPAN("ann"));
+    const char *password = smtp_ask_base64(check, SMTP_SPAN("sesame"));
     for (size_t i = 0; i < sizeof prompts / sizeof *prompts; i++) {
         const char *prompt = smtp_check_text(check, "334 %s\r\n", prompts[i]);
         const struct smtp_answer answers[] = {
             {.command = "AUTH", .reply = prompt},
-            {.command = "line",
-             .argument = smtp_ask_base64(check, SMTP_SPAN("sesame")),
-             .reply = "235 2.7.0 In\r\n"},
-            {.command = "line", .reply = prompt}};
+            {.command = "line", .argument = user, .from = 1, .to = 1, .reply = prompt},
+            {.command = "line", .argument = password, .from = 1, .reply = "235 2.7.0 In\r\n"},
+            {.command = "line", .reply = "535 5.7.8 No\r\n"}};
         struct smtp_task task = with_login(check, "LOGIN", "ann", "sesame");
         struct smtp_visit *visit = LOG_IN(check, &task, "LOGIN", answers);
         if (visit == NULL || smtp_visit_count(visit, "AUTH", NULL) == 0) {
             smtp_check_skip(check, "the client speaks no LOGIN");
             return;
         }
-        smtp_check_that(check, visit->outcome == SMTP_VISIT_SENT,
+        bool has_initial = smtp_visit_find(visit, "AUTH", 0)->line.len > sizeof "AUTH LOGIN" - 1;
+        const struct smtp_visit_command *first = smtp_visit_find(visit, "line", 0);
+        bool in_order = first != NULL &&
+                        smtp_span_equal(first->line, smtp_span_of(has_initial ? password : user));
+        smtp_check_that(check, in_order && visit->outcome == SMTP_VISIT_SENT,
                         "expected the user's name and then the password whatever the prompt is "
                         "(%s), they did not come",
                         prompts[i]);

@@ -77,9 +77,12 @@ static void out_of_range_code(struct smtp_check *check)
 {
     static const char *const replies[] = {"150 Hm\r\n", "650 Hm\r\n", "Hello there\r\n"};
     for (size_t i = 0; i < sizeof replies / sizeof *replies; i++) {
-        struct smtp_visit *visit = smtp_see_answered(check, NULL, "MAIL", replies[i]);
+        const struct smtp_answer answers[] = {{.command = "MAIL", .reply = replies[i]}};
+        struct smtp_visit *visit =
+            smtp_visit(check, &plain, &(struct smtp_script){SMTP_SCRIPT(answers)});
         if (visit != NULL) {
-            smtp_visit_expect_none(visit, "dot", "content after a reply that is none");
+            smtp_visit_expect_none(visit, "RCPT", "RCPT after a reply to MAIL that is none");
+            smtp_visit_expect_none(visit, "DATA", "DATA after a reply to MAIL that is none");
             smtp_visit_expect_not_sent(visit);
         }
     }

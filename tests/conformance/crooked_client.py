@@ -1,0 +1,468 @@
+#!/usr/bin/env python3
+"""crooked_client.py [FLAW...] - a small client that does its task (harness/conformance/task.h) plainly, but for the
+flaws it is given: each breaks one rule. Exit status 0: sent, 75: not now, 1: refused."""
+
+import base64
+import os
+import re
+import socket
+import sys
+
+FLAWS = set(sys.argv[1:])
+ENV = os.environ
+
+
+class Ended(Exception):
+    """The session is over; the exit status."""
+
+
+def flaw(name):
+    return name in FLAWS
+
+
+def wait_s():
+    return next((float(f.removeprefix("patience=")) for f in FLAWS if f.startswith("patience=")), None)
+
+
+class Session:
+    def __init__(self):
+        self.socket = socket.create_connection((ENV["SMTP_HOST"], int(ENV["SMTP_PORT"])))
+        self.socket.settimeout(wait_s())
+        self.heard = b""
+        self.keywords = {}
+        self.in_tls = False
+        if ENV["SMTP_URL"].startswith("smtps:"):
+            self.begin_tls()
+
+    def begin_tls(self):
+        import ssl
+
+        context = ssl.create_default_context(cafile=ENV.get("SMTP_CA_FILE"))
+        if flaw("trusts-anything"):
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        if not flaw("keeps-what-was-heard"):
+            self.heard = b""
+        self.socket = context.wrap_socket(self.socket, server_hostname=ENV["SMTP_HOST"])
+        self.in_tls = True
+
+    def say(self, octets):
+        self.socket.sendall(octets if isinstance(octets, bytes) else octets.encode("utf-8", "surrogateescape"))
+
+    def line(self):
+        while b"\n" not in self.heard:
+            octets = self.socket.recv(65536)
+            if not octets:
+                raise Ended(1 if flaw("loss-is-permanent") else 75)
+            self.heard += octets
+        line, self.heard = self.heard.split(b"\n", 1)
+        return line.rstrip(b"\r").decode("utf-8", "surrogateescape")
+
+    def hear(self):
+        """(code, texts) of a reply."""
+        texts = []
+        while True:
+            line = self.line()
+            if not line[:3].isdigit() and not flaw("ignores-codes"):
+                raise Ended(75)
+            if flaw("needs-text") and len(line) == 3:
+                raise Ended(75)
+            texts.append(line[4:])
+            if line[3:4] != "-" or flaw("one-line-replies"):
+                break
+        code = int(line[:3]) if line[:3].isdigit() else 250
+        if code == 421:
+            raise Ended(1 if flaw("loss-is-permanent") else 75)
+        if flaw("ignores-codes") and code // 100 not in (2, 3, 4, 5):
+            code = 250
+        return code, texts
+
+    def ask(self, line):
+        self.say(line + "\r\n")
+        return self.hear()
+
+    def has(self, keyword):
+        return keyword in self.keywords
+
+
+def good(code, *exact):
+    return code in exact if flaw("exact-codes") else code // 100 == exact[0] // 100
+
+
+def failed(code, texts=()):
+    """The exit status of a refusal."""
+    if flaw("enhanced-decides"):
+        known = re.match(r"[45]\.\d\.\d\b", texts[0]) if texts else None
+        return 75 if known and code // 100 == 4 else 1
+    return 75 if code // 100 == 4 else 1
+
+
+def quit_session(session):
+    if not flaw("no-quit"):
+        try:
+            session.ask("QUIT")
+        except (Ended, OSError):
+            pass  # what came of the mail is known already
+
+
+# ---- opening ----
+
+
+def hello(session):
+    name = "localhost" if flaw("localhost") else ENV.get("SMTP_HELO") or "crooked.example"
+    if re.search(r"[\r\n]", name) and not flaw("raw-addresses"):
+        raise Ended(1)
+    verb = "LHLO" if ENV["SMTP_URL"].startswith("lmtp:") else "EHLO"
+    code, texts = session.ask(f"{verb} {name}")
+    old = session.keywords if flaw("keeps-capabilities") else {}
+    session.keywords = {}
+    if not good(code, 250):
+        if code in (500, 502) and not flaw("no-helo"):
+            code, texts = session.ask(f"HELO {name}")
+        elif flaw("no-helo"):
+            raise Ended(1)
+        if not good(code, 250) and not flaw("ignores-hello"):
+            code, _ = session.ask(f"HELO {name}") if code not in (500, 502) else (code, texts)
+            if not good(code, 250):
+                quit_session(session)
+                raise Ended(failed(code))
+        return
+    for text in texts[1:]:
+        word, _, parameters = text.partition(" ")
+        session.keywords[word if flaw("case-sensitive") else word.upper()] = parameters
+    session.keywords = {**old, **session.keywords}
+
+
+def start_tls(session):
+    if session.in_tls or ENV.get("SMTP_TLS") != "required":
+        return
+    code = session.ask("STARTTLS")[0] if session.has("STARTTLS") else 0
+    if code != 220:
+        if flaw("falls-back"):
+            return
+        quit_session(session)
+        raise Ended(failed(code or 500))
+    if flaw("talks-after-220"):
+        session.say("NOOP\r\n")
+    try:
+        session.begin_tls()
+    except OSError:
+        if not flaw("falls-back"):
+            raise Ended(1) from None
+        again = Session()
+        session.socket, session.heard, session.in_tls = again.socket, b"", False
+        session.hear()
+    hello(session)
+
+
+# ---- a login ----
+
+
+def base64_of(text):
+    octets = text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
+    encoded = base64.b64encode(octets).decode()
+    return re.sub("(.{76})", "\\1\r\n", encoded) if flaw("wraps-base64") else encoded
+
+
+def respond(session, code, texts, response):
+    """A response to 334 where one is asked for."""
+    return session.ask(response) if code == 334 else (code, texts)
+
+
+def decoded(text):
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        return None
+
+
+def log_in_cram(session, user, password):
+    import hmac
+
+    code, texts = session.ask("AUTH CRAM-MD5")
+    if code != 334:
+        return code, texts
+    challenge = decoded(texts[0])
+    if challenge is None and not flaw("answers-anything"):
+        return session.ask("*")
+    digest = hmac.new(password.encode(), challenge or b"", "md5").hexdigest()
+    return session.ask(base64_of(f"{user} {digest.upper() if flaw('upper-case') else digest}"))
+
+
+def log_in_scram(session, user, _password):
+    first = base64_of(f"n,,n={user},r=crooked")
+    code, texts = session.ask(f"AUTH SCRAM-SHA-256 {first}")
+    nonce = (decoded(texts[0]) or b"").decode().split(",")[0][2:]
+    if not nonce.startswith("crooked") and not flaw("trusts-scram"):
+        return session.ask("*")
+    code, texts = respond(session, code, texts, base64_of(f"c=biws,r={nonce},p=cHJvb2Y="))
+    if flaw("trusts-scram"):
+        return respond(session, code, texts, "")
+    if code == 334:
+        session.ask("*")
+    return 535, ["no signature"]
+
+
+def log_in_oauth(session, user, token):
+    message = base64_of(f"n,a={user},\x01auth=Bearer {token}\x01\x01")
+    if len(message) > 480 and not flaw("long-auth-line"):
+        code, texts = session.ask("AUTH OAUTHBEARER")
+        code, texts = respond(session, code, texts, message)
+    else:
+        code, texts = session.ask(f"AUTH OAUTHBEARER {message}")
+    return respond(session, code, texts, "" if flaw("no-dummy") else "AQ==")
+
+
+def log_in_plain(session, user, password):
+    form = f"{user}\0{password}\0" if flaw("wrong-plain") else f"\0{user}\0{password}"
+    return session.ask(f"AUTH PLAIN {base64_of(form)}")
+
+
+def log_in_login(session, user, password):
+    code, texts = session.ask("AUTH LOGIN")
+    name_first = not flaw("reads-prompts") or (decoded(texts[0]) or b"").lower().startswith(b"user")
+    code, texts = respond(session, code, texts, base64_of(user if name_first else password))
+    return respond(session, code, texts, base64_of(password if name_first else user))
+
+
+def log_in_external(session, _user, _password):
+    return session.ask("AUTH EXTERNAL " if flaw("bare-space") else "AUTH EXTERNAL =")
+
+
+MECHANISMS = {
+    "SCRAM-SHA-256": log_in_scram,
+    "CRAM-MD5": log_in_cram,
+    "PLAIN": log_in_plain,
+    "LOGIN": log_in_login,
+    "OAUTHBEARER": log_in_oauth,
+    "EXTERNAL": log_in_external,
+}
+
+
+def log_in(session):
+    if "SMTP_USER" not in ENV:
+        return
+    offered = session.keywords.get("AUTH", "").split()
+    order = reversed(list(MECHANISMS)) if flaw("login-first") else MECHANISMS
+    wanted = [ENV["SMTP_MECHANISM"]] if ENV.get("SMTP_MECHANISM") else order
+    name = next((m for m in wanted if m in offered and m in MECHANISMS), None)
+    if name is None:
+        quit_session(session)
+        raise Ended(1)
+    code, texts = MECHANISMS[name](session, ENV["SMTP_USER"], ENV["SMTP_PASSWORD"])
+    if not good(code, 235):
+        quit_session(session)
+        raise Ended(failed(code, texts))
+
+
+# ---- a transaction ----
+
+
+def path(address):
+    if flaw("lowers"):
+        address = address.lower()
+    if flaw("raw-addresses"):
+        return address
+    if re.search(r"[\x00-\x1f\x7f<>]", address):
+        raise Ended(1)
+    local, _, domain = address.rpartition("@")
+    if " " in address and not local.startswith('"'):
+        raise Ended(1)
+    if flaw("unquotes"):
+        local = local.strip('"')
+    return f"{local}@{domain}" if address else ""
+
+
+def xtext(text):
+    if re.search(r"[\r\n]", text) and not flaw("raw-addresses"):
+        raise Ended(1)
+    plain = flaw("raw-xtext") or flaw("raw-addresses")
+    return text if plain else "".join(c if "!" <= c <= "~" and c not in "+=" else f"+{ord(c):02X}" for c in text)
+
+
+def is_ascii(text):
+    return all(ord(c) < 128 for c in text)
+
+
+def prepare(session, content, addresses):
+    """The content as it may be sent, and the parameters of MAIL."""
+    parameters = []
+    if not flaw("raw-content"):
+        content = re.sub(rb"\r\n|\r|\n", b"\r\n", content)
+        if re.search(rb"(?i)^content-transfer-encoding: binary", content, re.M) or re.search(rb"[^\r\n]{999}", content):
+            raise Ended(1)
+    if any(octet > 127 for octet in content):
+        if not session.has("8BITMIME") and not flaw("raw-content"):
+            raise Ended(1)
+        if session.has("8BITMIME") and not flaw("no-body"):
+            parameters.append("BODY=8BITMIME")
+    if not all(map(is_ascii, addresses)):
+        if session.has("SMTPUTF8") and not flaw("no-smtputf8"):
+            parameters.append("SMTPUTF8")
+        elif not flaw("raw-utf8") and not flaw("no-smtputf8"):
+            raise Ended(1)
+    if session.has("SIZE") or flaw("always-size"):
+        parameters.append(f"SIZE={1 if flaw('size-one') else len(content)}")
+    if session.has("DSN") or flaw("always-dsn"):
+        parameters += [f"ENVID={xtext(ENV['SMTP_ENVID'])}"] if "SMTP_ENVID" in ENV else []
+        parameters += [f"RET={ENV['SMTP_RET']}"] if "SMTP_RET" in ENV else []
+    if "SMTP_REQUIRETLS" in ENV:
+        if not (session.in_tls and session.has("REQUIRETLS")) and not flaw("requiretls-anyway"):
+            quit_session(session)
+            raise Ended(1)
+        parameters.append("REQUIRETLS")
+    return content, parameters
+
+
+def stuffed(content):
+    if not flaw("no-stuffing"):
+        content = re.sub(rb"(?m)^\.", b"..", content) if not flaw("raw-content") else content
+    if flaw("forgets-last-dot") and content.endswith(b"\r\n.."):
+        content = content[:-1]
+    if not content.endswith(b"\r\n"):
+        content += b"\r\n"
+    return content + (b"\r\n" if flaw("extra-crlf") else b"") + b".\r\n"
+
+
+def send_chunks(session, content):
+    size = 40 if flaw("small-chunks") else len(content)
+    code = 250
+    for at in range(0, len(content), size):
+        chunk = content[at : at + size]
+        session.say(f"BDAT {len(chunk)}{' LAST' if at + size >= len(content) else ''}\r\n".encode() + chunk)
+        code, texts = session.hear()
+        if not good(code, 250) and not flaw("goes-on-with-bdat"):
+            session.ask("RSET")
+            return code, texts
+    return code, texts
+
+
+def rcpt_line(session, recipient):
+    space = " " if flaw("space-after-colon") else ""
+    dsn = session.has("DSN") or flaw("always-dsn")
+    notify = f" NOTIFY={ENV['SMTP_NOTIFY']}" if dsn and "SMTP_NOTIFY" in ENV else ""
+    return f"RCPT TO:{space}<{path(recipient)}>{notify}"
+
+
+def ask_recipients(session, recipients):
+    """(accepted, worst status)"""
+    accepted, worst = [], 0
+    for recipient in recipients:
+        code, texts = session.ask(rcpt_line(session, recipient))
+        if flaw("insists") and code // 100 == 5:
+            code, texts = session.ask(rcpt_line(session, recipient))
+        refused = not good(code, 250, 251) or (flaw("reads-text") and "unknown" in " ".join(texts).lower())
+        if refused:
+            status = 75 if code == 552 and not flaw("552-is-permanent") else failed(code, texts)
+            worst = max(worst, 76 - status) if not flaw("one-status") else 0
+        else:
+            accepted.append(recipient)
+    return accepted, {0: 0, 1: 75, 75: 1}[worst]
+
+
+def content_reply(session, accepted, all_recipients):
+    """The status of what the server says of the content."""
+    lmtp = ENV["SMTP_URL"].startswith("lmtp:")
+    expected = all_recipients if flaw("counts-all") else accepted
+    status = 0
+    for _ in expected if lmtp else [0]:
+        try:
+            code, texts = session.hear()
+        except Ended:
+            if flaw("partial-is-sent"):
+                return 0
+            raise
+        if not good(code, 250):
+            status = max(status, failed(code, texts), key=lambda s: {0: 0, 75: 1, 1: 2}[s])
+    return status
+
+
+def transaction(session, content, recipients):
+    content, parameters = prepare(session, content, [ENV["SMTP_FROM"], *recipients])
+    space = " " if flaw("space-after-colon") else ""
+    mail = f"MAIL FROM:{space}<{path(ENV['SMTP_FROM'])}>" + "".join(f" {p}" for p in parameters)
+    if flaw("groups"):
+        session.say(mail + "\r\n" + "".join(rcpt_line(session, r) + "\r\n" for r in recipients))
+        replies = [session.hear() for _ in [mail, *recipients]]
+        accepted, status = recipients, 0 if all(good(c, 250, 251) for c, _ in replies) else 1
+    else:
+        code, texts = session.ask(mail)
+        if not good(code, 250) and not flaw("goes-on"):
+            return failed(code, texts)
+        accepted, status = ask_recipients(session, recipients)
+    if not accepted and not flaw("goes-on") and not flaw("content-anyway"):
+        if not flaw("no-rset"):
+            session.ask("RSET")
+        return status or 1
+    if (session.has("CHUNKING") and not flaw("no-bdat")) or flaw("always-bdat"):
+        code, texts = send_chunks(session, stuffed(content)[:-3] if flaw("stuffs-bdat") else content)
+        return status or (0 if good(code, 250) else failed(code, texts))
+    if flaw("content-with-data"):
+        session.say(b"DATA\r\n" + stuffed(content))
+        session.hear()
+    else:
+        code, texts = session.ask("DATA")
+        if code // 100 != 3 and not flaw("content-anyway"):
+            return failed(code, texts) if code // 100 != 2 else 1
+        session.say(stuffed(content))
+    came = content_reply(session, accepted, recipients)
+    return status or came
+
+
+# ---- all of it ----
+
+
+def limits(session):
+    words = dict(w.split("=", 1) for w in session.keywords.get("LIMITS", "").split() if "=" in w)
+    known = {k: int(v) for k, v in words.items() if v.isdigit() and (int(v) > 0 or flaw("takes-any-limit"))}
+    return {} if flaw("no-limits") else known
+
+
+def groups_of(recipients, most):
+    return [recipients[i : i + most] for i in range(0, len(recipients), most)]
+
+
+def open_session():
+    session = Session()
+    if flaw("talks-first"):
+        session.say("EHLO early.example\r\n")
+    code, texts = session.hear()
+    if not good(code, 220) and not flaw("goes-on"):
+        quit_session(session)
+        raise Ended(failed(code, texts))
+    if flaw("talks-first"):
+        session.hear()
+    hello(session)
+    start_tls(session)
+    log_in(session)
+    return session
+
+
+def main():
+    recipients = ENV["SMTP_TO"].split("\n")
+    files = ENV.get("SMTP_MESSAGES", ENV["SMTP_MESSAGE"]).split("\n")
+    session = open_session()
+    status, mails = 0, 0
+    for name in files:
+        with open(name, "rb") as file:
+            content = file.read()
+        most = limits(session).get("RCPTMAX", 1000)
+        for group in groups_of(recipients, 1 if flaw("a-copy-each") else max(most, 1)):
+            if mails == limits(session).get("MAILMAX", 1000):
+                quit_session(session)
+                session, mails = open_session(), 0
+            came = transaction(session, content, group)
+            mails += 1
+            status = max(status, came, key=lambda s: {0: 0, 75: 1, 1: 2}[s])
+    quit_session(session)
+    return status
+
+
+try:
+    sys.exit(main())
+except Ended as ended:
+    sys.exit(ended.args[0])
+except TimeoutError:
+    sys.exit(75)
+except OSError:
+    sys.exit(1 if flaw("loss-is-permanent") else 75)
