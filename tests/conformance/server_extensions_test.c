@@ -118,10 +118,9 @@ TEST_WITHIN(server_rfc2920, each_rule_fails_a_server_that_breaks_it_and_passes_o
 
 #define CHUNKING EHLO("CHUNKING")
 
-static bool lose_last(struct smtp_arrival *arrival, unsigned *copies)
+static bool lose_last(struct smtp_proof_mail *mail)
 {
-    (void)copies;
-    arrival->content.len -= 3;
+    mail->arrival.content.len -= 3;
     return true;
 }
 

@@ -11,24 +11,22 @@
 
 /* ---- RFC 3848 ---- */
 
-static bool with(struct smtp_arrival *arrival, const char *protocol)
+static bool with(struct smtp_proof_mail *mail, const char *protocol)
 {
-    arrival->content = smtp_span_of(
-        smtp_proof_text("Received: from a by b with %s; Thu, 01 Jan 2026 00:00:00 +0000\r\n%.*s",
-                        protocol, (int)arrival->content.len, arrival->content.bytes));
+    mail->arrival.content = smtp_span_of(smtp_proof_text(
+        mail, "Received: from a by b with %s; Thu, 01 Jan 2026 00:00:00 +0000\r\n%.*s", protocol,
+        (int)mail->arrival.content.len, mail->arrival.content.bytes));
     return true;
 }
 
-static bool with_esmtp(struct smtp_arrival *arrival, unsigned *copies)
+static bool with_esmtp(struct smtp_proof_mail *mail)
 {
-    (void)copies;
-    return with(arrival, "ESMTP");
+    return with(mail, "ESMTP");
 }
 
-static bool with_esmtps(struct smtp_arrival *arrival, unsigned *copies)
+static bool with_esmtps(struct smtp_proof_mail *mail)
 {
-    (void)copies;
-    return with(arrival, "ESMTPS");
+    return with(mail, "ESMTPS");
 }
 
 static void without_utf8(struct smtp_harness_options *options)
@@ -175,38 +173,37 @@ TEST_WITHIN(server_rfc9422, each_rule_fails_a_server_that_breaks_it_and_passes_o
 
 /* ---- RFC 8689 ---- */
 
-static bool as_it_is(struct smtp_arrival *arrival, unsigned *copies)
+static bool as_it_is(struct smtp_proof_mail *mail)
 {
-    (void)arrival;
-    (void)copies;
+    (void)mail;
     return true;
 }
 
-static bool is_lost(struct smtp_arrival *arrival, unsigned *copies)
+static bool is_lost(struct smtp_proof_mail *mail)
 {
-    (void)arrival;
-    (void)copies;
+    (void)mail;
     return false;
 }
 
-static void tell(const struct smtp_arrival *arrival, struct smtp_arrival *notification, size_t len)
+static bool tell(struct smtp_proof_mail *mail, size_t len)
 {
-    notification->content = smtp_span_of(
-        smtp_proof_text("From: <mailer-daemon@harness.test>\r\n\r\nStatus: 5.7.30\r\n\r\n%.*s",
-                        (int)len, arrival->content.bytes));
-    notification->mail = SMTP_SPAN("MAIL FROM:<>");
-    notification->rcpts = SMTP_SPAN("RCPT TO:<postmaster@example.com>\n");
+    mail->notification.content = smtp_span_of(smtp_proof_text(
+        mail, "From: <mailer-daemon@harness.test>\r\n\r\nStatus: 5.7.30\r\n\r\n%.*s", (int)len,
+        mail->arrival.content.bytes));
+    mail->notification.mail = SMTP_SPAN("MAIL FROM:<>");
+    mail->notification.rcpts = SMTP_SPAN("RCPT TO:<postmaster@example.com>\n");
+    return true;
 }
 
-static void tell_all(const struct smtp_arrival *arrival, struct smtp_arrival *notification)
+static bool tell_all(struct smtp_proof_mail *mail)
 {
-    tell(arrival, notification, arrival->content.len);
+    return tell(mail, mail->arrival.content.len);
 }
 
-static void tell_header(const struct smtp_arrival *arrival, struct smtp_arrival *notification)
+static bool tell_header(struct smtp_proof_mail *mail)
 {
-    const char *end = memmem(arrival->content.bytes, arrival->content.len, "\r\n\r\n", 4);
-    tell(arrival, notification, (size_t)(end - arrival->content.bytes));
+    const char *end = memmem(mail->arrival.content.bytes, mail->arrival.content.len, "\r\n\r\n", 4);
+    return tell(mail, (size_t)(end - mail->arrival.content.bytes));
 }
 
 static const struct smtp_server_proof require_tls[] = {

@@ -49,14 +49,33 @@ struct judgement {
     char *complaint; /* NULL: it came out as it must */
 };
 
-const char *smtp_proof_text(const char *format, ...)
+struct smtp_proof_kept {
+    struct smtp_proof_kept *next;
+    char *text;
+};
+
+const char *smtp_proof_text(struct smtp_proof_mail *mail, const char *format, ...)
 {
-    char *text = NULL;
+    struct smtp_proof_kept *kept = calloc(1, sizeof *kept);
     va_list arguments;
     va_start(arguments, format);
-    int len = vasprintf(&text, format, arguments);
+    if (kept == NULL || vasprintf(&kept->text, format, arguments) < 0) {
+        abort();
+    }
     va_end(arguments);
-    return len < 0 ? "" : text; /* kept for the whole test: a few hundred octets */
+    kept->next = mail->kept;
+    mail->kept = kept;
+    return kept->text;
+}
+
+static void clear_mail(struct smtp_proof_mail *mail)
+{
+    while (mail->kept != NULL) {
+        struct smtp_proof_kept *next = mail->kept->next;
+        free(mail->kept->text);
+        free(mail->kept);
+        mail->kept = next;
+    }
 }
 
 static void complain(struct judgement *judgement, const char *format, ...)
@@ -71,15 +90,35 @@ static void complain(struct judgement *judgement, const char *format, ...)
 
 /* ---- our own server ---- */
 
-static bool (*mangle_of(const struct judgement *judgement))(struct smtp_arrival *, unsigned *)
+static bool (*mangle_of(const struct judgement *judgement))(struct smtp_proof_mail *)
 {
     return judgement->wrong ? judgement->proof->mangle : judgement->proof->right_mangle;
 }
 
-static void (*notify_of(const struct judgement *judgement))(const struct smtp_arrival *,
-                                                            struct smtp_arrival *)
+static bool (*notify_of(const struct judgement *judgement))(struct smtp_proof_mail *)
 {
     return judgement->wrong ? judgement->proof->notify : judgement->proof->right_notify;
+}
+
+static struct smtp_proof_mail mail_of(const struct smtp_message *message)
+{
+    size_t size = 0;
+    const char *content = smtp_message_content(message, &size);
+    struct smtp_proof_mail mail = {
+        .arrival = {.content = {content, size}, .raw = {content, size}},
+        .copies = 1,
+    };
+    mail.arrival.mail =
+        smtp_span_of(smtp_proof_text(&mail, "MAIL FROM:<%s> %s", smtp_message_reverse_path(message),
+                                     smtp_message_mail_parameters(message)));
+    const char *rcpts = "";
+    for (size_t i = 0; i < smtp_message_recipient_count(message); i++) {
+        rcpts = smtp_proof_text(&mail, "%sRCPT TO:<%s> %s\n", rcpts,
+                                smtp_message_forward_path(message, i),
+                                smtp_message_rcpt_parameters(message, i));
+    }
+    mail.arrival.rcpts = smtp_span_of(rcpts);
+    return mail;
 }
 
 static enum smtp_server_verdict mangle(void *user, const struct smtp_server_session_info *session,
@@ -87,36 +126,19 @@ static enum smtp_server_verdict mangle(void *user, const struct smtp_server_sess
                                        struct smtp_server_reply *reply)
 {
     struct judgement *judgement = user;
-    size_t size = 0;
-    const char *content = smtp_message_content(message, &size);
+    struct smtp_proof_mail mail = mail_of(message);
     (void)session;
     (void)reply;
-    struct smtp_arrival arrival = {
-        .content = {content, size},
-        .mail =
-            smtp_span_of(smtp_proof_text("MAIL FROM:<%s> %s", smtp_message_reverse_path(message),
-                                         smtp_message_mail_parameters(message))),
-        .raw = {content, size},
-    };
-    const char *rcpts = "";
-    for (size_t i = 0; i < smtp_message_recipient_count(message); i++) {
-        rcpts = smtp_proof_text("%sRCPT TO:<%s> %s\n", rcpts, smtp_message_forward_path(message, i),
-                                smtp_message_rcpt_parameters(message, i));
-    }
-    arrival.rcpts = smtp_span_of(rcpts);
-    struct smtp_arrival notification = {0};
-    if (notify_of(judgement) != NULL) {
-        notify_of(judgement)(&arrival, &notification);
-    }
-    unsigned copies = 1;
-    if (mangle_of(judgement)(&arrival, &copies)) {
-        for (; copies > 0; copies--) {
-            smtp_arrivals_add(judgement->arrivals, &arrival);
+    bool notifies = notify_of(judgement) != NULL && notify_of(judgement)(&mail);
+    if (mangle_of(judgement)(&mail)) {
+        for (; mail.copies > 0; mail.copies--) {
+            smtp_arrivals_add(judgement->arrivals, &mail.arrival);
         }
     }
-    if (notify_of(judgement) != NULL) {
-        smtp_arrivals_add(judgement->arrivals, &notification);
+    if (notifies) {
+        smtp_arrivals_add(judgement->arrivals, &mail.notification);
     }
+    clear_mail(&mail);
     return (judgement->proof->with & PROOF_REFUSES) != 0 ? SMTP_REFUSE : SMTP_ACCEPT;
 }
 
@@ -135,7 +157,9 @@ static bool receive(struct judgement *judgement, struct smtp_server_hooks *table
         return true;
     }
     if ((proof->with & PROOF_RELAY) != 0) {
-        const char *next = smtp_proof_text("127.0.0.1:%u", smtp_arrivals_port(judgement->arrivals));
+        char next[32];
+        snprintf(next, sizeof next, "127.0.0.1:%u",
+                 (unsigned)smtp_arrivals_port(judgement->arrivals));
         expect_int(smtp_receiver_relay(table, next, NULL, NULL, &error), SMTP_OK);
         return true;
     }
@@ -403,18 +427,22 @@ void smtp_server_proofs_hold(const struct smtp_server_proof *proofs, size_t coun
     for (size_t i = 0; i < JOBS; i++) {
         pthread_join(threads[i], NULL);
     }
-    const char *complaints = "";
+    char *complaints = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&complaints, &len);
+    expect_true(out != NULL);
     for (size_t i = 0; i < all.count; i++) {
         struct judgement *judgement = &all.judgements[i];
         if (judgement->complaint != NULL) {
-            complaints =
-                smtp_proof_text("%s\n%s, by the %s server: %s", complaints, judgement->proof->id,
-                                judgement->wrong ? "wrong" : "right", judgement->complaint);
+            fprintf(out, "\n%s, by the %s server: %s", judgement->proof->id,
+                    judgement->wrong ? "wrong" : "right", judgement->complaint);
             free(judgement->complaint);
         }
     }
+    fclose(out);
     free(all.judgements);
-    if (complaints[0] != '\0') {
+    if (len > 0) {
         SMTP_TEST_FAIL("%s", complaints);
     }
+    free(complaints);
 }

@@ -29,6 +29,14 @@ enum smtp_proof_with {
     PROOF_LONG_LOGIN = 1 << 10, /* as PROOF_LOGIN, with 255 octets each */
 };
 
+/** A message that our own server took, and what is made of it. */
+struct smtp_proof_mail {
+    struct smtp_arrival arrival; /* as it arrives; each span may be set to what lives long enough */
+    unsigned copies;             /* how often it arrives: 1 */
+    struct smtp_arrival notification; /* what tells of it */
+    struct smtp_proof_kept *kept;     /* by smtp_proof_text */
+};
+
 struct smtp_server_proof {
     const char *id;
     unsigned with;
@@ -38,11 +46,10 @@ struct smtp_server_proof {
     /* ---- the wrong server: our own with some of these, or another ---- */
     const char *faults[4]; /* asked before the one that refuses PROOF_BAD */
     void (*spoil)(struct smtp_harness_options *options); /* likewise of what it is */
-    /** Changes what arrives, which then goes no other way; each span may be set to a literal or to what
-     *  smtp_proof_text makes. False: nothing arrives. Called once a message; `copies`: how often it arrives (1). */
-    bool (*mangle)(struct smtp_arrival *arrival, unsigned *copies);
-    /** With `mangle`: makes the notification about what came, which arrives as well. */
-    void (*notify)(const struct smtp_arrival *arrival, struct smtp_arrival *notification);
+    /** Changes what arrives, which then goes no other way. False: nothing arrives. Called once a message. */
+    bool (*mangle)(struct smtp_proof_mail *mail);
+    /** Before `mangle`: makes the notification, which arrives as well. False: there is none. NULL: likewise. */
+    bool (*notify)(struct smtp_proof_mail *mail);
     const char *dialogue; /* a server that says this (dialogue.h); sessions one after the other */
     /** A server that this is, for each connection, on its own thread; it closes nothing. arrivals: NULL where the suite
      *  sees none. */
@@ -53,14 +60,15 @@ struct smtp_server_proof {
     /* ---- the right server, where it is not our own ---- */
     const char *right_dialogue;
     void (*right_serve)(int connection, struct smtp_arrivals *arrivals);
-    bool (*right_mangle)(struct smtp_arrival *arrival, unsigned *copies);
-    void (*right_notify)(const struct smtp_arrival *arrival, struct smtp_arrival *notification);
+    bool (*right_mangle)(struct smtp_proof_mail *mail);
+    bool (*right_notify)(struct smtp_proof_mail *mail);
     enum smtp_verdict
         right_verdict; /* SMTP_PASS, but for a rule that our own server need not show */
 };
 
-/** A text that lives until the program ends its test. */
-const char *smtp_proof_text(const char *format, ...) SMTP_PRINTF(1, 2);
+/** A text that lives as long as the mail. */
+const char *smtp_proof_text(struct smtp_proof_mail *mail, const char *format, ...)
+    SMTP_PRINTF(2, 3);
 
 /** Judges all of a table, several at a time, each twice; the test fails with what did not come out as it must. */
 void smtp_server_proofs_hold(const struct smtp_server_proof *proofs, size_t count);

@@ -52,111 +52,99 @@ TEST_WITHIN(server_rfc3461, parameters_are_taken_as_they_must_be_and_each_rule_o
 
 /* ---- RFC 3461 5.2, 6.1: relayed and told of ---- */
 
-static bool lose_envid(struct smtp_arrival *arrival, unsigned *copies)
+static bool lose_envid(struct smtp_proof_mail *mail)
 {
-    (void)copies;
-    arrival->mail = SMTP_SPAN("MAIL FROM:<postmaster@example.com> RET=HDRS");
+    mail->arrival.mail = SMTP_SPAN("MAIL FROM:<postmaster@example.com> RET=HDRS");
     return true;
 }
 
-static bool lower_orcpt(struct smtp_arrival *arrival, unsigned *copies)
+static bool lower_orcpt(struct smtp_proof_mail *mail)
 {
-    (void)copies;
-    arrival->rcpts = SMTP_SPAN("RCPT TO:<" PROOF_RECIPIENT "> NOTIFY=FAILURE,DELAY "
-                               "ORCPT=rfc822;mixed+2Bcase@example.org\n");
+    mail->arrival.rcpts = SMTP_SPAN("RCPT TO:<" PROOF_RECIPIENT "> NOTIFY=FAILURE,DELAY "
+                                    "ORCPT=rfc822;mixed+2Bcase@example.org\n");
     return true;
 }
 
 /** Where there is none. */
-static bool add_notify(struct smtp_arrival *arrival, unsigned *copies)
+static bool add_notify(struct smtp_proof_mail *mail)
 {
-    (void)copies;
-    if (memmem(arrival->rcpts.bytes, arrival->rcpts.len, "NOTIFY=", 7) == NULL) {
-        arrival->rcpts = SMTP_SPAN("RCPT TO:<" PROOF_RECIPIENT "> NOTIFY=FAILURE\n");
+    if (memmem(mail->arrival.rcpts.bytes, mail->arrival.rcpts.len, "NOTIFY=", 7) == NULL) {
+        mail->arrival.rcpts = SMTP_SPAN("RCPT TO:<" PROOF_RECIPIENT "> NOTIFY=FAILURE\n");
     }
     return true;
 }
 
-static bool as_it_is(struct smtp_arrival *arrival, unsigned *copies)
+static bool as_it_is(struct smtp_proof_mail *mail)
 {
-    (void)arrival;
-    (void)copies;
+    (void)mail;
     return true;
 }
 
-static bool without_parameters(struct smtp_arrival *arrival, unsigned *copies)
+static bool without_parameters(struct smtp_proof_mail *mail)
 {
-    (void)copies;
-    arrival->mail = SMTP_SPAN("MAIL FROM:<postmaster@example.com>");
-    arrival->rcpts = SMTP_SPAN("RCPT TO:<" PROOF_RECIPIENT ">\n");
+    mail->arrival.mail = SMTP_SPAN("MAIL FROM:<postmaster@example.com>");
+    mail->arrival.rcpts = SMTP_SPAN("RCPT TO:<" PROOF_RECIPIENT ">\n");
     return true;
 }
 
-static bool is_lost(struct smtp_arrival *arrival, unsigned *copies)
+static bool is_lost(struct smtp_proof_mail *mail)
 {
-    (void)arrival;
-    (void)copies;
+    (void)mail;
     return false;
 }
 
-static void tell(const struct smtp_arrival *arrival, struct smtp_arrival *notification,
-                 const char *mail, const char *rcpt, const char *report)
+static bool tell(struct smtp_proof_mail *mail, const char *from, const char *to, const char *report)
 {
-    notification->content =
-        smtp_span_of(smtp_proof_text("From: <mailer-daemon@harness.test>\r\n\r\n%s\r\n\r\n%.*s",
-                                     report, (int)arrival->content.len, arrival->content.bytes));
-    notification->mail = smtp_span_of(mail);
-    notification->rcpts = smtp_span_of(rcpt);
+    mail->notification.content = smtp_span_of(
+        smtp_proof_text(mail, "From: <mailer-daemon@harness.test>\r\n\r\n%s\r\n\r\n%.*s", report,
+                        (int)mail->arrival.content.len, mail->arrival.content.bytes));
+    mail->notification.mail = smtp_span_of(from);
+    mail->notification.rcpts = smtp_span_of(to);
+    return true;
 }
 
 #define TO_SENDER "RCPT TO:<postmaster@example.com>"
 #define RELAYED "Original-Envelope-Id: check42\r\n\r\nAction: relayed"
 
-static void tell_relayed(const struct smtp_arrival *arrival, struct smtp_arrival *notification)
+static bool tell_relayed(struct smtp_proof_mail *mail)
 {
-    tell(arrival, notification, "MAIL FROM:<>", TO_SENDER "\n", RELAYED);
+    return tell(mail, "MAIL FROM:<>", TO_SENDER "\n", RELAYED);
 }
 
-static void tell_relayed_as_daemon(const struct smtp_arrival *arrival,
-                                   struct smtp_arrival *notification)
+static bool tell_relayed_as_daemon(struct smtp_proof_mail *mail)
 {
-    tell(arrival, notification, "MAIL FROM:<mailer-daemon@harness.test>", TO_SENDER "\n", RELAYED);
+    return tell(mail, "MAIL FROM:<mailer-daemon@harness.test>", TO_SENDER "\n", RELAYED);
 }
 
-static void tell_relayed_without_envid(const struct smtp_arrival *arrival,
-                                       struct smtp_arrival *notification)
+static bool tell_relayed_without_envid(struct smtp_proof_mail *mail)
 {
-    tell(arrival, notification, "MAIL FROM:<>", TO_SENDER "\n", "Action: relayed");
+    return tell(mail, "MAIL FROM:<>", TO_SENDER "\n", "Action: relayed");
 }
 
-static void tell_delivered(const struct smtp_arrival *arrival, struct smtp_arrival *notification)
+static bool tell_delivered(struct smtp_proof_mail *mail)
 {
-    tell(arrival, notification, "MAIL FROM:<>", TO_SENDER "\n",
-         "Original-Envelope-Id: check42\r\n\r\nAction: delivered");
+    return tell(mail, "MAIL FROM:<>", TO_SENDER "\n",
+                "Original-Envelope-Id: check42\r\n\r\nAction: delivered");
 }
 
-static void tell_failed(const struct smtp_arrival *arrival, struct smtp_arrival *notification)
+static bool tell_failed(struct smtp_proof_mail *mail)
 {
-    tell(arrival, notification, "MAIL FROM:<>", TO_SENDER " NOTIFY=NEVER\n", "Action: failed");
+    return tell(mail, "MAIL FROM:<>", TO_SENDER " NOTIFY=NEVER\n", "Action: failed");
 }
 
-static void tell_failed_as_daemon(const struct smtp_arrival *arrival,
-                                  struct smtp_arrival *notification)
+static bool tell_failed_as_daemon(struct smtp_proof_mail *mail)
 {
-    tell(arrival, notification, "MAIL FROM:<mailer-daemon@harness.test>", TO_SENDER "\n",
-         "Action: failed");
+    return tell(mail, "MAIL FROM:<mailer-daemon@harness.test>", TO_SENDER "\n", "Action: failed");
 }
 
-static void tell_failed_with_ret(const struct smtp_arrival *arrival,
-                                 struct smtp_arrival *notification)
+static bool tell_failed_with_ret(struct smtp_proof_mail *mail)
 {
-    tell(arrival, notification, "MAIL FROM:<> RET=FULL", TO_SENDER "\n", "Action: failed");
+    return tell(mail, "MAIL FROM:<> RET=FULL", TO_SENDER "\n", "Action: failed");
 }
 
-static void tell_failed_and_be_told(const struct smtp_arrival *arrival,
-                                    struct smtp_arrival *notification)
+static bool tell_failed_and_be_told(struct smtp_proof_mail *mail)
 {
-    tell(arrival, notification, "MAIL FROM:<>", TO_SENDER " NOTIFY=FAILURE\n", "Action: failed");
+    return tell(mail, "MAIL FROM:<>", TO_SENDER " NOTIFY=FAILURE\n", "Action: failed");
 }
 
 static const struct smtp_server_proof relaying[] = {

@@ -2,10 +2,9 @@
 #include "tests/conformance/server_proof.h"
 #include "tests/support/test.h"
 
-static bool make_lower_case(struct smtp_arrival *arrival, unsigned *copies)
+static bool make_lower_case(struct smtp_proof_mail *mail)
 {
-    (void)copies;
-    arrival->mail = SMTP_SPAN("MAIL FROM:<mixed@example.com>");
+    mail->arrival.mail = SMTP_SPAN("MAIL FROM:<mixed@example.com>");
     return true;
 }
 

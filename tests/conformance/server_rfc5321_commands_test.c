@@ -5,10 +5,10 @@
 
 #define OPENED "S: 220 a.test\nC: EHLO ...\nS: 250 a.test\n"
 
-static bool twice(struct smtp_arrival *arrival, unsigned *copies)
+static bool twice(struct smtp_proof_mail *mail)
 {
-    (void)arrival;
-    *copies = 2; /* as if the half message had been delivered */
+    (void)mail;
+    mail->copies = 2; /* as if the half message had been delivered */
     return true;
 }
 

@@ -67,46 +67,42 @@ static void never_first_line(int connection, struct smtp_arrivals *arrivals)
 
 /* ---- what arrives ---- */
 
-static bool add_bare_lf(struct smtp_arrival *arrival, unsigned *copies)
+static bool add_bare_lf(struct smtp_proof_mail *mail)
 {
-    (void)copies;
-    arrival->raw = SMTP_SPAN("DATA\r\nA line\n.\nMAIL\r\n.\r\n");
+    mail->arrival.raw = SMTP_SPAN("DATA\r\nA line\n.\nMAIL\r\n.\r\n");
     return true;
 }
 
-static bool add_first_recipient(struct smtp_arrival *arrival, unsigned *copies)
+static bool add_first_recipient(struct smtp_proof_mail *mail)
 {
-    (void)copies;
-    arrival->content =
-        smtp_span_of(smtp_proof_text("Delivered-To: " PROOF_RECIPIENT "\r\n%.*s",
-                                     (int)arrival->content.len, arrival->content.bytes));
+    mail->arrival.content =
+        smtp_span_of(smtp_proof_text(mail, "Delivered-To: " PROOF_RECIPIENT "\r\n%.*s",
+                                     (int)mail->arrival.content.len, mail->arrival.content.bytes));
     return true;
 }
 
-static bool add_empty_line(struct smtp_arrival *arrival, unsigned *copies)
+static bool add_empty_line(struct smtp_proof_mail *mail)
 {
-    (void)copies;
-    arrival->content = smtp_span_of(
-        smtp_proof_text("%.*s\r\n", (int)arrival->content.len, arrival->content.bytes));
+    mail->arrival.content = smtp_span_of(smtp_proof_text(
+        mail, "%.*s\r\n", (int)mail->arrival.content.len, mail->arrival.content.bytes));
     return true;
 }
 
-static bool keep_dots(struct smtp_arrival *arrival, unsigned *copies)
+static bool keep_dots(struct smtp_proof_mail *mail)
 {
-    (void)copies;
-    arrival->content =
-        smtp_span_of(smtp_proof_text("%.*s..a\r\n...\r\n.b\r\n..\r\nlast\r\n",
-                                     (int)arrival->content.len - 20, arrival->content.bytes));
+    mail->arrival.content = smtp_span_of(
+        smtp_proof_text(mail, "%.*s..a\r\n...\r\n.b\r\n..\r\nlast\r\n",
+                        (int)mail->arrival.content.len - 20, mail->arrival.content.bytes));
     return true;
 }
 
-static bool lose_tab(struct smtp_arrival *arrival, unsigned *copies)
+static bool lose_tab(struct smtp_proof_mail *mail)
 {
-    const char *text = smtp_proof_text("%.*s", (int)arrival->content.len, arrival->content.bytes);
+    const char *text =
+        smtp_proof_text(mail, "%.*s", (int)mail->arrival.content.len, mail->arrival.content.bytes);
     char *tab = strchr(text, '\t');
-    (void)copies;
     *tab = ' ';
-    arrival->content = smtp_span_of(text);
+    mail->arrival.content = smtp_span_of(text);
     return true;
 }
 

@@ -9,19 +9,18 @@
 #define TOUR                                                                                       \
     OPENED "C: NOOP\nS: 250 Ok\nC: HELP\nS: 214 Read\nC: VRFY ...\nS: 252 Perhaps\nC: EXPN ...\n"
 
-static bool second_sender(struct smtp_arrival *arrival, unsigned *copies)
+static bool second_sender(struct smtp_proof_mail *mail)
 {
-    (void)copies;
-    arrival->content =
-        smtp_span_of(smtp_proof_text("Return-Path: <second@example.com>\r\n%.*s",
-                                     (int)arrival->content.len, arrival->content.bytes));
+    mail->arrival.content =
+        smtp_span_of(smtp_proof_text(mail, "Return-Path: <second@example.com>\r\n%.*s",
+                                     (int)mail->arrival.content.len, mail->arrival.content.bytes));
     return true;
 }
 
-static bool arrives(struct smtp_arrival *arrival, unsigned *copies)
+static bool arrives(struct smtp_proof_mail *mail)
 {
-    (void)arrival;
-    *copies = 1;
+    (void)mail;
+    mail->copies = 1;
     return true;
 }
 

@@ -5,13 +5,13 @@
 
 #define OPENED "S: 220 a.test\nC: EHLO ...\nS: 250 a.test\n"
 
-static bool cut_line(struct smtp_arrival *arrival, unsigned *copies)
+static bool cut_line(struct smtp_proof_mail *mail)
 {
-    const char *text = smtp_proof_text("%.*s", (int)arrival->content.len, arrival->content.bytes);
+    const char *text =
+        smtp_proof_text(mail, "%.*s", (int)mail->arrival.content.len, mail->arrival.content.bytes);
     char *line = strstr(text, "yyyy");
-    (void)copies;
     *line = '\n';
-    arrival->content = smtp_span_of(text);
+    mail->arrival.content = smtp_span_of(text);
     return true;
 }
 

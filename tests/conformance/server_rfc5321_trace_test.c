@@ -5,93 +5,82 @@
 
 /* ---- what arrives ---- */
 
-static bool behind(struct smtp_arrival *arrival, const char *trace)
+static bool behind(struct smtp_proof_mail *mail, const char *trace)
 {
-    arrival->content = smtp_span_of(
-        smtp_proof_text("%s%.*s", trace, (int)arrival->content.len, arrival->content.bytes));
+    mail->arrival.content = smtp_span_of(smtp_proof_text(
+        mail, "%s%.*s", trace, (int)mail->arrival.content.len, mail->arrival.content.bytes));
     return true;
 }
 
-static bool no_trace(struct smtp_arrival *arrival, unsigned *copies)
+static bool no_trace(struct smtp_proof_mail *mail)
 {
-    (void)arrival;
-    (void)copies;
+    (void)mail;
     return true;
 }
 
-static bool trace_at_the_end(struct smtp_arrival *arrival, unsigned *copies)
+static bool trace_at_the_end(struct smtp_proof_mail *mail)
 {
-    const char *end = memmem(arrival->content.bytes, arrival->content.len, "\r\n\r\n", 4);
-    int header = (int)(end - arrival->content.bytes) + 2;
-    (void)copies;
-    arrival->content = smtp_span_of(smtp_proof_text(
-        "X-Top: here\r\n%.*sReceived: from a by b; Thu, 01 Jan 2026 00:00:00 +0000\r\n%.*s", header,
-        arrival->content.bytes, (int)arrival->content.len - header,
-        arrival->content.bytes + header));
+    const char *end = memmem(mail->arrival.content.bytes, mail->arrival.content.len, "\r\n\r\n", 4);
+    int header = (int)(end - mail->arrival.content.bytes) + 2;
+    mail->arrival.content = smtp_span_of(smtp_proof_text(
+        mail, "X-Top: here\r\n%.*sReceived: from a by b; Thu, 01 Jan 2026 00:00:00 +0000\r\n%.*s",
+        header, mail->arrival.content.bytes, (int)mail->arrival.content.len - header,
+        mail->arrival.content.bytes + header));
     return true;
 }
 
-static bool no_from_clause(struct smtp_arrival *arrival, unsigned *copies)
+static bool no_from_clause(struct smtp_proof_mail *mail)
 {
-    (void)copies;
-    return behind(arrival, "Received: by harness.test; Thu, 01 Jan 2026 00:00:00 +0000\r\n");
+    return behind(mail, "Received: by harness.test; Thu, 01 Jan 2026 00:00:00 +0000\r\n");
 }
 
-static bool for_both(struct smtp_arrival *arrival, unsigned *copies)
+static bool for_both(struct smtp_proof_mail *mail)
 {
-    (void)copies;
-    return behind(arrival, "Received: from a by b for <" PROOF_RECIPIENT ">,<" PROOF_OTHER ">;\r\n"
-                           " Thu, 01 Jan 2026 00:00:00 +0000\r\n");
+    return behind(mail, "Received: from a by b for <" PROOF_RECIPIENT ">,<" PROOF_OTHER ">;\r\n"
+                        " Thu, 01 Jan 2026 00:00:00 +0000\r\n");
 }
 
-static bool short_year(struct smtp_arrival *arrival, unsigned *copies)
+static bool short_year(struct smtp_proof_mail *mail)
 {
-    (void)copies;
-    return behind(arrival, "Received: from a by b; Thu, 01 Jan 26 00:00:00 +0000\r\n");
+    return behind(mail, "Received: from a by b; Thu, 01 Jan 26 00:00:00 +0000\r\n");
 }
 
-static bool delivered_to_both(struct smtp_arrival *arrival, unsigned *copies)
+static bool delivered_to_both(struct smtp_proof_mail *mail)
 {
-    (void)copies;
-    return behind(arrival,
-                  "Delivered-To: " PROOF_RECIPIENT "\r\nDelivered-To: " PROOF_OTHER "\r\n");
+    return behind(mail, "Delivered-To: " PROOF_RECIPIENT "\r\nDelivered-To: " PROOF_OTHER "\r\n");
 }
 
-static bool add_date(struct smtp_arrival *arrival, unsigned *copies)
+static bool add_date(struct smtp_proof_mail *mail)
 {
-    (void)copies;
-    return behind(arrival, "Received: from a by b; Thu, 01 Jan 2026 00:00:00 +0000\r\n"
-                           "Date: Thu, 01 Jan 2026 00:00:00 +0000\r\n");
+    return behind(mail, "Received: from a by b; Thu, 01 Jan 2026 00:00:00 +0000\r\n"
+                        "Date: Thu, 01 Jan 2026 00:00:00 +0000\r\n");
 }
 
-static bool is_lost(struct smtp_arrival *arrival, unsigned *copies)
+static bool is_lost(struct smtp_proof_mail *mail)
 {
-    (void)arrival;
-    (void)copies;
+    (void)mail;
     return false;
 }
 
 /** In place of the message one that tells of it. */
-static bool notify(struct smtp_arrival *arrival, const char *mail)
+static bool notify(struct smtp_proof_mail *mail, const char *from)
 {
-    arrival->content = smtp_span_of(
-        smtp_proof_text("From: <mailer-daemon@harness.test>\r\nSubject: Undelivered\r\n\r\n%.*s",
-                        (int)arrival->content.len, arrival->content.bytes));
-    arrival->mail = smtp_span_of(mail);
-    arrival->rcpts = SMTP_SPAN("RCPT TO:<postmaster@example.com>\n");
+    mail->arrival.content = smtp_span_of(smtp_proof_text(
+        mail, "From: <mailer-daemon@harness.test>\r\nSubject: Undelivered\r\n\r\n%.*s",
+        (int)mail->arrival.content.len, mail->arrival.content.bytes));
+    mail->arrival.mail = smtp_span_of(from);
+    mail->arrival.rcpts = SMTP_SPAN("RCPT TO:<postmaster@example.com>\n");
     return true;
 }
 
-static bool bounce(struct smtp_arrival *arrival, unsigned *copies)
+static bool bounce(struct smtp_proof_mail *mail)
 {
-    (void)copies;
-    return notify(arrival, "MAIL FROM:<>");
+    return notify(mail, "MAIL FROM:<>");
 }
 
-static bool bounce_from_daemon(struct smtp_arrival *arrival, unsigned *copies)
+static bool bounce_from_daemon(struct smtp_proof_mail *mail)
 {
-    (void)copies;
-    return notify(arrival, "MAIL FROM:<mailer-daemon@harness.test>");
+    return notify(mail, "MAIL FROM:<mailer-daemon@harness.test>");
 }
 
 static const struct smtp_server_proof trace[] = {
