@@ -216,6 +216,15 @@ static bool has_next(const struct run *run)
            (is_over == NULL || !atomic_load_explicit(is_over, memory_order_relaxed));
 }
 
+/** A client that no connection came from has kept no rule. */
+static void skip_unseen(struct smtp_check *check)
+{
+    if (check->options->command != NULL && check->verdict == SMTP_PASS && check->last == NULL) {
+        check->is_decided = false;
+        smtp_check_skip(check, "the command never connected");
+    }
+}
+
 static void *work(void *user)
 {
     struct run *run = user;
@@ -224,6 +233,7 @@ static void *work(void *user)
         struct judged *judged = &run->all[run->next++];
         pthread_mutex_unlock(&run->lock);
         judge(&judged->check, judged->rule, run->suite->options, &judged->elapsed_ns);
+        skip_unseen(&judged->check);
         pthread_mutex_lock(&run->lock);
         judged->is_done = true;
         tell_what_is_ready(run);

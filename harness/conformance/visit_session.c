@@ -458,7 +458,8 @@ void smtp_visit_serve(struct smtp_visit_run *run, int fd)
     for (;;) {
         uint64_t begin = session.taken;
         struct smtp_span line;
-        if (session.is_over || !smtp_visit_hear_line(&session, &line)) {
+        bool is_late = smtp_clock_now_ns() >= run->deadline_ns; /* of one who never stops */
+        if (session.is_over || is_late || !smtp_visit_hear_line(&session, &line)) {
             break;
         }
         take_command(&session, without_line_end(line), begin);
