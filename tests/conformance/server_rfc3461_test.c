@@ -80,8 +80,18 @@ static bool as_it_is(struct smtp_proof_mail *mail)
     return true;
 }
 
+static bool is_never_told(const struct smtp_proof_mail *mail)
+{
+    struct smtp_span rcpts = mail->arrival.rcpts;
+    return memmem(rcpts.bytes, rcpts.len, "NOTIFY=NEVER", 12) != NULL;
+}
+
+/** What was sent with NEVER is refused downstream. */
 static bool without_parameters(struct smtp_proof_mail *mail)
 {
+    if (is_never_told(mail)) {
+        return false;
+    }
     mail->arrival.mail = SMTP_SPAN("MAIL FROM:<postmaster@example.com>");
     mail->arrival.rcpts = SMTP_SPAN("RCPT TO:<" PROOF_RECIPIENT ">\n");
     return true;
@@ -108,23 +118,30 @@ static bool tell(struct smtp_proof_mail *mail, const char *from, const char *to,
 
 static bool tell_relayed(struct smtp_proof_mail *mail)
 {
+    return !is_never_told(mail) && tell(mail, "MAIL FROM:<>", TO_SENDER "\n", RELAYED);
+}
+
+/** Of what was sent with NEVER, too. */
+static bool tell_always(struct smtp_proof_mail *mail)
+{
     return tell(mail, "MAIL FROM:<>", TO_SENDER "\n", RELAYED);
 }
 
 static bool tell_relayed_as_daemon(struct smtp_proof_mail *mail)
 {
-    return tell(mail, "MAIL FROM:<mailer-daemon@harness.test>", TO_SENDER "\n", RELAYED);
+    return !is_never_told(mail) &&
+           tell(mail, "MAIL FROM:<mailer-daemon@harness.test>", TO_SENDER "\n", RELAYED);
 }
 
 static bool tell_relayed_without_envid(struct smtp_proof_mail *mail)
 {
-    return tell(mail, "MAIL FROM:<>", TO_SENDER "\n", "Action: relayed");
+    return !is_never_told(mail) && tell(mail, "MAIL FROM:<>", TO_SENDER "\n", "Action: relayed");
 }
 
 static bool tell_delivered(struct smtp_proof_mail *mail)
 {
-    return tell(mail, "MAIL FROM:<>", TO_SENDER "\n",
-                "Original-Envelope-Id: check42\r\n\r\nAction: delivered");
+    return !is_never_told(mail) && tell(mail, "MAIL FROM:<>", TO_SENDER "\n",
+                                        "Original-Envelope-Id: check42\r\n\r\nAction: delivered");
 }
 
 static bool tell_failed(struct smtp_proof_mail *mail)
@@ -169,6 +186,9 @@ static const struct smtp_server_proof relaying[] = {
     {"rfc3461/5.2.2/dsn-next-hop-without-dsn", .with = PROOF_RELAY, .mangle = without_parameters,
      .notify = tell_relayed_as_daemon, .detail = "expected MAIL FROM:<>",
      .right_mangle = without_parameters, .right_notify = tell_relayed},
+    {"rfc3461/5.2.2/dsn-next-hop-without-dsn", .with = PROOF_RELAY, .mangle = without_parameters,
+     .notify = tell_always, .detail = "NOTIFY=NEVER", .right_mangle = without_parameters,
+     .right_notify = tell_relayed},
     {"rfc3461/6.1/dsn-envelope", .with = PROOF_RELAY, .mangle = is_lost, .detail = "came none",
      .right_mangle = is_lost, .right_notify = tell_failed},
     {"rfc3461/6.1/dsn-envelope", .with = PROOF_RELAY, .mangle = is_lost,

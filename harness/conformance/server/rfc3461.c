@@ -123,8 +123,27 @@ static void dsn_relayed_unchanged(struct smtp_check *check)
     }
 }
 
+/** Refused downstream once it was taken here, it is told to nobody. */
+static void never_is_not_told(struct smtp_check *check)
+{
+    struct smtp_arrival notification;
+    smtp_arrivals_use(check, SMTP_ARRIVALS_REFUSING);
+    struct smtp_talk *talk = begin(check);
+    smtp_talk_ask(talk, "250", "MAIL FROM:<%s>", check->sender);
+    smtp_talk_ask(talk, "250 251", "RCPT TO:<%s> NOTIFY=NEVER", check->recipient);
+    smtp_talk_ask(talk, "354", "DATA");
+    smtp_talk_write(talk, "%s", smtp_ask_message(check));
+    if (smtp_talk_read(talk) / 100 == 2) { /* else it asks the next hop before it answers */
+        bool came = smtp_arrivals_notified(check, &notification,
+                                           NOTIFIED_QUIETS * check->quiet_ns / SMTP_NS_PER_MS);
+        smtp_check_that(check, !came, "expected no notification with NOTIFY=NEVER, came %s",
+                        smtp_check_show(check, notification.content));
+    }
+}
+
 static void dsn_next_hop_without_dsn(struct smtp_check *check)
 {
+    never_is_not_told(check);
     smtp_arrivals_use(check, SMTP_ARRIVALS_NO_DSN);
     struct smtp_talk *talk = begin(check);
     struct smtp_arrival arrival, notification;
