@@ -152,6 +152,7 @@ static void set_facts(struct smtp_client_source *source, const struct smtp_clien
     source->facts.size_known = true;
     source->facts.size_bytes = binary ? given : encoder->size_bytes;
     source->facts.bits = encoder->eight_bit ? SMTP_CLIENT_EIGHT_BIT : SMTP_CLIENT_SEVEN_BIT;
+    source->facts.has_long_line = encoder->long_line && !binary;
     source->facts.needs_no_repair = !encoder->repaired;
     source->facts.needs_no_stuffing = !encoder->stuffed;
 }

@@ -271,6 +271,10 @@ struct smtp_client_options {
     bool pipelining;            /* true: use PIPELINING where it is offered (RFC 2920) */
     bool chunking;       /* true: BDAT in place of DATA where CHUNKING is offered (RFC 3030) */
     size_t chunk_octets; /* 1048576: the longest chunk, at least 1 */
+    /** false: content with a line over 998 octets (RFC 5322 2.1.1) is SMTP_BAD_ARGUMENT, unless it is
+     *  BINARYMIME; where that is not seen beforehand the connection ends. true: it goes out as it is, to
+     *  test a server. */
+    bool long_lines;
     /** A PROXY header to begin the connection with. NULL: none. Else "v1" or "v2", source, destination:
      *  "v2 192.0.2.1:40112 192.0.2.2:25", "v1 [2001:db8::1]:40112 [2001:db8::2]:25", "v1 unknown". */
     const char *proxy_header;

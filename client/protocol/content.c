@@ -1,9 +1,8 @@
 /* content.c - encodes message content (RFC 5321 2.3.8, 4.1.1.4, 4.5.2).
  * Knows: bare CR and bare LF become CRLF, a dot that begins a line is doubled (not for BDAT), a missing
  * last CRLF is added, under any split of the input; runs between line ends are copied whole. Does not know:
- * headers, MIME, limits, where the octets come from or go to. Lines over 998 octets (RFC 5322
- * 2.1.1) go out as they are: folding would change the message, and a test of a server may need
- * them. */
+ * headers, MIME, limits, where the octets come from or go to. That a line is too long (RFC 5322
+ * 2.1.1) is noted alone: folding it would change the message. */
 #include "client/protocol/content.h"
 
 #include <string.h>
@@ -49,6 +48,7 @@ static size_t take_line_end(struct smtp_client_encoder *encoder, const char *byt
 {
     put(sink, "\r\n", 2);
     encoder->line_start = true;
+    encoder->line_octets = 0;
     if (bytes[at] == '\n') {
         encoder->repaired = true;
         return at + 1;
@@ -91,6 +91,8 @@ size_t smtp_client_encoder_feed(struct smtp_client_encoder *encoder, const char 
         if (stop > at) {
             put(&sink, bytes + at, stop - at);
             encoder->line_start = false;
+            encoder->line_octets += stop - at;
+            encoder->long_line = encoder->long_line || encoder->line_octets > SMTP_CLIENT_LINE_MAX;
         }
         at = stop < len ? take_line_end(encoder, bytes, stop, len, &sink) : len;
     }

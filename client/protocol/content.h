@@ -6,7 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SMTP_CLIENT_DOT_SIZE 5 /* CRLF . CRLF */
+#define SMTP_CLIENT_DOT_SIZE 5   /* CRLF . CRLF */
+#define SMTP_CLIENT_LINE_MAX 998 /* octets of a line without its CRLF (RFC 5322 2.1.1) */
 
 /** Plain data; the same octets give the same result under any split. */
 struct smtp_client_encoder {
@@ -16,7 +17,9 @@ struct smtp_client_encoder {
     bool eight_bit;  /* an octet above 127 was seen */
     bool repaired;   /* a line end was */
     bool stuffed;    /* a dot begins a line */
-    uint64_t size_bytes; /* of the repaired content without stuffed dots: what RFC 1870 counts */
+    bool long_line;  /* one has more than SMTP_CLIENT_LINE_MAX octets */
+    uint64_t line_octets; /* of the present line, so far */
+    uint64_t size_bytes;  /* of the repaired content without stuffed dots: what RFC 1870 counts */
 };
 
 void smtp_client_encoder_init(struct smtp_client_encoder *encoder);

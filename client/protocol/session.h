@@ -49,6 +49,7 @@ struct smtp_client_content_facts {
     enum smtp_body body;    /* what the caller declares it as */
     bool needs_no_repair;   /* its line ends are CRLF, the last one too */
     bool needs_no_stuffing; /* and no line of it begins with a dot */
+    bool has_long_line;     /* over SMTP_CLIENT_LINE_MAX octets, and it is not BINARYMIME */
 };
 
 /** options: borrowed for the session's life. NULL: out of memory. */

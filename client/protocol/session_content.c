@@ -17,6 +17,10 @@ static const char eight_bit_unsupported[] =
 static const char declared_seven_bit[] =
     "the content holds octets above 127 and is declared as 7BIT";
 
+static const char long_line[] =
+    "a line of the content has more than 998 octets (RFC 5322 2.1.1): fold it, or encode it as "
+    "quoted-printable or base64";
+
 static enum smtp_status check_body(struct smtp_client_session *session,
                                    const struct smtp_client_content_facts *facts)
 {
@@ -54,11 +58,18 @@ enum smtp_status smtp_client_session_check_content(struct smtp_client_session *s
                               " (SIZE)",
                               facts->size_bytes, size_max);
     }
+    if (facts->has_long_line && !session->options->long_lines) {
+        return smtp_error_set(&session->error, SMTP_BAD_ARGUMENT, 0, "%s", long_line);
+    }
     return check_body(session, facts);
 }
 
 enum smtp_status smtp_client_session_check_octets(struct smtp_client_session *session)
 {
+    if (session->encoder.long_line && !session->options->long_lines) {
+        smtp_client_session_end(session, SMTP_BAD_ARGUMENT, long_line);
+        return session->error.status;
+    }
     if (!session->encoder.eight_bit || !session->high_octets_refused) {
         return SMTP_OK;
     }

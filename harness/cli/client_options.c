@@ -28,7 +28,7 @@ static const char *const tls_choices[] = {"by-url", "never", "offered", "require
 
 #define TLS_ROWS 7
 #define AUTH_ROWS 6
-#define SESSION_ROWS 9
+#define SESSION_ROWS 10
 
 static void add_tls_rows(struct smtp_cli_client_options *options,
                          struct smtp_cli_option rows[TLS_ROWS])
@@ -72,6 +72,8 @@ static void add_session_rows(struct smtp_cli_client_options *options,
     rows[3] = smtp_cli_flag(0, "no-pipelining", &options->no_pipelining,
                             "one command at a time (RFC 2920)");
     rows[4] = smtp_cli_flag(0, "no-chunking", &options->no_chunking, "DATA, never BDAT (RFC 3030)");
+    rows[9] = smtp_cli_flag(0, "long-lines", &options->long_lines,
+                            "lines over 998 octets go out as they are");
     rows[5] = smtp_cli_number("chunk", &options->chunk_octets, 1, (uint64_t)1 << 30,
                               "octets of the longest chunk (1048576)");
     rows[6] = smtp_cli_text("proxy-header", "TEXT", &options->proxy_header,
@@ -284,6 +286,7 @@ static int apply_session(struct smtp_cli_client_options *options)
     client->proxy_header = options->proxy_header;
     client->pipelining = !options->no_pipelining;
     client->chunking = !options->no_chunking;
+    client->long_lines = options->long_lines;
     client->chunk_octets = (size_t)options->chunk_octets;
     for (size_t i = 0; i < options->timeouts.count; i++) {
         if (!set_timeout(options->program, options->timeouts.items[i], &client->timeouts)) {

@@ -6,7 +6,7 @@
 #include "client/url.h"
 #include "harness/cli/options.h"
 
-#define SMTP_CLI_CLIENT_ROWS 22
+#define SMTP_CLI_CLIENT_ROWS 23
 
 struct smtp_cli_client_options {
     const char *program; /* for complaints: "smtp-harness send" */
@@ -18,7 +18,7 @@ struct smtp_cli_client_options {
     const char *user, *password_file, *mechanism, *authorize_as;
     bool plain_without_tls;
     const char *helo_name, *source_address, *proxy_header, *xclient;
-    bool no_pipelining, no_chunking;
+    bool no_pipelining, no_chunking, long_lines;
     uint64_t chunk_octets;
     struct smtp_cli_texts timeouts;
 

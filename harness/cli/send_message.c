@@ -308,6 +308,22 @@ static bool begins_with_field(struct smtp_span message)
     return true;
 }
 
+/** Whether the header says that the content is binary (RFC 2045 6.2), so that nothing of it may be changed and
+ *  the server must offer BINARYMIME (RFC 3030 3). */
+static bool is_binary(struct smtp_span section)
+{
+    struct smtp_client_field field;
+    for (size_t at = 0; smtp_client_field_next(section, &at, &field);) {
+        struct smtp_span body = smtp_span_trim_start(field.body);
+        bool begins = body.len >= 6 && smtp_span_equal_nocase((struct smtp_span){body.bytes, 6},
+                                                              SMTP_SPAN("binary"));
+        if (begins && smtp_span_equal_nocase(field.name, SMTP_SPAN("Content-Transfer-Encoding"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /** Reads the header section off the descriptor; all that is read comes before what is left in it. */
 static int read_whole(struct smtp_send_message *message, struct smtp_send_options *options)
 {
@@ -337,6 +353,9 @@ static int read_whole(struct smtp_send_message *message, struct smtp_send_option
     }
     struct smtp_span all = smtp_buffer_span(&message->header);
     struct smtp_span section = {all.bytes, end};
+    if (options->mail.mail.body == SMTP_BODY_DETECT && is_binary(section)) {
+        options->mail.mail.body = SMTP_BODY_BINARYMIME;
+    }
     options->mail.mail.smtputf8 =
         options->mail.mail.smtputf8 || (smtp_has_eight_bit(section) && smtp_is_utf8(section));
     message->content.before.bytes = all.bytes;

@@ -133,6 +133,7 @@ const char *smtp_trial_detail(const struct smtp_trial *trial)
 
 static void bound_client(struct smtp_client_options *options)
 {
+    options->long_lines = true; /* what a server does with them is asked, too */
     options->timeouts = (struct smtp_client_timeouts){
         .connect_ms = SMTP_TRIAL_LIMIT_MS,
         .greeting_ms = SMTP_TRIAL_LIMIT_MS,

@@ -34,6 +34,15 @@ static struct smtp_client *connected(const struct peer *peer,
     return client;
 }
 
+/** One that sends what is one long line. */
+static struct smtp_client *connected_for_long_lines(const struct peer *peer)
+{
+    struct smtp_client_options options;
+    smtp_client_options_init(&options);
+    options.long_lines = true;
+    return connected(peer, &options);
+}
+
 TEST(client_over_sockets, a_message_goes_out_and_the_session_ends_with_quit)
 {
     static struct peer peer;
@@ -190,7 +199,7 @@ TEST(client_over_sockets, a_refusal_in_the_middle_of_content_is_reported_and_not
     for (int copied = 0; copied < 2; copied++) { /* borrowed whole, and encoded in blocks */
         large[0] = copied ? '.' : 'a';
         peer_start(&peer, UP_TO_DATA "[some]\nS: 552 5.3.4 too big\n[reset]\n");
-        struct smtp_client *client = connected(&peer, NULL);
+        struct smtp_client *client = connected_for_long_lines(&peer);
         expect_int(smtp_client_send(client, &to_bob, smtp_content_memory(large, size), NULL),
                    SMTP_REFUSED_PERMANENT);
         expect_int(smtp_client_reply(client)->code, 552);
@@ -202,6 +211,29 @@ TEST(client_over_sockets, a_refusal_in_the_middle_of_content_is_reported_and_not
     free(large);
 }
 
+static ssize_t read_one_long_line(void *user, char *bytes, size_t capacity)
+{
+    size_t *left = user, len = *left < capacity ? *left : capacity;
+    memset(bytes, 'a', len);
+    *left -= len;
+    return (ssize_t)len;
+}
+
+TEST(client_over_sockets, a_long_line_that_is_seen_on_the_way_ends_the_connection_rfc_5322_2_1_1)
+{
+    static struct peer peer;
+    size_t left = 5000;
+    peer_start(&peer, UP_TO_DATA "[some]\n");
+    struct smtp_client *client = connected(&peer, NULL);
+    struct smtp_content content = smtp_content_callback(read_one_long_line, &left);
+    expect_int(smtp_client_send(client, &to_bob, content, NULL), SMTP_BAD_ARGUMENT);
+    expect_contains(smtp_client_error(client)->message, "more than 998 octets");
+    expect_true(!smtp_client_is_connected(client));
+    smtp_client_free(client);
+    pthread_join(peer.thread, NULL);
+    close(peer.listener);
+}
+
 /* It is heard while there is still content to be written, not when its time is over. */
 TEST(client_over_sockets, a_refusal_by_a_server_that_reads_no_further_is_heard_at_once)
 {
@@ -211,7 +243,7 @@ TEST(client_over_sockets, a_refusal_by_a_server_that_reads_no_further_is_heard_a
     int held = -1;
     expect_true(large != NULL);
     peer_start(&peer, UP_TO_DATA "[some]\nS: 552 5.3.4 too big\n[accept]\n");
-    struct smtp_client *client = connected(&peer, NULL);
+    struct smtp_client *client = connected_for_long_lines(&peer);
     expect_int(smtp_client_send(client, &to_bob, smtp_content_memory(large, size), NULL),
                SMTP_REFUSED_PERMANENT);
     expect_int(smtp_client_reply(client)->code, 552);
@@ -301,6 +333,7 @@ TEST(client_over_sockets, a_server_that_stopped_reading_is_given_up)
     static struct peer peer;
     struct smtp_client_options options;
     smtp_client_options_init(&options);
+    options.long_lines = true;
     options.timeouts.content_ms = 50;
     size_t size = (size_t)64 << 20;
     char *large = calloc(1, size);

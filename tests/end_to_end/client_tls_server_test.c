@@ -184,6 +184,7 @@ TEST(client_tls_server, content_that_nobody_reads_is_given_up_and_not_collected)
     options.tls.policy = SMTP_CLIENT_TLS_IMPLICIT;
     options.tls.ca_pem = smtp_identity_ca_pem(identity);
     options.timeouts.content_ms = 300;
+    options.long_lines = true;
     expect_int(smtp_client_new(&client, &options), SMTP_OK);
     expect_ok(client, smtp_client_connect(client, "127.0.0.1", peer.address.port));
     struct smtp_content endless = smtp_content_callback(read_without_end, &asked_for);

@@ -181,3 +181,50 @@ TEST(send_message, a_header_that_names_nobody_for_certain_is_not_guessed_at)
     expect_int(smtp_harness_expect_none(harness, "", 0), SMTP_OK);
     smtp_harness_stop(harness);
 }
+
+/* ---- what may not be changed, and what is too long ---- */
+
+static const char binary[] =
+    "Subject: binary\r\nContent-Transfer-Encoding: Binary\r\n\r\none\ntwo\rthree";
+
+static struct ended send_octets(const char *url, const char *option, const char *octets)
+{
+    const char *const argv[] = {
+        "/bin/sh", "-c",         "printf %s \"$4\" | \"$1\" send -q $3 \"$2\" bob@example.com",
+        "sh",      SMTP_HARNESS, url,
+        option,    octets,       NULL};
+    return run_to_end(argv);
+}
+
+TEST(send_message, that_says_it_is_binary_goes_as_binarymime_or_not_at_all_rfc_3030_3)
+{
+    struct smtp_harness_options options;
+    send_options_init(&options);
+    struct smtp_harness *harness = send_begin_with(&options);
+    expect_ended(send_octets(smtp_harness_url(harness), "", binary), 0, "");
+    expect_str(source_of(next_message(harness)), binary);
+    smtp_harness_stop(harness);
+    options.server.keywords.binary_mime = false;
+    harness = send_begin_with(&options);
+    struct ended ended = send_octets(smtp_harness_url(harness), "", binary);
+    expect_int(ended.exit_status, EX_UNAVAILABLE);
+    expect_contains(ended.err, "the content is BINARYMIME");
+    ended_clear(&ended);
+    smtp_harness_stop(harness);
+}
+
+TEST(send_message, with_a_line_over_998_octets_is_refused_unless_that_is_wanted_rfc_5322_2_1_1)
+{
+    char octets[2000] = "Subject: long\r\n\r\n";
+    memset(octets + strlen(octets), 'x', 1500);
+    struct smtp_harness_options options;
+    send_options_init(&options);
+    options.server.limits.text_line_octets = 0;
+    struct smtp_harness *harness = send_begin_with(&options);
+    struct ended ended = send_octets(smtp_harness_url(harness), "", octets);
+    expect_int(ended.exit_status, EX_USAGE);
+    expect_contains(ended.err, "more than 998 octets");
+    ended_clear(&ended);
+    expect_ended(send_octets(smtp_harness_url(harness), "--long-lines", octets), 0, "");
+    smtp_harness_stop(harness);
+}

@@ -133,6 +133,29 @@ TEST(client_content, octets_above_127_are_seen_wherever_they_stand)
     }
 }
 
+TEST(client_content, a_line_over_998_octets_is_seen_under_any_split_rfc_5322_2_1_1)
+{
+    static const struct {
+        size_t octets;
+        const char *end;
+        bool is_long;
+    } lines[] = {{998, "\r\n", false}, {999, "\r\n", true}, {998, "\n", false}, {999, "", true}};
+    char octets[1100];
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        memcpy(octets, "short\r\n", 7);                              /* is no part of the line */
+        memset(octets + 7, i % 2 == 0 ? '.' : 'x', lines[i].octets); /* nor is a stuffed dot */
+        memcpy(octets + 7 + lines[i].octets, lines[i].end, strlen(lines[i].end));
+        size_t len = 7 + lines[i].octets + strlen(lines[i].end);
+        for (size_t cut = 0; cut < len; cut += 333) {
+            struct smtp_client_encoder encoder;
+            smtp_client_encoder_init(&encoder);
+            (void)smtp_client_encoder_feed(&encoder, octets, cut, NULL);
+            (void)smtp_client_encoder_feed(&encoder, octets + cut, len - cut, NULL);
+            expect_int(encoder.long_line, lines[i].is_long);
+        }
+    }
+}
+
 TEST(client_content, measuring_alone_gives_the_same_size)
 {
     const char text[] = "..a\r\n\n.b\rc";

@@ -193,6 +193,7 @@ void flow_open(struct flow *flow, const struct flow_of *of, const char *what)
 {
     *flow = (struct flow){.of = of, .what = what, .now_ns = 1, .said = SMTP_BUFFER(1 << 24)};
     smtp_client_options_init(&flow->options);
+    flow->options.long_lines = true;
     flow->options.chunking = !of->no_chunking;
     flow->options.chunk_octets = of->chunk_octets > 0 ? of->chunk_octets : 1048576;
     flow->session = smtp_client_session_new(&flow->options);

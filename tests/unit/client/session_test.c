@@ -1,6 +1,5 @@
 /* session_test.c - dialogues as data, run against the client's core without a socket: S: lines go
- * in, C: lines must come out, and nothing else may be on its way when the server speaks. Each runs
- * with the server's octets whole, line by line and byte by byte. */
+ * in, C: lines come out, nothing else when the server speaks; whole, line by line, byte by byte. */
 #include "client/protocol/session.h"
 #include "common/deadline.h"
 #include "tests/support/test.h"
@@ -18,8 +17,7 @@
 struct dialogue {
     const char *what;
     const char *recipients; /* parted by spaces */
-    const char
-        *lines; /* [close] and [timeout] are the driver's doing; [hold] leaves content open */
+    const char *lines;      /* [close] and [timeout] are the driver's; [hold] leaves content open */
     enum smtp_status status;
     enum smtp_client_stage stage;
     const char *results; /* code@stage of each recipient; NULL: no transaction came to be */
@@ -481,10 +479,12 @@ static void expect_refused_unsent(const char *ehlo_reply, const struct smtp_enve
 
 TEST(client_session, what_the_server_cannot_take_is_not_begun)
 {
-    struct smtp_client_content_facts eight = {.bits = SMTP_CLIENT_EIGHT_BIT};
+    struct smtp_client_content_facts facts = {.bits = SMTP_CLIENT_EIGHT_BIT};
     struct smtp_client_content_facts large = {.size_known = true, .size_bytes = 1001};
-    expect_refused_unsent("250 x\r\n", &to_bob, eight, SMTP_UNSUPPORTED);
+    expect_refused_unsent("250 x\r\n", &to_bob, facts, SMTP_UNSUPPORTED);
     expect_refused_unsent("250-x\r\n250 SIZE 1000\r\n", &to_bob, large, SMTP_UNSUPPORTED);
+    facts = (struct smtp_client_content_facts){.has_long_line = true}; /* RFC 5322 2.1.1 */
+    expect_refused_unsent("250 x\r\n", &to_bob, facts, SMTP_BAD_ARGUMENT);
 }
 
 TEST(client_session, a_bad_envelope_is_refused_whole_before_an_octet)
