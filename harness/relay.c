@@ -5,6 +5,7 @@
 #include "client/target.h"
 #include "common/bytes.h"
 #include "common/error.h"
+#include "harness/relay_notice.h"
 #include "harness/relay_parameters.h"
 #include "harness/smtp_relay.h"
 #include "server/smtp_receivers.h"
@@ -302,9 +303,13 @@ static enum smtp_server_verdict say_content(struct way *way,
     enum smtp_status status = binary ? send_chunks(way->client, received, content)
                                      : send_text(way->client, received, content);
     way->transaction = false;
-    return smtp_client_recipient_reply(way->client, 0) != NULL
-               ? answer_for_each(way, session, reply)
-               : answer_once(way, status, session, reply);
+    enum smtp_server_verdict verdict = smtp_client_recipient_reply(way->client, 0) != NULL
+                                           ? answer_for_each(way, session, reply)
+                                           : answer_once(way, status, session, reply);
+    if (status == SMTP_OK) {
+        smtp_relay_notify(way->client, session->hostname, message);
+    }
+    return verdict;
 }
 
 /** Another table refused a recipient that the next server had accepted: the envelope once more, as it is. */

@@ -19,7 +19,8 @@ extern "C" {
  *    Parameters  go on where the next server offers their extension, AUTH= as AUTH=<> where nobody had logged
  *                in (RFC 4954 5). Otherwise SMTPUTF8 is 550 5.6.7; REQUIRETLS, without verified TLS too, 550
  *                5.7.30; BODY=BINARYMIME, and 8-bit content at its end, 5.6.3; HOLDFOR, HOLDUNTIL and BY with
- *                mode R 550 5.3.3; the rest is left out (RFC 3461 5.2).
+ *                mode R 550 5.3.3; the rest is left out (RFC 3461 5.2); where success was to be told, the sender gets
+ *                a notification with action "relayed" by the next server (5.2.2).
  *    LMTP        A next server's answers for each recipient go on as such where this server speaks LMTP,
  *                too. Where it speaks SMTP a refusal of some is the answer for all: the message may come
  *                twice to the others, and is lost for nobody.

@@ -502,6 +502,42 @@ TEST(relay, rfc3461_5_2_parameters_that_can_be_done_without_are_left_out)
     peer_stop(&peer);
 }
 
+TEST(relay, rfc3461_5_2_2_where_success_was_to_be_told_and_dsn_ends_the_sender_is_told_relayed)
+{
+    struct smtp_harness_options options;
+    struct relaying relaying;
+    smtp_harness_options_init(&options);
+    options.server.keywords.dsn = false;
+    struct smtp_harness *next = smtp_harness_start(&options, NULL);
+    relay_to(&relaying, smtp_server_address(smtp_harness_server(next), 0), NULL);
+    expect_contains(ask(&relaying, "MAIL FROM:<ann@example.com> ENVID=a+2Bb RET=HDRS"), "250 ");
+    expect_contains(ask(&relaying, "RCPT TO:<bob@example.com> NOTIFY=SUCCESS,FAILURE "
+                                   "ORCPT=rfc822;Bob+2B1@example.org"),
+                    "250 ");
+    expect_contains(ask(&relaying, "RCPT TO:<carol@example.com> NOTIFY=FAILURE"), "250 ");
+    expect_contains(ask_content(&relaying), "250 ");
+    const struct smtp_harness_message *notice =
+        smtp_harness_wait(next, "from=\"\" to=ann@example.com subject=Relayed");
+    expect_true(notice != NULL);
+    size_t len;
+    const char *source = smtp_message_content(smtp_harness_envelope(notice), &len);
+    expect_contains(source, "report-type=delivery-status");
+    expect_contains(source, "\r\nOriginal-Envelope-Id: a+b\r\n");
+    expect_contains(source, "\r\nOriginal-Recipient: rfc822;Bob+1@example.org\r\n"
+                            "Final-Recipient: rfc822; bob@example.com\r\nAction: relayed\r\n");
+    expect_true(strstr(source, "carol") == NULL);
+    expect_true(strstr(source, "..dot") == NULL && strstr(source, "Subject: hi") != NULL);
+    /* nobody is told of a notification, or where nobody asked */
+    expect_contains(ask(&relaying, "MAIL FROM:<>"), "250 ");
+    expect_contains(ask(&relaying, "RCPT TO:<bob@example.com> NOTIFY=SUCCESS"), "250 ");
+    expect_contains(ask_content(&relaying), "250 ");
+    ask_envelope(&relaying);
+    expect_contains(ask_content(&relaying), "250 ");
+    end_relay(&relaying);
+    expect_int(smtp_harness_expect(next, "count=4"), SMTP_OK);
+    smtp_harness_stop(next);
+}
+
 TEST(relay, parameters_that_cannot_be_done_without_refuse_the_message)
 {
     struct relaying relaying;
