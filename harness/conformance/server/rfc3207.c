@@ -27,8 +27,8 @@ static void starttls_state_discarded(struct smtp_check *check)
         smtp_talk_ask(talk, "250 251", "RCPT TO:<%s>", check->recipient);
     }
     smtp_ask_starttls(talk);
-    smtp_talk_ask(talk, "503 554", "DATA");
-    smtp_talk_ask(talk, "503 ~5yz", "RCPT TO:<%s>", check->recipient);
+    smtp_talk_ask(talk, "503 554 530", "DATA");
+    smtp_talk_ask(talk, "503 530 ~5yz", "RCPT TO:<%s>", check->recipient);
     smtp_ask_ehlo(talk);
     smtp_talk_try(talk, "MAIL FROM:<%s>", check->sender);
     if (smtp_talk_is(talk, "530")) { /* a login comes first */

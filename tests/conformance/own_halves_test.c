@@ -1,0 +1,148 @@
+/* own_halves_test.c - this project's own server and client keep every rule, SHOULD as MUST: the server with every
+ * extension over TCP, TLS and LMTP, delivering and relaying; the client as the program's verb `send`. */
+#include "harness/conformance/arrivals.h"
+#include "harness/conformance/suite.h"
+#include "harness/conformance/visit.h"
+#include "harness/smtp_harness.h"
+#include "harness/smtp_relay.h"
+#include "tests/conformance/server_proof.h"
+#include "tests/support/test.h"
+
+#include <stdio.h>
+
+#define TIMEOUT_MS 20000 /* a sanitizer and other tests beside it */
+#define QUIET_MS 100
+
+struct outcome {
+    size_t counts[3]; /* by verdict */
+    char failures[8000];
+};
+
+static void keep(void *user, const struct smtp_suite_result *result)
+{
+    struct outcome *outcome = user;
+    outcome->counts[result->verdict]++;
+    if (result->verdict == SMTP_FAIL) {
+        size_t len = strlen(outcome->failures);
+        snprintf(outcome->failures + len, sizeof outcome->failures - len, "\n%s: %s",
+                 result->rule->id, result->detail);
+    }
+}
+
+/** Every rule of that side that is not skipped is kept, and so many are not skipped. */
+static void expect_kept(enum smtp_rule_side side, const struct smtp_check_options *options,
+                        size_t least)
+{
+    struct outcome outcome = {.failures = ""};
+    const struct smtp_suite suite = {
+        .side = side, .options = options, .jobs = 6, .tell = keep, .user = &outcome};
+    expect_int(smtp_suite_run(&suite), SMTP_OK);
+    if (outcome.counts[SMTP_FAIL] > 0) {
+        SMTP_TEST_FAIL("%zu rules are not kept:%s", outcome.counts[SMTP_FAIL], outcome.failures);
+    }
+    if (outcome.counts[SMTP_PASS] < least) {
+        SMTP_TEST_FAIL("only %zu rules were judged", outcome.counts[SMTP_PASS]);
+    }
+}
+
+static struct smtp_harness *start(const char *listen, const struct smtp_arrivals *arrivals,
+                                  bool demands)
+{
+    static const struct smtp_server_user users[] = {{PROOF_USER, PROOF_PASSWORD}};
+    struct smtp_harness_options options;
+    struct smtp_server_hooks relay;
+    struct smtp_error error;
+    char next[32];
+    smtp_harness_options_init(&options);
+    options.server.listen = &listen;
+    options.server.listen_count = 1;
+    options.server.auth.users = users;
+    options.server.auth.user_count = 1;
+    options.server.auth.required = demands;
+    options.server.tls.mode = demands ? SMTP_SERVER_TLS_REQUIRED : options.server.tls.mode;
+    if (arrivals != NULL) {
+        snprintf(next, sizeof next, "127.0.0.1:%u", (unsigned)smtp_arrivals_port(arrivals));
+        expect_int(smtp_receiver_relay(&relay, next, NULL, NULL, &error), SMTP_OK);
+        options.server.receivers = &relay;
+        options.server.receiver_count = 1;
+    }
+    struct smtp_harness *harness = smtp_harness_start(&options, &error);
+    expect_true(harness != NULL);
+    expect_int(smtp_harness_fault(harness, "rcpt *" PROOF_BAD "*: reply 550 5.1.1 \"Nobody\""),
+               SMTP_OK);
+    return harness;
+}
+
+static void judge_server(const char *listen, bool with_sink, bool demands, size_t least)
+{
+    static const char *const recipients[] = {PROOF_RECIPIENT, PROOF_OTHER};
+    struct smtp_arrivals *arrivals = NULL;
+    struct smtp_error error;
+    char address[32];
+    if (with_sink) {
+        expect_int(smtp_arrivals_new_sink(&arrivals, 0, &error), SMTP_OK);
+    }
+    struct smtp_harness *harness = start(listen, arrivals, demands);
+    snprintf(address, sizeof address, "127.0.0.1:%u", (unsigned)smtp_harness_port(harness));
+    const struct smtp_check_options options = {
+        .timeout_ms = TIMEOUT_MS,
+        .quiet_ms = QUIET_MS,
+        .address = address,
+        .implicit_tls = strncmp(listen, "smtps:", 6) == 0,
+        .lmtp = strncmp(listen, "lmtp:", 5) == 0,
+        .role = demands ? SMTP_ROLE_SUBMISSION : SMTP_ROLE_MX,
+        .recipients = recipients,
+        .recipient_count = 2,
+        .bad_recipient = PROOF_BAD,
+        .user = PROOF_USER,
+        .password = PROOF_PASSWORD,
+        .arrivals = arrivals,
+    };
+    if (demands) { /* what a server says to those who may not yet */
+        static const char *const ids[] = {"rfc3207", "rfc4954/6", "rfc8314"};
+        struct outcome outcome = {.failures = ""};
+        const struct smtp_suite suite = {.side = SMTP_RULE_SERVER,
+                                         .options = &options,
+                                         .prefixes = ids,
+                                         .prefix_count = 3,
+                                         .tell = keep,
+                                         .user = &outcome};
+        expect_int(smtp_suite_run(&suite), SMTP_OK);
+        expect_str(outcome.failures, "");
+        expect_true(outcome.counts[SMTP_PASS] >= least);
+    } else {
+        expect_kept(SMTP_RULE_SERVER, &options, least);
+    }
+    smtp_harness_stop(harness);
+    smtp_arrivals_free(arrivals);
+}
+
+TEST_WITHIN(own_server, keeps_every_rule_over_tcp_as_a_relay, 120)
+{
+    judge_server("127.0.0.1:0", true, false, 130);
+}
+
+TEST_WITHIN(own_server, keeps_every_rule_over_tls, 120)
+{
+    judge_server("smtps://127.0.0.1:0", true, false, 120);
+}
+
+TEST_WITHIN(own_server, keeps_every_rule_over_lmtp, 120)
+{
+    judge_server("lmtp://127.0.0.1:0", false, false, 100);
+}
+
+TEST_WITHIN(own_server, that_demands_tls_and_a_login_keeps_the_rules_of_that, 60)
+{
+    judge_server("127.0.0.1:0", false, true, 8);
+}
+
+TEST_WITHIN(own_client, keeps_every_rule, 180)
+{
+    char *const command[] = {SEND_DRIVER, SMTP_HARNESS, NULL};
+    struct smtp_check_options options = {
+        .timeout_ms = TIMEOUT_MS, .quiet_ms = QUIET_MS, .command = command};
+    struct smtp_error error;
+    expect_int(smtp_visit_abilities(&options, &options.abilities, &error), SMTP_OK);
+    expect_kept(SMTP_RULE_CLIENT, &options, 66);
+}
