@@ -9,6 +9,10 @@
 #include <string.h>
 
 #define MARGIN "        "
+#define DIALOGUE_MARGIN "  " /* it takes all the columns it can get */
+/* Of a failure, without -v: what fits a screen, as the failure is at the end. */
+#define LINES_SHOWN 30
+#define CONNECTIONS_SHOWN 2
 #define COLUMNS 80
 #define SLUG_WIDTH 36
 
@@ -77,15 +81,37 @@ static const char *mark(const struct smtp_check_view *view, const struct smtp_su
     return view->colour ? coloured[i] : plain[i];
 }
 
-static void draw(const struct smtp_check_view *view, const struct smtp_suite_result *result)
+static void draw(struct smtp_check_view *view, const struct smtp_suite_result *result)
 {
-    struct smtp_dialogue_look look = smtp_dialogue_look_at(view->out, MARGIN);
+    struct smtp_dialogue_look look = smtp_dialogue_look_at(view->out, DIALOGUE_MARGIN);
+    size_t count = result->dialogue_count, first = 0;
     look.colour = view->colour;
     look.explain = view->line->explain;
-    for (size_t i = 0; i < result->dialogue_count; i++) {
+    if (!view->line->verbose) {
+        look.brief = LINES_SHOWN;
+        first = count > CONNECTIONS_SHOWN ? count - CONNECTIONS_SHOWN : 0;
+    }
+    if (first > 0) {
+        fprintf(view->out, "\n" DIALOGUE_MARGIN "(%zu connection%s before; -v shows all)\n", first,
+                first == 1 ? "" : "s");
+    }
+    for (size_t i = first; i < count; i++) {
         fprintf(view->out, "\n");
         smtp_dialogue_draw(view->out, result->dialogues[i].transcript, &look);
     }
+    view->is_parted = count > 0;
+    fputs(count > 0 ? "\n" : "", view->out);
+}
+
+static void tell_verdict(const struct smtp_check_view *view, const struct smtp_suite_result *result)
+{
+    const struct smtp_rule *rule = result->rule;
+    fprintf(view->out, "  %s  %-*s %-10s", mark(view, result), SLUG_WIDTH,
+            rule->id + smtp_rule_section_len(rule->id) + 1, smtp_rule_level_name(rule->level));
+    if (result->verdict != SMTP_SKIP) {
+        fprintf(view->out, " %9.1f ms", (double)result->elapsed_ns / 1e6);
+    }
+    fputc('\n', view->out);
 }
 
 static void tell_person(struct smtp_check_view *view, const struct smtp_suite_result *result)
@@ -94,12 +120,12 @@ static void tell_person(struct smtp_check_view *view, const struct smtp_suite_re
     const struct smtp_rule *rule = result->rule;
     name_section(rule->id, section, sizeof section);
     if (strcmp(section, view->section) != 0) {
-        fprintf(view->out, "%s%s\n", view->section[0] != '\0' ? "\n" : "", section);
+        bool needs_parting = view->section[0] != '\0' && !view->is_parted;
+        fprintf(view->out, "%s%s\n", needs_parting ? "\n" : "", section);
         memcpy(view->section, section, sizeof section);
     }
-    fprintf(view->out, "  %s  %-*s %-10s %9.1f ms\n", mark(view, result), SLUG_WIDTH,
-            rule->id + smtp_rule_section_len(rule->id) + 1, smtp_rule_level_name(rule->level),
-            (double)result->elapsed_ns / 1e6);
+    tell_verdict(view, result);
+    view->is_parted = false;
     if (result->verdict == SMTP_FAIL) {
         print_labelled(view->out, "rule", rule->requirement);
         print_labelled(view->out, "here", result->detail);
@@ -115,9 +141,26 @@ static void tell_person(struct smtp_check_view *view, const struct smtp_suite_re
     fflush(view->out);
 }
 
+/** What failed, once more: it has gone from the screen. */
+static void list_failed(const struct smtp_check_view *view)
+{
+    const struct smtp_check_sum *sum = &view->sum;
+    for (size_t i = 0; i < sum->failed_count; i++) {
+        if (i == 0) {
+            fprintf(view->out, "%sFailed:\n", view->is_parted ? "" : "\n");
+        }
+        fprintf(view->out, "  %-62s %s\n", sum->failed[i]->id,
+                smtp_rule_level_name(sum->failed[i]->level));
+    }
+    if (sum->verdicts[SMTP_FAIL] > sum->failed_count) {
+        fprintf(view->out, "  and %zu more\n", sum->verdicts[SMTP_FAIL] - sum->failed_count);
+    }
+}
+
 static void end_person(const struct smtp_check_view *view)
 {
     const struct smtp_check_sum *sum = &view->sum;
+    list_failed(view);
     fprintf(view->out, "\n%zu passed, %zu failed (%zu MUST, %zu SHOULD), %zu skipped",
             sum->verdicts[SMTP_PASS], sum->verdicts[SMTP_FAIL], sum->must_failed,
             sum->should_failed, sum->verdicts[SMTP_SKIP]);
@@ -196,6 +239,9 @@ void smtp_check_view_count(struct smtp_check_view *view, const struct smtp_suite
         bool is_must = smtp_rule_counts(result->rule->level, false);
         sum->must_failed += is_must;
         sum->should_failed += !is_must;
+        if (sum->failed_count < SMTP_CHECK_FAILED_MAX) {
+            sum->failed[sum->failed_count++] = result->rule;
+        }
     }
 }
 

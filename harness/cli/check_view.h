@@ -5,10 +5,14 @@
 #include "harness/cli/check_options.h"
 #include "harness/conformance/suite.h"
 
+#define SMTP_CHECK_FAILED_MAX 16 /* as many as a screen has room for */
+
 /** How many came out how. */
 struct smtp_check_sum {
     size_t verdicts[3]; /* by enum smtp_verdict */
     size_t must_failed, should_failed, warnings;
+    const struct smtp_rule *failed[SMTP_CHECK_FAILED_MAX]; /* the first of them */
+    size_t failed_count;
     uint64_t elapsed_ns;
     bool is_interrupted; /* before all were judged */
 };
@@ -19,6 +23,7 @@ struct smtp_check_view {
     bool colour;
     struct smtp_check_sum sum;
     char section[64]; /* the last one that was told */
+    bool is_parted;   /* an empty line came last */
 };
 
 /** Tells one result, in the form the line asks for (not TAP), and counts it. */

@@ -267,7 +267,9 @@ void smtp_talk_half_close(struct smtp_talk *talk)
 void smtp_talk_close(struct smtp_talk *talk)
 {
     if (!talk->check->is_decided) {
-        smtp_talk_log(talk, SMTP_LOG_CLOSE, SMTP_SPAN("closed by the suite"));
+        if (!talk->wire.ended) {
+            smtp_talk_log(talk, SMTP_LOG_CLOSE, SMTP_SPAN("by the suite"));
+        }
         smtp_dialogue_wire_close(&talk->wire, false);
         talk->wire.ended = true;
     }

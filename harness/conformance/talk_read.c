@@ -34,7 +34,7 @@ static bool hear_more(struct smtp_talk *talk, uint64_t deadline_ns)
         if (talk->wire.ended) {
             smtp_talk_log(talk, SMTP_LOG_CLOSE,
                           talk->wire.was_reset ? SMTP_SPAN("reset by the peer")
-                                               : SMTP_SPAN("closed by the peer"));
+                                               : SMTP_SPAN("by the peer"));
         }
         return true;
     case SMTP_TIMED_OUT:

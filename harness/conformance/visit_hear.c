@@ -38,7 +38,7 @@ static enum smtp_status hear_at_once(struct smtp_visit_session *session)
         if (talk->wire.ended) {
             smtp_talk_log(talk, SMTP_LOG_CLOSE,
                           talk->wire.was_reset ? SMTP_SPAN("reset by the peer")
-                                               : SMTP_SPAN("closed by the peer"));
+                                               : SMTP_SPAN("by the peer"));
         }
         return SMTP_OK;
     case SMTP_TLS_FAILED:

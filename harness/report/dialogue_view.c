@@ -33,6 +33,10 @@ struct view {
     bool challenged;       /* the client's next line answers a 334 */
     bool in_content;       /* after a 354, up to the dot */
 
+    size_t skipped, drawn; /* so many lines are not to be drawn; of all so far */
+    size_t folded;         /* lines of a reply, since its first */
+    struct smtp_span last_folded;
+
     size_t content_lines; /* of the content that is being drawn */
     uint64_t content_octets;
     char *explained[2]; /* by side, what was said last: it is not said again */
@@ -91,9 +95,19 @@ static void tell_time(struct view *view, uint64_t time_ns)
     }
 }
 
+/** Whether the next line is one of those to be drawn. */
+static bool comes_next(struct view *view)
+{
+    return view->drawn++ >= view->skipped;
+}
+
 /** The row as it is, and its explanation (taken; NULL: none), unless that was just said on this side. */
 static void draw(struct view *view, struct smtp_dialogue_row row, char *explained)
 {
+    if (!comes_next(view)) {
+        free(explained);
+        return;
+    }
     row.tls = view->tls;
     row.group =
         row.group == SMTP_DIALOGUE_ALONE && view->in_group ? SMTP_DIALOGUE_BETWEEN : row.group;
@@ -250,8 +264,39 @@ static char *meaning_of_reply(const struct view *view, struct smtp_span line)
     return smtp_harness_lines_take(&meaning);
 }
 
+/** A line of a reply that is neither its first nor its last: whether it is told by its number alone. */
+static bool folds(struct view *view, struct smtp_span text)
+{
+    bool goes_on = text.len > 3 && text.bytes[3] == '-';
+    if (view->look->brief == 0 || !view->inside_reply || !goes_on) {
+        return false;
+    }
+    view->folded++;
+    view->last_folded = text;
+    return true;
+}
+
+static void draw_folded(struct view *view)
+{
+    char text[64];
+    int len = snprintf(text, sizeof text, "(+%zu lines)", view->folded);
+    struct smtp_span number = {text, (size_t)len};
+    struct smtp_dialogue_row row = {.side = SMTP_DIALOGUE_SERVER,
+                                    .colour = SMTP_DIALOGUE_DIM,
+                                    .time = view->time,
+                                    .text = view->folded == 1 ? view->last_folded : number};
+    if (view->folded > 0) {
+        view->folded = 0;
+        draw(view, row, NULL);
+    }
+}
+
 static void draw_reply(struct view *view, const struct smtp_harness_transcript_line *line)
 {
+    if (folds(view, line->text)) {
+        return;
+    }
+    draw_folded(view);
     static const enum smtp_dialogue_colour colours[] = {SMTP_DIALOGUE_GREEN, SMTP_DIALOGUE_CYAN,
                                                         SMTP_DIALOGUE_YELLOW, SMTP_DIALOGUE_RED};
     unsigned first = line->text.len > 0 ? (unsigned)(line->text.bytes[0] - '2') : 4;
@@ -279,7 +324,7 @@ static void draw_tls(struct view *view, struct smtp_span text)
     smtp_harness_lines_add(&rule, SMTP_SPAN("TLS: "));
     smtp_harness_lines_add(&rule, text);
     char *whole = smtp_harness_lines_take(&rule);
-    if (whole != NULL) {
+    if (whole != NULL && comes_next(view)) {
         smtp_dialogue_rule_draw(view->out, view->look, view->time,
                                 (struct smtp_span){whole, strlen("TLS: ") + text.len});
     }
@@ -336,22 +381,40 @@ static void draw_line(struct view *view, const struct smtp_harness_transcript_li
     }
 }
 
-void smtp_dialogue_draw(FILE *out, const struct smtp_harness_transcript *transcript,
-                        const struct smtp_dialogue_look *look)
+/** Draws all but so many lines; returns how many there are. */
+static size_t draw_behind(FILE *out, const struct smtp_harness_transcript *transcript,
+                          const struct smtp_dialogue_look *look, size_t skipped)
 {
     struct view view = {.out = out,
                         .look = look,
                         .transcript = transcript,
                         .verb = SMTP_SPAN(""),
-                        .verb_answered = true};
+                        .verb_answered = true,
+                        .skipped = skipped};
     struct smtp_harness_transcript_line line;
     while (smtp_harness_transcript_next(transcript, &view.next, &line)) {
         view.begin_ns = view.begin_ns == 0 ? line.time_ns : view.begin_ns;
         draw_line(&view, &line);
     }
+    draw_folded(&view);
     end_content(&view);
     free(view.explained[0]);
     free(view.explained[1]);
+    return view.drawn;
+}
+
+void smtp_dialogue_draw(FILE *out, const struct smtp_harness_transcript *transcript,
+                        const struct smtp_dialogue_look *look)
+{
+    size_t skipped = 0;
+    if (look->brief > 0) {
+        size_t all = draw_behind(out, transcript, look, SIZE_MAX);
+        skipped = all > look->brief ? all - look->brief : 0;
+    }
+    if (skipped > 0) {
+        fprintf(out, "%s(%zu lines before)\n", look->margin, skipped);
+    }
+    draw_behind(out, transcript, look, skipped);
 }
 
 /* ---- what fits ---- */

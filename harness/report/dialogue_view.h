@@ -17,6 +17,7 @@ struct smtp_dialogue_look {
     bool colour;
     bool ascii;   /* marks of ASCII alone */
     bool explain; /* what each line means: beside it in 120 columns, else below it */
+    size_t brief; /* at most the last so many lines, and of a reply its first and last; 0: all */
 };
 
 /** What fits to where `out` leads: a terminal's width, colour where it is wanted, ASCII where the locale

@@ -136,6 +136,29 @@ TEST(dialogue_view, content_is_shown_by_its_first_lines_and_its_octets)
                    .columns = 60);
 }
 
+TEST(dialogue_view, in_brief_it_is_the_last_lines_and_of_a_reply_the_first_and_the_last)
+{
+    static const struct entry entries[] = {
+        {SMTP_LOG_REPLY, 0, false, "220 mx"},        {SMTP_LOG_TLS, 1, false, "TLSv1.3, X"},
+        {SMTP_LOG_COMMAND, 1, false, "EHLO a"},      {SMTP_LOG_REPLY, 2, false, "250-mx"},
+        {SMTP_LOG_REPLY, 2, false, "250-8BITMIME"},  {SMTP_LOG_REPLY, 2, false, "250-SIZE 9"},
+        {SMTP_LOG_REPLY, 2, false, "250 HELP"},      {SMTP_LOG_COMMAND, 3, false, "HELP"},
+        {SMTP_LOG_REPLY, 4, false, "214-There is"},  {SMTP_LOG_REPLY, 4, false, "214-no"},
+        {SMTP_LOG_REPLY, 4, false, "214 help here"}, {SMTP_LOG_COMMAND, 5, false, "QUIT"},
+    };
+    EXPECT_PICTURE(entries,
+                   "(3 lines before)\n"
+                   "   2.0 ║                          ←─ 250-mx\n"
+                   "   2.0 ║                             (+2 lines)\n"
+                   "   2.0 ║                          ←─ 250 HELP\n"
+                   "   3.0 ║  HELP                    ─→\n"
+                   "   4.0 ║                          ←─ 214-There is\n"
+                   "   4.0 ║                             214-no\n"
+                   "   4.0 ║                          ←─ 214 help here\n"
+                   "   5.0 ║  QUIT                    ─→\n",
+                   .columns = 60, .brief = 8);
+}
+
 TEST(dialogue_view, long_lines_go_on_below_and_control_octets_are_escaped)
 {
     static const struct entry entries[] = {
