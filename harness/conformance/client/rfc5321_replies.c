@@ -214,11 +214,6 @@ static void final_reply_ten_minutes(struct smtp_check *check)
     }
 }
 
-static void mx_order(struct smtp_check *check)
-{
-    smtp_check_skip(check, "it takes a DNS under the suite's control");
-}
-
 static const struct smtp_rule rows[] = {
     {"rfc3463/2/unknown-enhanced-code", SMTP_MUST, 0,
      "An unknown subject or detail does not hide the class. [level inferred]",
@@ -282,12 +277,5 @@ static const struct smtp_rule rows[] = {
      "Recipients on one server share one transaction.",
      "Send one message to three recipients of one server; one MAIL, three RCPT, one DATA.",
      one_copy_many_recipients},
-    {"rfc5321/5.1/mx-order", SMTP_MUST, SMTP_NEEDS_DNS,
-     "MX hosts are tried by ascending preference; address records of the domain are not "
-     "used when MX records exist.",
-     "[dns] Publish MX 10 and 20 and an A record for the domain itself; connections arrive "
-     "at 10, after failure at 20, never at the A address. Without MX records (implicit MX) "
-     "the A address is used.",
-     mx_order},
 };
 SMTP_RULE_TABLE(smtp_rules_client_rfc5321_replies, rows);
