@@ -69,7 +69,9 @@ int smtp_talk_ask(struct smtp_talk *talk, const char *codes, const char *format,
     SMTP_PRINTF(3, 4);
 /** The same for whatever code. */
 int smtp_talk_try(struct smtp_talk *talk, const char *format, ...) SMTP_PRINTF(2, 3);
-/** A reply, or 0 where the connection ended or nothing came within the time: decides nothing. */
+/** A reply, or 0 where the connection ended or nothing came within the time: decides nothing. ANY_TIME: as long as
+ *  the check lasts. */
+#define SMTP_TALK_ANY_TIME ((uint64_t)1 << 32)
 int smtp_talk_read_if(struct smtp_talk *talk, uint64_t within_ms);
 /** Whether the last reply's code is among these. */
 bool smtp_talk_is(const struct smtp_talk *talk, const char *codes);

@@ -124,7 +124,7 @@ static void over_long_line_one_reply(struct smtp_check *check)
         memcpy(line + marks[i], "RSET", 4);
     }
     smtp_talk_line(talk, "%s", line);
-    int code = smtp_talk_read_if(talk, 10 * check->quiet_ns / SMTP_NS_PER_MS);
+    int code = smtp_talk_read_if(talk, SMTP_TALK_ANY_TIME);
     if (code == 421 || smtp_talk_is_over(talk)) {
         smtp_check_warn(check, "it closes the connection");
         return;
@@ -132,7 +132,7 @@ static void over_long_line_one_reply(struct smtp_check *check)
     smtp_check_that(check, code != 0, "expected a reply to a line of %d octets, came none",
                     OVER_LONG);
     smtp_talk_line(talk, "NOOP");
-    int next = smtp_talk_read_if(talk, 10 * check->quiet_ns / SMTP_NS_PER_MS);
+    int next = smtp_talk_read_if(talk, SMTP_TALK_ANY_TIME);
     if (smtp_talk_is_over(talk)) {
         smtp_check_warn(check, "it closes the connection");
         return;
