@@ -285,6 +285,7 @@ int smtp_check_line_apply(struct smtp_check_line *line)
     if (line->words.count == 0) {
         return smtp_cli_wrong(line->program, "a COMMAND is needed, like -- ./send-task.py");
     }
+    line->words.items[line->words.count] = NULL; /* behind them stands what argv had there */
     options->command = line->words.items;
     options->password = line->user != NULL ? password_of(line) : NULL;
     options->temporary = line->temporary_statuses;

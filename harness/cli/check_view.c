@@ -106,9 +106,11 @@ static void draw(struct smtp_check_view *view, const struct smtp_suite_result *r
 static void tell_verdict(const struct smtp_check_view *view, const struct smtp_suite_result *result)
 {
     const struct smtp_rule *rule = result->rule;
-    fprintf(view->out, "  %s  %-*s %-10s", mark(view, result), SLUG_WIDTH,
-            rule->id + smtp_rule_section_len(rule->id) + 1, smtp_rule_level_name(rule->level));
-    if (result->verdict != SMTP_SKIP) {
+    bool is_timed = result->verdict != SMTP_SKIP;
+    fprintf(view->out, "  %s  %-*s %-*s", mark(view, result), SLUG_WIDTH,
+            rule->id + smtp_rule_section_len(rule->id) + 1, is_timed ? 10 : 0,
+            smtp_rule_level_name(rule->level));
+    if (is_timed) {
         fprintf(view->out, " %9.1f ms", (double)result->elapsed_ns / 1e6);
     }
     fputc('\n', view->out);

@@ -457,6 +457,25 @@ TEST(check_client, one_that_keeps_the_rules_ends_with_0)
     ended_clear(&ended);
 }
 
+/** Where options stand before them, too. */
+TEST(check_client, the_command_gets_its_own_words_and_a_word_for_each_recipient)
+{
+    struct held held;
+    hold(&held);
+    struct ended ended = run_to_end(ARGV("check", "client", "--json", "--only", "rfc5321/4.1.1.10",
+                                         "--", SHELL, "echo \"$#:$1:$2:$3\" >>\"$HELD.words\"",
+                                         "sh", "{from}", "{to}", "{port}"));
+    ended_clear(&ended);
+    char path[96];
+    snprintf(path, sizeof path, "%s/pipe.words", held.folder);
+    char *words = smtp_read_file(path, NULL);
+    expect_true(strncmp(words, "4:ability-from@example.com:ability-to@example.com:", 50) == 0);
+    expect_contains(words, "\n3:ann@example.com:bob@example.com:");
+    free(words);
+    close(held.pipe);
+    smtp_remove_directory(held.folder);
+}
+
 TEST(check_client, a_command_that_does_nothing_passes_no_rule)
 {
     expect_int(judge_client(JUDGED("exit 0")).passed, 0);
