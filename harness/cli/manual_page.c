@@ -101,13 +101,33 @@ static const char *const notations[][2] = {
      "\\r \\n \\t;\n"
      "[session] [tls] [starttls] [C close] [S half-close] [C reset] [wait 50ms] [within 500ms]\n"
      "[compare codes] on lines of their own."},
+    {"TASKS",
+     "What check client tells its command to do, by variables, by marks in arguments of its own, "
+     "and on "
+     "standard\n"
+     "input, which is the message. SMTP_HOST SMTP_PORT SMTP_URL SMTP_CA_FILE ({host} {port} {url} "
+     "{cafile}): where,\n"
+     "and whom to trust. SMTP_FROM ({from}); SMTP_TO, an address a line ({to}: an argument for "
+     "each); "
+     "SMTP_MESSAGE\n"
+     "({message}), a file; SMTP_MESSAGES, several files to be sent over one connection. SMTP_TLS: "
+     "never "
+     "or required\n"
+     "(STARTTLS). SMTP_USER SMTP_PASSWORD SMTP_MECHANISM: a login. SMTP_HELO: the name for EHLO. "
+     "SMTP_ENVID SMTP_RET\n"
+     "SMTP_NOTIFY SMTP_ORCPT SMTP_REQUIRETLS (1). What a command does not heed is found out "
+     "before, and "
+     "the rules\n"
+     "that need it are skipped. Its exit status: 0 sent, 75 (or --temporary) not now, else "
+     "refused."},
 };
 
 /* Behind the examples, in the order that man-pages(7) asks for. */
 static const char *const sections[][2] = {
     {"EXIT STATUS",
      ".TP\n.B 0\nAll held.\n"
-     ".TP\n.B 1\nSomething did not hold; of serve: it ended before \\-\\-exit\\-after.\n"
+     ".TP\n.B 1\nSomething did not hold; of serve: it ended before \\-\\-exit\\-after; of check: a "
+     "MUST\nwas broken, with \\-\\-strict a SHOULD.\n"
      ".TP\n.B 2\nA wrong command line, or it could not run.\n"
      ".PP\nexec ends with its command's own status where that failed, 128 and the signal where "
      "one\n"
@@ -126,7 +146,8 @@ static const char *const sections[][2] = {
     {"ENVIRONMENT",
      ".TP\n.B NO_COLOR\nNo colour, on a terminal either.\n"
      ".TP\n.B SMTP_CA_FILE\nWhom send trusts, as PEM; \\-\\-ca goes before it.\n"
-     ".TP\n.B SMTP_PASSWORD\nThe password of send's \\-\\-user, and of a user in its URL.\n"
+     ".TP\n.B SMTP_PASSWORD\nThe password of \\-\\-user of send and check, and of a user in the "
+     "URL.\n"
      ".TP\n.B LISTEN_PID\n.TQ\n.B LISTEN_FDS\n.TQ\n.B LISTEN_FDNAMES\nSockets that serve is given "
      "by "
      "who starts it, like\n.BR systemd.socket (5).\n"
@@ -139,7 +160,9 @@ static const char *const sections[][2] = {
      "In the directory of exec's \\-\\-save: a message as it came, its envelope and decoded\n"
      "header, a session as a dialogue.\n"
      ".TP\n.I smtp\\-harness\\-ca.*\n"
-     "In TMPDIR or /tmp while exec runs: what SMTP_CA_FILE and {cafile} name.\n"},
+     "In TMPDIR or /tmp while exec runs: what SMTP_CA_FILE and {cafile} name.\n"
+     ".TP\n.I smtp\\-harness\\-check.*\n"
+     "Directories there while check client runs: that, and the messages.\n"},
     {"SEE ALSO", ".BR sendmail (8),\n.BR swaks (1),\n.BR msmtp (1),\n.BR smtp\\-sink (1),\n"
                  ".BR sysexits.h (3),\n.BR systemd.socket (5)\n"
                  ".PP\nRFC 5321 (SMTP), RFC 2033 (LMTP), RFC 3207 (STARTTLS), RFC 4954 (AUTH), RFC "
