@@ -20,7 +20,7 @@ struct smtp_answer {
     /** Whole lines with CRLF, more than one reply too; NULL: as a plain server. "" says nothing. */
     const char *reply;
     uint64_t delay_ms; /* before it; the end of the connection ends it */
-    enum {
+    enum smtp_then {
         SMTP_THEN_GO_ON,
         SMTP_THEN_CLOSE, /* with what the reply is */
         SMTP_THEN_RESET,

@@ -80,7 +80,8 @@ static void expect_nothing_in_clear(struct smtp_visit *visit, const char *when)
     }
 }
 
-static struct smtp_visit *answer_starttls(struct smtp_check *check, const char *reply, int then)
+static struct smtp_visit *answer_starttls(struct smtp_check *check, const char *reply,
+                                          enum smtp_then then)
 {
     const struct smtp_answer answers[] = {{.command = "STARTTLS", .reply = reply, .then = then}};
     return smtp_visit(check, &secured,
