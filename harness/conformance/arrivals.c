@@ -147,20 +147,29 @@ void smtp_arrivals_add(struct smtp_arrivals *arrivals, const struct smtp_arrival
 
 /* ---- waiting ---- */
 
+struct smtp_span smtp_arrivals_header(struct smtp_span content)
+{
+    const char *end =
+        content.len > 0 ? memmem(content.bytes, content.len, "\r\n\r\n", 4) : NULL;
+    return (struct smtp_span){content.bytes,
+                              end != NULL ? (size_t)(end - content.bytes) : content.len};
+}
+
 static bool has(struct smtp_span octets, const char *text)
 {
     return octets.len > 0 && memmem(octets.bytes, octets.len, text, strlen(text)) != NULL;
 }
 
-static bool is_of(const struct smtp_arrival *arrival, const char *token, bool behind_header)
+bool smtp_arrivals_is_notification(struct smtp_span header)
 {
-    const char *end = arrival->content.len > 0
-                          ? memmem(arrival->content.bytes, arrival->content.len, "\r\n\r\n", 4)
-                          : NULL;
-    struct smtp_span header = {arrival->content.bytes, end != NULL
-                                                           ? (size_t)(end - arrival->content.bytes)
-                                                           : arrival->content.len};
-    return behind_header ? !has(header, token) && has(arrival->content, token) : has(header, token);
+    return has(header, "multipart/report");
+}
+
+static bool is_of(const struct smtp_arrival *arrival, const char *token, bool notifications)
+{
+    struct smtp_span header = smtp_arrivals_header(arrival->content);
+    bool tells = !has(header, token) || smtp_arrivals_is_notification(header);
+    return tells == notifications && has(arrival->content, token);
 }
 
 /** The check's messages, the first `room` of them, in *found; how many there are. Holds the lock. */

@@ -58,6 +58,9 @@ void smtp_arrivals_leave(struct smtp_check *check);
 
 /** A message has come; its spans are copied. */
 void smtp_arrivals_add(struct smtp_arrivals *arrivals, const struct smtp_arrival *arrival);
+struct smtp_span smtp_arrivals_header(struct smtp_span content);
+/** Whether the header is a notification's (RFC 3464 2), whose fields can name the message that it tells of. */
+bool smtp_arrivals_is_notification(struct smtp_span header);
 enum smtp_arrivals_mode smtp_arrivals_mode(struct smtp_arrivals *arrivals);
 /** Who watches, on threads of its own; stop joins them. NULL: *error says why. */
 struct smtp_arrivals_watch;

@@ -108,7 +108,8 @@ static bool open_all(struct smtp_arrivals_watch *watch, const char *path)
     watch->stop = eventfd(0, EFD_CLOEXEC);
     watch->changes = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     return watch->new_directory >= 0 && watch->stop >= 0 && watch->changes >= 0 &&
-           inotify_add_watch(watch->changes, path, IN_MOVED_TO | IN_CLOSE_WRITE) >= 0;
+           /* a file is moved there or, as the first Maildir did it, linked: whole in either case */
+           inotify_add_watch(watch->changes, path, IN_MOVED_TO | IN_CREATE) >= 0;
 }
 
 struct smtp_arrivals_watch *smtp_arrivals_watch_maildir(struct smtp_arrivals *arrivals,

@@ -66,9 +66,9 @@ static void reset(struct connection *connection)
 /** Whether it is a message that a check sent (ask.c), not one that tells of such a message. */
 static bool is_from_check(struct smtp_span content)
 {
-    const char *end = content.len > 0 ? memmem(content.bytes, content.len, "\r\n\r\n", 4) : NULL;
-    size_t len = end != NULL ? (size_t)(end - content.bytes) : content.len;
-    return len > 0 && memmem(content.bytes, len, "@check.example>", 15) != NULL;
+    struct smtp_span header = smtp_arrivals_header(content);
+    return header.len > 0 && memmem(header.bytes, header.len, "@check.example>", 15) != NULL &&
+           !smtp_arrivals_is_notification(header);
 }
 
 static void finish(struct connection *connection)

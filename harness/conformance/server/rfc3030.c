@@ -189,7 +189,11 @@ static void rule_8bitmime_octets_kept(struct smtp_check *check)
     struct smtp_talk *talk = smtp_ask_hello(check);
     smtp_ask_needs(talk, "8BITMIME");
     smtp_talk_ask(talk, "5yz", "MAIL FROM:<%s> BODY=FOO", check->sender);
-    smtp_talk_ask(talk, "5yz", "MAIL FROM:<%s> BODY=7BIT BODY=8BITMIME", check->sender);
+    /* what comes of two is not said */
+    if (smtp_talk_ask(talk, "5yz ~250", "MAIL FROM:<%s> BODY=7BIT BODY=8BITMIME", check->sender) ==
+        250) {
+        smtp_talk_ask(talk, "250", "RSET");
+    }
     smtp_talk_ask(talk, "250", "MAIL FROM:<%s> BODY=7BIT", check->sender);
     smtp_talk_ask(talk, "250", "RSET");
     smtp_talk_ask(talk, "250", "MAIL FROM:<%s> BODY=8BITMIME", check->sender);

@@ -40,7 +40,9 @@ static void transaction_cleared_after_data(struct smtp_check *check)
     smtp_ask_quit(talk);
     struct smtp_arrival arrivals[2];
     if (smtp_arrivals_wait_many(check, arrivals, 2)) {
-        look_at_recipients(check, &arrivals[1]);
+        /* a relay may hand them on in any order */
+        const char *id = smtp_check_text(check, "<%s.2@", check->token);
+        look_at_recipients(check, &arrivals[names(arrivals[0].content, id) ? 0 : 1]);
     }
 }
 
