@@ -149,8 +149,7 @@ void smtp_arrivals_add(struct smtp_arrivals *arrivals, const struct smtp_arrival
 
 struct smtp_span smtp_arrivals_header(struct smtp_span content)
 {
-    const char *end =
-        content.len > 0 ? memmem(content.bytes, content.len, "\r\n\r\n", 4) : NULL;
+    const char *end = content.len > 0 ? memmem(content.bytes, content.len, "\r\n\r\n", 4) : NULL;
     return (struct smtp_span){content.bytes,
                               end != NULL ? (size_t)(end - content.bytes) : content.len};
 }
