@@ -10,7 +10,7 @@
 
 #include <stdio.h>
 
-#define TIMEOUT_MS 20000 /* a sanitizer and other tests beside it */
+#define TIMEOUT_MS 60000 /* a sanitizer and other tests beside it */
 #define QUIET_MS 100
 
 struct outcome {
@@ -58,6 +58,7 @@ static struct smtp_harness *start(const char *listen, const struct smtp_arrivals
     options.server.listen_count = 1;
     options.server.auth.users = users;
     options.server.auth.user_count = 1;
+    options.server.limits.message_octets = (uint64_t)1 << 20; /* content up to it is sent */
     options.server.auth.required = demands;
     options.server.tls.mode = demands ? SMTP_SERVER_TLS_REQUIRED : options.server.tls.mode;
     if (arrivals != NULL) {

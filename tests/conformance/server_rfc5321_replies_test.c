@@ -61,7 +61,7 @@ static const struct smtp_server_proof replies[] = {
     {"rfc5321/4.2/one-reply-per-command",
      .dialogue = TOUR "S: 502 No\nS: 502 No\nC: RCPT ...\nS: 503 No\nC: MAIL FROM:<unclosed\n"
                       "S: 501 No\nC: MAIL ...\nS: 250 Ok\n",
-     .detail = "MAIL"},
+     .detail = "came \"501"},
     {"rfc5321/4.2.1/multiline-same-code", .dialogue = TOUR "S: 250-One\nS: 252 Two\n",
      .detail = "one code in all lines"},
     {"rfc5321/4.2.4/no-dead-capability", .faults = {"any VRFY*: reply 502 5.5.1"},

@@ -87,8 +87,8 @@ static void expect_client_diverges(const char *server, const char *client, unsig
 {
     struct pair pair = {.server_text = server,
                         .client_text = client,
-                        .client_options = {.step_timeout_ms = 300},
-                        .server_options = {.step_timeout_ms = 600}};
+                        .client_options = {.step_timeout_ms = 1000},
+                        .server_options = {.step_timeout_ms = 2000}};
     play_pair(&pair);
     expect_contains(pair.client.report, report);
     expect_int(pair.client.outcome, SMTP_DIALOGUE_DIVERGED);
@@ -101,8 +101,8 @@ static void expect_server_diverges(const char *server, const char *client, unsig
 {
     struct pair pair = {.server_text = server,
                         .client_text = client,
-                        .client_options = {.step_timeout_ms = 600},
-                        .server_options = {.step_timeout_ms = 300}};
+                        .client_options = {.step_timeout_ms = 2000},
+                        .server_options = {.step_timeout_ms = 1000}};
     play_pair(&pair);
     expect_contains(pair.server.report, report);
     expect_int(pair.server.outcome, SMTP_DIALOGUE_DIVERGED);
@@ -307,9 +307,9 @@ TEST(dialogue, codes_that_differ_do_not_hold_where_codes_are_compared)
 TEST(dialogue, silence_ends_with_the_time_of_a_step)
 {
     expect_client_diverges("C: a\nC: never\n", "C: a\nS: 250 a\n", 2,
-                           "client.smtp:2: nothing came within 300 ms\n");
+                           "client.smtp:2: nothing came within 1000 ms\n");
     expect_client_diverges("S| 250 a\nC: never\n", "S: 250 a\n", 1,
-                           "client.smtp:1: only a part of this came within 300 ms\n"
+                           "client.smtp:1: only a part of this came within 1000 ms\n"
                            "  expected  S: 250 a\n"
                            "  came      S| 250 a\n");
 }
@@ -336,7 +336,7 @@ TEST(dialogue, a_connection_that_ends_too_early_or_too_late_or_otherwise_is_told
     expect_client_diverges("S: 220 a\n[S close]\n", "S: 220 a\nS: 221 b\n", 2,
                            "nothing came before the connection ended");
     expect_client_diverges("S: 220 a\nC: never\n", "S: 220 a\n[S close]\n", 2,
-                           "the connection stays open: no end within 300 ms");
+                           "the connection stays open: no end within 1000 ms");
     expect_client_diverges("S: 220 a\nS: 221 b\n[S close]\n", "S: 220 a\n[S close]\n", 2,
                            "octets came where the connection was to end");
     expect_client_diverges("S: 220 a\n[S close]\n", "S: 220 a\n[S reset]\n", 2,

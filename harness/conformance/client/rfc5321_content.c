@@ -101,7 +101,10 @@ static void refused_or_completed(struct smtp_check *check, struct smtp_span body
                                  struct smtp_span completed)
 {
     struct smtp_visit *visit = send_body(check, body);
-    if (visit != NULL && visit->outcome == SMTP_VISIT_SENT) {
+    const struct smtp_visit_message *message = visit != NULL && visit->outcome == SMTP_VISIT_SENT
+                                                   ? smtp_visit_expect_message(visit)
+                                                   : NULL;
+    if (message != NULL && !smtp_see_has(message->content, "encoding: quoted-printable")) {
         smtp_see_expect_body(visit, completed);
     }
 }
@@ -118,16 +121,21 @@ static void missing_final_crlf(struct smtp_check *check)
     }
 }
 
+#define BODY(octets)                                                                               \
+    {                                                                                              \
+        (octets), sizeof(octets) - 1                                                               \
+    }
+
 static void smuggling_no_bare_cr_lf(struct smtp_check *check)
 {
     static const struct smtp_span bodies[] = {
-        {"One\nTwo\n", 8},
-        {"One\rTwo\r", 8},
-        {"One\r\nTwo\nThree\rFour\r\n", 24},
-        {"One\n.\nMAIL FROM:<evil@example.com>\n", 36},
-        {"One\n.\r\nRSET\r\n", 13},
-        {"One\r.\rRSET\r\n", 12},
-        {"One\r\n.\nRSET\r\n", 13},
+        BODY("One\nTwo\n"),
+        BODY("One\rTwo\r"),
+        BODY("One\r\nTwo\nThree\rFour\r\n"),
+        BODY("One\n.\nMAIL FROM:<evil@example.com>\n"),
+        BODY("One\n.\r\nRSET\r\n"),
+        BODY("One\r.\rRSET\r\n"),
+        BODY("One\r\n.\nRSET\r\n"),
     };
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
         struct smtp_visit *visit = send_body(check, bodies[i]);
@@ -273,7 +281,10 @@ static void line_998(struct smtp_check *check)
                     "expected lines of 998 octets at most, came %zu", longest);
     bool is_encoded = message != NULL && (smtp_see_has(message->content, "base64") ||
                                           smtp_see_has(message->content, "=?"));
-    smtp_check_that(check, is_encoded || octets >= 2 * (size_t)LONG_LINE,
+    smtp_check_that(check,
+                    message == NULL || is_encoded ||
+                        octets >=
+                            (smtp_see_has(message->content, "X-Long") ? 2 : 1) * (size_t)LONG_LINE,
                     "expected all of the content in shorter lines, and some of it is gone");
 }
 

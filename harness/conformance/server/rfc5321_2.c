@@ -54,7 +54,8 @@ static void ehlo_keywords_registered(struct smtp_check *check)
 
 static void verbs_case_insensitive(struct smtp_check *check)
 {
-    struct smtp_talk *talk = smtp_ask_hello(check);
+    struct smtp_talk *talk =
+        check->options->starttls ? smtp_ask_hello(check) : smtp_ask_greeted(check);
     smtp_talk_ask(talk, "250", check->options->lmtp ? "lHlO check.example" : "ehLO check.example");
     smtp_talk_ask(talk, "250", "mAiL fRoM:<%s>", check->sender);
     smtp_talk_ask(talk, "250 251", "rcpt to:<%s>", check->recipient);

@@ -137,7 +137,7 @@ static void noop_keeps_transaction(struct smtp_check *check)
     struct smtp_talk *talk = smtp_ask_hello(check);
     smtp_ask_begin(talk);
     smtp_talk_ask(talk, "250", "NOOP");
-    smtp_talk_ask(talk, "250 ~501", "NOOP some text");
+    smtp_talk_ask(talk, "250 ~5yz", "NOOP some text");
     smtp_talk_try(talk, "VRFY x");
     smtp_talk_try(talk, "EXPN x");
     smtp_talk_try(talk, "HELP");

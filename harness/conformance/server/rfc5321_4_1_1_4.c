@@ -71,9 +71,9 @@ static void octet_by_octet(struct smtp_check *check)
 #define LINE_OCTETS 64
 
 /** A message whose end begins at each octet around `mark`, in two writes that part there. */
-static void end_across(struct smtp_check *check, size_t mark, size_t before)
+static void end_across(struct smtp_talk *talk, size_t mark, size_t before)
 {
-    struct smtp_talk *talk = smtp_ask_hello(check);
+    struct smtp_check *check = talk->check;
     smtp_ask_data(talk);
     const char *header = smtp_ask_header(check);
     size_t header_len = strlen(header), len = mark - before;
@@ -96,18 +96,19 @@ static void end_across(struct smtp_check *check, size_t mark, size_t before)
     smtp_talk_put(talk, (struct smtp_span){whole, mark});
     smtp_talk_put(talk, (struct smtp_span){whole + mark, len + 5 - mark});
     smtp_talk_expect(talk, "250");
-    smtp_ask_quit(talk);
 }
 
 static void end_of_data_any_segmentation(struct smtp_check *check)
 {
     static const size_t marks[] = {1024, 4096, 8192, 16384};
     octet_by_octet(check);
+    struct smtp_talk *talk = smtp_ask_hello(check);
     for (size_t m = 0; m < sizeof marks / sizeof *marks; m++) {
         for (size_t before = 0; before <= 5 && smtp_check_goes_on(check); before++) {
-            end_across(check, marks[m], before);
+            end_across(talk, marks[m], before);
         }
     }
+    smtp_ask_quit(talk);
 }
 
 static bool ends_with(struct smtp_span octets, struct smtp_span end)

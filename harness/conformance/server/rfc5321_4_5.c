@@ -77,6 +77,9 @@ static void path_256(struct smtp_check *check)
 static void command_line_512(struct smtp_check *check)
 {
     struct smtp_talk *talk = smtp_ask_hello(check);
+    if (smtp_talk_try(talk, "NOOP x") != 250) {
+        smtp_check_skip(check, "it takes no argument of NOOP");
+    }
     smtp_talk_try(talk, "NOOP %s", repeated(check, 'x', 512 - 2 - 5));
     smtp_check_that(check, !smtp_talk_is(talk, "500"),
                     "expected a line of 512 octets to be handled, came %s",
