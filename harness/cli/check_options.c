@@ -13,7 +13,7 @@
 #define LMTP_MARK "lmtp://" /* before a host of smtp_client_url */
 
 #define RESULT_ROWS 9
-#define BOTH_ROWS 7
+#define BOTH_ROWS 8
 #define SERVER_ROWS 10
 #define CLIENT_ROWS 2
 #define ROWS_MAX (RESULT_ROWS + BOTH_ROWS + SERVER_ROWS)
@@ -52,6 +52,8 @@ static void add_both_rows(struct smtp_check_line *line, struct smtp_cli_option r
     rows[5] =
         smtp_cli_text("user", "NAME", &line->user,
                       server ? "who logs in; or in the URL" : "who logs in, as COMMAND is told");
+    rows[7] = smtp_cli_text("password", "TEXT", &line->password_text,
+                            "the password; wiped where others can see it");
     rows[6] = smtp_cli_text("password-file", "FILE", &line->password_file,
                             "the password is its first line (SMTP_PASSWORD)");
 }
@@ -188,6 +190,16 @@ static bool check_only(const struct smtp_check_line *line)
 
 static bool read_password(struct smtp_check_line *line)
 {
+    if (line->password_text != NULL) {
+        size_t len = strlen(line->password_text);
+        line->password = strdup(line->password_text);
+        smtp_secret_wipe((char *)(uintptr_t)line->password_text,
+                         len); /* argv's own: C17 5.1.2.2.1 */
+        if (line->password == NULL) {
+            smtp_cli_wrong(line->program, "out of memory");
+        }
+        return line->password != NULL;
+    }
     if (line->password_file == NULL) {
         return true;
     }

@@ -15,7 +15,7 @@ struct smtp_check_line {
     /* as given: of both */
     struct smtp_cli_texts only;
     bool list, strict, verbose, explain, tap, json, slow;
-    const char *junit, *ca_file, *user, *password_file;
+    const char *junit, *ca_file, *user, *password_file, *password_text;
     uint64_t timeout_s, quiet_ms, jobs;
     struct smtp_cli_words words;
     /* of a server */

@@ -62,6 +62,9 @@ size_t smtp_rule_section_len(const char *id);
 /** Whether the id begins with that. */
 bool smtp_rule_is_selected(const char *id, const char *prefix);
 
+/** By RFC and section, numbers as numbers: for qsort. */
+int smtp_rule_compare(const char *id, const char *other);
+
 /** All rules of a side in the order of RFCs and sections; NULL beyond the last. */
 const struct smtp_rule *smtp_rule_at(enum smtp_rule_side side, size_t i);
 

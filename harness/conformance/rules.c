@@ -1,6 +1,9 @@
 /* rules.c - the tables of rules in the order of RFCs and sections, and what can be said of a rule's id. */
 #include "harness/conformance/rules.h"
 
+#include "common/bytes.h"
+
+#include <stdlib.h>
 #include <string.h>
 
 /* NULL ends each */
@@ -72,4 +75,28 @@ size_t smtp_rule_section_len(const char *id)
 bool smtp_rule_is_selected(const char *id, const char *prefix)
 {
     return strncmp(id, prefix, strlen(prefix)) == 0;
+}
+
+int smtp_rule_compare(const char *id, const char *other)
+{
+    size_t len = smtp_rule_section_len(id), other_len = smtp_rule_section_len(other);
+    const char *end = id + len, *other_end = other + other_len;
+    while (id < end && other < other_end) {
+        bool are_numbers =
+            smtp_is_digit((unsigned char)*id) && smtp_is_digit((unsigned char)*other);
+        unsigned long mine = (unsigned char)*id, its = (unsigned char)*other;
+        if (are_numbers) {
+            char *next, *other_next;
+            mine = strtoul(id, &next, 10);
+            its = strtoul(other, &other_next, 10);
+            id = next - 1;
+            other = other_next - 1;
+        }
+        if (mine != its) {
+            return mine < its ? -1 : 1;
+        }
+        id++;
+        other++;
+    }
+    return (id < end) - (other < other_end);
 }

@@ -242,6 +242,14 @@ static void *work(void *user)
     return NULL;
 }
 
+static int compare(const void *judged, const void *other)
+{
+    const struct smtp_rule *rule = ((const struct judged *)judged)->rule;
+    const struct smtp_rule *its = ((const struct judged *)other)->rule;
+    int order = smtp_rule_compare(rule->id, its->id);
+    return order != 0 ? order : (rule > its) - (rule < its); /* in a section as they stand there */
+}
+
 static enum smtp_status work_on_threads(struct run *run)
 {
     pthread_t threads[JOBS_MAX];
@@ -274,6 +282,7 @@ enum smtp_status smtp_suite_run(const struct smtp_suite *suite)
             run.all[run.count++].rule = rule;
         }
     }
+    qsort(run.all, run.count, sizeof *run.all, compare);
     enum smtp_status status = work_on_threads(&run);
     pthread_mutex_destroy(&run.lock);
     free(run.all);

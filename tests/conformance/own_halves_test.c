@@ -140,7 +140,7 @@ TEST_WITHIN(own_server, that_demands_tls_and_a_login_keeps_the_rules_of_that, 60
 
 TEST_WITHIN(own_client, keeps_every_rule, 180)
 {
-    char *const command[] = {SEND_DRIVER, SMTP_HARNESS, NULL};
+    char *const command[] = {OWN_DRIVER, SMTP_HARNESS, NULL};
     struct smtp_check_options options = {
         .timeout_ms = TIMEOUT_MS, .quiet_ms = QUIET_MS, .command = command};
     struct smtp_error error;
