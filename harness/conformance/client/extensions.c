@@ -76,6 +76,9 @@ static void expect_lock_step(struct smtp_visit *visit, bool in_tls, const char *
             "expected one command at a time %s, came %s before the reply to the one before it",
             when, smtp_check_show(visit->check, command->line));
     }
+    if (visit != NULL) {
+        smtp_visit_expect_message(visit);
+    }
 }
 
 static void pipeline_only_if_offered(struct smtp_check *check)
@@ -110,6 +113,7 @@ static void sync_commands_last(struct smtp_check *check)
         }
     }
     if (visit != NULL) {
+        smtp_visit_expect_message(visit);
         smtp_visit_expect(visit, SMTP_VISIT_SENT);
     }
 }
@@ -166,6 +170,7 @@ static void bdat_only_if_offered(struct smtp_check *check)
         bool mixed =
             smtp_visit_count(visit, "BDAT", NULL) > 0 && smtp_visit_count(visit, "DATA", NULL) > 0;
         smtp_check_that(check, !mixed, "expected DATA or BDAT in a transaction, came both");
+        smtp_visit_expect_message(visit);
         smtp_visit_expect(visit, SMTP_VISIT_SENT);
     }
 }

@@ -236,6 +236,9 @@ static void ehlo_keywords_case_insensitive(struct smtp_check *check)
     struct smtp_visit *mixed = smtp_visit(
         check, &task,
         &(struct smtp_script){SMTP_SCRIPT(none), .keywords = "size;8bitmime;Dsn;StartTls"});
+    if (upper != NULL) {
+        smtp_visit_expect_message(upper);
+    }
     for (size_t i = 0; upper != NULL && mixed != NULL && i < upper->command_count; i++) {
         struct smtp_span wanted = upper->commands[i].line;
         struct smtp_span came =

@@ -107,6 +107,7 @@ static void awaits_greeting(struct smtp_check *check, const struct smtp_task *ta
                         "expected nothing before the greeting, came %s",
                         smtp_check_show(check, visit->commands[i].line));
     }
+    smtp_visit_expect_message(visit);
     smtp_visit_expect(visit, SMTP_VISIT_SENT);
 }
 
@@ -134,6 +135,7 @@ static void lock_step(struct smtp_check *check)
             "one before it",
             smtp_check_show(check, visit->commands[i].line));
     }
+    smtp_visit_expect_message(visit);
     smtp_visit_expect(visit, SMTP_VISIT_SENT);
 }
 
