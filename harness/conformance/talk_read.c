@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#define REPLIES_MAX ((size_t)1 << 20) /* octets of replies that nobody has taken yet */
+
 static struct smtp_span heard(const struct smtp_talk *talk)
 {
     return smtp_buffer_span(&talk->wire.heard);
@@ -36,7 +38,10 @@ static bool hear_more(struct smtp_talk *talk, uint64_t deadline_ns)
                           talk->wire.was_reset ? SMTP_SPAN("reset by the peer")
                                                : SMTP_SPAN("by the peer"));
         }
-        return true;
+        if (talk->is_client && heard(talk).len > REPLIES_MAX) {
+            smtp_check_fail(check, "the server floods the connection");
+        }
+        return !check->is_decided && smtp_clock_now_ns() < deadline_ns;
     case SMTP_TIMED_OUT:
         return false;
     case SMTP_TLS_FAILED:
