@@ -88,7 +88,7 @@ static void expect_client_diverges(const char *server, const char *client, unsig
     struct pair pair = {.server_text = server,
                         .client_text = client,
                         .client_options = {.step_timeout_ms = 1000},
-                        .server_options = {.step_timeout_ms = 2000}};
+                        .server_options = {.step_timeout_ms = 20000}};
     play_pair(&pair);
     expect_contains(pair.client.report, report);
     expect_int(pair.client.outcome, SMTP_DIALOGUE_DIVERGED);
@@ -101,7 +101,7 @@ static void expect_server_diverges(const char *server, const char *client, unsig
 {
     struct pair pair = {.server_text = server,
                         .client_text = client,
-                        .client_options = {.step_timeout_ms = 2000},
+                        .client_options = {.step_timeout_ms = 20000},
                         .server_options = {.step_timeout_ms = 1000}};
     play_pair(&pair);
     expect_contains(pair.server.report, report);
