@@ -40,7 +40,7 @@ const struct smtp_explanation smtp_explain_parameters[] = {
     {"MAIL MT-PRIORITY", "MT-PRIORITY: from -9 to 9, higher ones go first", "6710 3"},
     {"RCPT NOTIFY", "NOTIFY: when the sender is told: SUCCESS, FAILURE, DELAY, NEVER", "3461 4.1"},
     {"RCPT ORCPT", "ORCPT: the address as it was before anybody rewrote it", "3461 4.2"},
-    {"RCPT RRVS", "RRVS: only where the mailbox has had this owner since then", "7293 3"},
+    {"RCPT RRVS", "RRVS: only where the mailbox has had this owner since then", "7293 3.1"},
     {"XCLIENT NAME", "NAME: the client's host name", "Postfix XCLIENT_README"},
     {"XCLIENT ADDR", "ADDR: the client's address", "Postfix XCLIENT_README"},
     {"XCLIENT PORT", "PORT: the client's port", "Postfix XCLIENT_README"},
@@ -185,8 +185,8 @@ const struct smtp_explanation smtp_explain_keywords[] = {
     {"VRFY", "addresses can be asked for", "5321 3.5.2"},
     {"EXPN", "mailing lists can be asked for", "5321 3.5.2"},
     {"HELP", "there is help", "5321 4.1.1.8"},
-    {"ETRN", "a host may ask for what waits for it", "1985 4"},
-    {"RRVS", "mail can be bound to who had the mailbox then", "7293 3"},
+    {"ETRN", "a host may ask for what waits for it", "1985 3"},
+    {"RRVS", "mail can be bound to who had the mailbox then", "7293 3.1"},
     {NULL, NULL, NULL},
 };
 
