@@ -17,30 +17,30 @@ static void keep(char **text, const char *format, va_list arguments)
     }
 }
 
+static void decide(struct smtp_check *check, enum smtp_verdict verdict, const char *format,
+                   va_list arguments)
+{
+    if (!check->is_decided) {
+        keep(&check->detail, format, arguments);
+        check->is_decided = true;
+        check->verdict = verdict;
+    }
+}
+
 void smtp_check_fail(struct smtp_check *check, const char *format, ...)
 {
-    if (check->is_decided) {
-        return;
-    }
     va_list arguments;
     va_start(arguments, format);
-    keep(&check->detail, format, arguments);
+    decide(check, SMTP_FAIL, format, arguments);
     va_end(arguments);
-    check->is_decided = true;
-    check->verdict = SMTP_FAIL;
 }
 
 void smtp_check_skip(struct smtp_check *check, const char *format, ...)
 {
-    if (check->is_decided) {
-        return;
-    }
     va_list arguments;
     va_start(arguments, format);
-    keep(&check->detail, format, arguments);
+    decide(check, SMTP_SKIP, format, arguments);
     va_end(arguments);
-    check->is_decided = true;
-    check->verdict = SMTP_SKIP;
 }
 
 void smtp_check_pass(struct smtp_check *check)
@@ -69,10 +69,8 @@ bool smtp_check_that(struct smtp_check *check, bool holds, const char *format, .
     }
     va_list arguments;
     va_start(arguments, format);
-    keep(&check->detail, format, arguments);
+    decide(check, SMTP_FAIL, format, arguments);
     va_end(arguments);
-    check->is_decided = true;
-    check->verdict = SMTP_FAIL;
     return false;
 }
 

@@ -2,6 +2,7 @@
 #include "harness/conformance/arrivals.h"
 #include "harness/conformance/ask.h"
 #include "harness/conformance/rules.h"
+#include "harness/conformance/see.h"
 #include "harness/conformance/smuggle.h"
 
 static void smuggling_cr_dot_cr(struct smtp_check *check)
@@ -16,20 +17,6 @@ static void smuggling_nul_dot(struct smtp_check *check)
 {
     smtp_smuggle_literal(check, "\r\n\0.\r\n");
     smtp_smuggle_literal(check, "\r\n.\0\r\n");
-}
-
-/** The first CR or LF outside a pair; NULL: there is none. */
-static const char *find_bare(struct smtp_span octets)
-{
-    for (size_t i = 0; i < octets.len; i++) {
-        bool is_pair = octets.bytes[i] == '\r' && i + 1 < octets.len && octets.bytes[i + 1] == '\n';
-        if (is_pair) {
-            i++;
-        } else if (octets.bytes[i] == '\r' || octets.bytes[i] == '\n') {
-            return octets.bytes + i;
-        }
-    }
-    return NULL;
 }
 
 /** Where the message is taken, what goes on has pairs alone. */
@@ -48,7 +35,7 @@ static void relay_bare(struct smtp_check *check, struct smtp_span sequence, size
         return;
     }
     struct smtp_span raw = arrivals[taken_before].raw;
-    const char *bare = find_bare(raw);
+    const char *bare = smtp_see_bare(raw);
     if (bare != NULL) {
         size_t at = (size_t)(bare - raw.bytes), begin = at > 20 ? at - 20 : 0;
         size_t len = raw.len - begin < 40 ? raw.len - begin : 40;
