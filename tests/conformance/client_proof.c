@@ -2,11 +2,10 @@
 #include "tests/conformance/client_proof.h"
 
 #include "harness/conformance/suite.h"
+#include "tests/conformance/at_once.h"
 #include "tests/support/test.h"
 
-#include <pthread.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 
 #define TIMEOUT_MS 30000
@@ -88,40 +87,24 @@ static void judge(struct judgement *judgement)
     smtp_suite_judge(rule, &options, look, judgement);
 }
 
-struct proofs {
-    struct judgement *judgements;
-    size_t count;
-    atomic_size_t next;
-};
-
-static void *work(void *user)
+static void work(void *item)
 {
-    struct proofs *proofs = user;
-    for (size_t i = proofs->next++; i < proofs->count; i = proofs->next++) {
-        judge(&proofs->judgements[i]);
-    }
-    return NULL;
+    judge(item);
 }
 
 void smtp_client_proofs_hold(const struct smtp_client_proof *proofs, size_t count)
 {
-    struct proofs all = {.judgements = calloc(2 * count, sizeof *all.judgements),
-                         .count = 2 * count};
-    pthread_t threads[JOBS];
-    expect_true(all.judgements != NULL);
+    struct judgement *judgements = calloc(2 * count, sizeof *judgements);
+    struct at_once all = {work, judgements, sizeof *judgements, 2 * count, 0};
+    expect_true(judgements != NULL);
     for (size_t i = 0; i < all.count; i++) {
-        all.judgements[i].proof = &proofs[i / 2];
-        all.judgements[i].wrong = i % 2 == 0;
+        judgements[i].proof = &proofs[i / 2];
+        judgements[i].wrong = i % 2 == 0;
     }
-    for (size_t i = 0; i < JOBS; i++) {
-        expect_int(pthread_create(&threads[i], NULL, work, &all), 0);
-    }
-    for (size_t i = 0; i < JOBS; i++) {
-        pthread_join(threads[i], NULL);
-    }
+    at_once(&all, JOBS);
     char complaints[20000] = "";
     for (size_t i = 0; i < all.count; i++) {
-        struct judgement *judgement = &all.judgements[i];
+        struct judgement *judgement = &judgements[i];
         if (judgement->complaint != NULL) {
             size_t len = strlen(complaints);
             snprintf(complaints + len, sizeof complaints - len, "\n%s (%s), by the %s client: %s",
@@ -130,7 +113,7 @@ void smtp_client_proofs_hold(const struct smtp_client_proof *proofs, size_t coun
             free(judgement->complaint);
         }
     }
-    free(all.judgements);
+    free(judgements);
     if (complaints[0] != '\0') {
         SMTP_TEST_FAIL("%s", complaints);
     }

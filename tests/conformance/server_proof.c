@@ -6,13 +6,13 @@
 #include "harness/dialogue/dialogue.h"
 #include "harness/smtp_relay.h"
 #include "server/smtp_receivers.h"
+#include "tests/conformance/at_once.h"
 #include "tests/support/files.h"
 #include "tests/support/test.h"
 
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -396,43 +396,27 @@ static void judge(struct judgement *judgement)
 
 /* ---- all of a table ---- */
 
-struct proofs {
-    struct judgement *judgements;
-    size_t count;
-    atomic_size_t next;
-};
-
-static void *work(void *user)
+static void work(void *item)
 {
-    struct proofs *proofs = user;
-    for (size_t i = proofs->next++; i < proofs->count; i = proofs->next++) {
-        judge(&proofs->judgements[i]);
-    }
-    return NULL;
+    judge(item);
 }
 
 void smtp_server_proofs_hold(const struct smtp_server_proof *proofs, size_t count)
 {
-    struct proofs all = {.judgements = calloc(2 * count, sizeof *all.judgements),
-                         .count = 2 * count};
-    pthread_t threads[JOBS];
-    expect_true(all.judgements != NULL);
+    struct judgement *judgements = calloc(2 * count, sizeof *judgements);
+    struct at_once all = {work, judgements, sizeof *judgements, 2 * count, 0};
+    expect_true(judgements != NULL);
     for (size_t i = 0; i < all.count; i++) {
-        all.judgements[i].proof = &proofs[i / 2];
-        all.judgements[i].wrong = i % 2 == 0;
+        judgements[i].proof = &proofs[i / 2];
+        judgements[i].wrong = i % 2 == 0;
     }
-    for (size_t i = 0; i < JOBS; i++) {
-        expect_int(pthread_create(&threads[i], NULL, work, &all), 0);
-    }
-    for (size_t i = 0; i < JOBS; i++) {
-        pthread_join(threads[i], NULL);
-    }
+    at_once(&all, JOBS);
     char *complaints = NULL;
     size_t len = 0;
     FILE *out = open_memstream(&complaints, &len);
     expect_true(out != NULL);
     for (size_t i = 0; i < all.count; i++) {
-        struct judgement *judgement = &all.judgements[i];
+        struct judgement *judgement = &judgements[i];
         if (judgement->complaint != NULL) {
             fprintf(out, "\n%s, by the %s server: %s", judgement->proof->id,
                     judgement->wrong ? "wrong" : "right", judgement->complaint);
@@ -440,7 +424,7 @@ void smtp_server_proofs_hold(const struct smtp_server_proof *proofs, size_t coun
         }
     }
     fclose(out);
-    free(all.judgements);
+    free(judgements);
     if (len > 0) {
         SMTP_TEST_FAIL("%s", complaints);
     }
