@@ -21,6 +21,8 @@ static const struct smtp_client_proof sessions[] = {
 
 static const struct smtp_client_proof content[] = {
     {"rfc5321/2.3.8/smuggling-no-bare-cr-lf", .flaw = "raw-content", .detail = "pairs alone"},
+    {"rfc5321/2.3.8/smuggling-no-bare-cr-lf", .flaw = "raw-cr", .detail = "pairs alone"},
+    {"rfc5321/2.3.8/smuggling-no-bare-cr-lf", .flaw = "raw-lf", .detail = "pairs alone"},
     {"rfc5321/2.3.8/crlf-injection-envelope", .flaw = "raw-addresses", .detail = "in the sender"},
     {"rfc5321/2.4/local-part-case-kept", .flaw = "lowers", .detail = "MiXeD"},
     {"rfc5321/4.1.1.1/ehlo-keywords-case-insensitive", .flaw = "case-sensitive",

@@ -288,7 +288,8 @@ def prepare(session, content, addresses):
     """The content as it may be sent, and the parameters of MAIL."""
     parameters = []
     if not flaw("raw-content"):
-        content = re.sub(rb"\r\n|\r|\n", b"\r\n", content)
+        line_end = rb"\r\n|\n" if flaw("raw-cr") else rb"\r\n|\r" if flaw("raw-lf") else rb"\r\n|\r|\n"
+        content = re.sub(line_end, b"\r\n", content)
         if re.search(rb"(?i)^content-transfer-encoding: binary", content, re.M) or re.search(rb"[^\r\n]{999}", content):
             raise Ended(1)
     if any(octet > 127 for octet in content):
