@@ -12,6 +12,7 @@
 
 /* What a suite sends is a few hundred short messages and one or two long ones. */
 #define KEPT_MAX ((size_t)256 << 20)
+#define SOON_QUIETS 10
 
 struct kept {
     struct smtp_arrival arrival; /* its octets follow the struct */
@@ -243,12 +244,19 @@ size_t smtp_arrivals_settled(struct smtp_check *check)
     return count;
 }
 
-bool smtp_arrivals_notified(struct smtp_check *check, struct smtp_arrival *arrival,
-                            uint64_t within_ms)
+bool smtp_arrivals_notified(struct smtp_check *check, struct smtp_arrival *arrival)
 {
     memset(arrival, 0, sizeof *arrival);
     return !check->is_decided &&
-           wait_for(check, true, arrival, 1, smtp_clock_now_ns() + within_ms * SMTP_NS_PER_MS) > 0;
+           smtp_check_that(check, wait_for(check, true, arrival, 1, SMTP_NEVER) > 0,
+                           "expected a notification about the message, came none");
+}
+
+bool smtp_arrivals_notified_soon(struct smtp_check *check, struct smtp_arrival *arrival)
+{
+    memset(arrival, 0, sizeof *arrival);
+    return !check->is_decided && wait_for(check, true, arrival, 1,
+                                          smtp_clock_now_ns() + SOON_QUIETS * check->quiet_ns) > 0;
 }
 
 /* ---- the mode of the next hop ---- */

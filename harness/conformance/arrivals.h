@@ -33,7 +33,7 @@ struct smtp_arrival {
     struct smtp_span mail;  /* the MAIL line */
     struct smtp_span rcpts; /* the RCPT lines, LF between */
     struct smtp_span
-        raw; /* all octets from the client in that session, up to and with this message */
+        raw; /* all octets from the client in that transaction, MAIL's and the final dot's with them */
 };
 
 /** The sink's mode for this check from now until its end: it begins with SMTP_ARRIVALS_PLAIN. Waits for those with
@@ -45,9 +45,10 @@ bool smtp_arrivals_wait(struct smtp_check *check, struct smtp_arrival *arrival);
 bool smtp_arrivals_wait_many(struct smtp_check *check, struct smtp_arrival *arrivals, size_t count);
 /** How many messages of the check's there are, once none has come for quiet_ms. */
 size_t smtp_arrivals_settled(struct smtp_check *check);
-/** A notification about the check's message; whether one came within that time. Decides nothing. */
-bool smtp_arrivals_notified(struct smtp_check *check, struct smtp_arrival *arrival,
-                            uint64_t within_ms);
+/** Waits for a notification about the check's message; fails where none comes within the scenario's time. */
+bool smtp_arrivals_notified(struct smtp_check *check, struct smtp_arrival *arrival);
+/** Whether one comes within ten quiet_ms, where none should or none need. Decides nothing. */
+bool smtp_arrivals_notified_soon(struct smtp_check *check, struct smtp_arrival *arrival);
 
 /* ---- for suite.c ---- */
 

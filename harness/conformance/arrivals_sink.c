@@ -153,6 +153,8 @@ static void ehlo(struct connection *connection, enum smtp_arrivals_mode mode)
 static void mail(struct connection *connection, struct smtp_span line)
 {
     reset(connection);
+    smtp_buffer_clear(&connection->raw, SIZE_MAX);
+    keep(connection, &connection->raw, line);
     connection->has_mail = true;
     keep(connection, &connection->mail, (struct smtp_span){line.bytes, line.len - 2});
     say(connection, "250 2.1.0 Ok\r\n");

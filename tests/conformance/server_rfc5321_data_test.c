@@ -127,6 +127,10 @@ static const struct smtp_server_proof proofs[] = {
     {"rfc5321/4.1.1.4/no-extra-crlf-stored", .with = PROOF_MAILDIR, .mangle = add_empty_line,
      .detail = "at its end"},
     {"rfc5321/4.1.1.4/smuggling-lf-dot-lf", .serve = end_at_lf_dot_lf, .detail = "exploitable"},
+    {"rfc5321/4.1.1.4/smuggling-lf-dot-lf", /* seen, told late, and what follows refused */
+     .dialogue = SESSION "C: ...\nC: The first.\\n.\\nMAIL FROM:...\nC: ...\nC: .\n"
+                         "S: 250 Taken\nS: 500 No pipelining\n",
+     .detail = "out of step"},
     {"rfc5321/4.1.1.4/smuggling-lf-dot-crlf", .serve = end_at_lf_dot_crlf, .detail = "exploitable"},
     {"rfc5321/4.1.1.4/smuggling-crlf-dot-lf",
      .dialogue = SESSION "C: ...\nC: The first.\nC: .\\nMAIL FROM:...\nC: ...\nC: Message-ID: ...\n"

@@ -153,7 +153,7 @@ static void requiretls_onward(struct smtp_check *check)
     if (!smtp_talk_is(talk, "250")) {
         return; /* the sender knows */
     }
-    if (!smtp_arrivals_notified(check, &notification, 10 * check->quiet_ns / SMTP_NS_PER_MS)) {
+    if (!smtp_arrivals_notified_soon(check, &notification)) {
         smtp_check_warn(check, "no notification yet: it may try for longer");
         return;
     }
