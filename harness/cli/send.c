@@ -1,4 +1,4 @@
-/* send.c - one message to any server: made or read, sent, and what came of it told. Knows the order of things;
+/* send.c - a message to any server, or several: made or read, sent, and what came of them told. Knows the order of things;
  * the parts are in send_options.c, send_message.c and send_report.c. */
 #include "common/clock.h"
 #include "common/error.h"
@@ -22,7 +22,8 @@
 
 struct send {
     struct smtp_send_options options;
-    struct smtp_send_message message;
+    struct smtp_send_message *messages;
+    size_t message_count;
     struct smtp_send_progress progress;
     struct smtp_harness_transcript *transcript; /* NULL: nobody asked for it */
 };
@@ -43,8 +44,7 @@ static void keep(void *user, enum smtp_client_log_kind kind, const char *text, s
 static bool listen_in(struct send *send)
 {
     bool draw = isatty(STDERR_FILENO) && !send->options.quiet;
-    send->progress =
-        (struct smtp_send_progress){.out = draw ? stderr : NULL, .total = send->message.octets};
+    send->progress.out = draw ? stderr : NULL;
     send->options.client.client.log = keep;
     send->options.client.client.log_user = send;
     if (send->options.verbose || send->options.record != NULL) {
@@ -105,46 +105,65 @@ static int write_record(const struct send *send)
 
 /* ---- what comes of it ---- */
 
-/** What is told on standard output, owned; it is put together before QUIT, which ends what the client keeps of
- *  it. NULL: out of memory. */
-static char *results_text(const struct send *send, const struct smtp_send_outcome *outcome)
+/** What is told in the end, put together as it comes: after QUIT the client keeps nothing of it. */
+struct told {
+    FILE *results, *errors;
+    char *results_text, *errors_text;
+    size_t results_len, errors_len;
+    bool is_whole; /* there was memory for all */
+    bool tls_failed;
+    int status;
+};
+
+static bool begin_telling(struct told *told)
 {
-    char *text = NULL;
-    size_t len = 0;
-    bool made = true;
-    FILE *out = open_memstream(&text, &len);
-    if (out == NULL) {
-        return NULL;
-    }
-    if (send->options.json) {
-        made = smtp_send_report_json(out, outcome);
-    } else if (!send->options.quiet) {
-        smtp_send_report_lines(out, outcome);
-    }
-    if (fclose(out) != 0 || !made) {
-        free(text);
-        text = NULL;
-    }
-    return text;
+    *told = (struct told){.is_whole = true};
+    told->results = open_memstream(&told->results_text, &told->results_len);
+    told->errors = open_memstream(&told->errors_text, &told->errors_len);
+    return told->results != NULL && told->errors != NULL;
 }
 
-/** Dialogue, results, error, in that order. What cannot be told changes nothing of what was sent: it is the exit
+static void end_telling(struct told *told)
+{
+    if (told->results != NULL) {
+        told->is_whole = fclose(told->results) == 0 && told->is_whole;
+    }
+    if (told->errors != NULL) {
+        told->is_whole = fclose(told->errors) == 0 && told->is_whole;
+    }
+}
+
+static void tell_of(const struct send *send, const struct smtp_send_outcome *outcome,
+                    struct told *told)
+{
+    int status = smtp_send_exit_status(outcome);
+    told->status = smtp_send_worse_status(told->status, status);
+    told->tls_failed = told->tls_failed || outcome->error->status == SMTP_TLS_FAILED;
+    if (send->options.json) {
+        told->is_whole = smtp_send_report_json(told->results, outcome) && told->is_whole;
+    } else if (!send->options.quiet) {
+        smtp_send_report_lines(told->results, outcome);
+    }
+    if (status != 0) {
+        fprintf(told->errors, PROGRAM ": %s%s%s\n", outcome->name != NULL ? outcome->name : "",
+                outcome->name != NULL ? ": " : "", outcome->error->message);
+    }
+}
+
+/** Dialogue, results, errors, in that order. What cannot be told changes nothing of what was sent: it is the exit
  *  status where all else went well. */
-static int tell(const struct send *send, const char *results, const struct smtp_error *error,
-                int status)
+static int tell(const struct send *send, const struct told *told)
 {
     int wrong = 0;
     if (send->options.verbose) {
         draw_dialogue(send);
     }
-    if (results == NULL || fputs(results, stdout) < 0 || fflush(stdout) != 0) {
+    if (!told->is_whole || fputs(told->results_text, stdout) < 0 || fflush(stdout) != 0) {
         fprintf(stderr, PROGRAM ": the results cannot be written: %s\n", smtp_errno_text(errno));
         wrong = EX_IOERR;
     }
-    if (status != 0) {
-        fprintf(stderr, PROGRAM ": %s\n", error->message);
-    }
-    if (error->status == SMTP_TLS_FAILED) {
+    fputs(told->errors_text != NULL ? told->errors_text : "", stderr);
+    if (told->tls_failed) {
         fprintf(stderr,
                 PROGRAM ": --ca FILE says whom TLS trusts (or SMTP_CA_FILE), --insecure takes "
                         "any certificate\n");
@@ -153,49 +172,98 @@ static int tell(const struct send *send, const char *results, const struct smtp_
         int unrecorded = write_record(send);
         wrong = wrong != 0 ? wrong : unrecorded;
     }
-    return status != 0 ? status : wrong;
+    return told->status != 0 ? told->status : wrong;
 }
 
-static int send_over(struct send *send, struct smtp_client *client)
+/* ---- sending ---- */
+
+/** Before any message: what went well there is not why it ended. */
+static struct smtp_send_outcome connect_client(struct send *send, struct smtp_client *client)
 {
-    struct smtp_error error = {.status = SMTP_OK};
-    struct smtp_send_outcome outcome = {.envelope = &send->message.envelope, .error = &error};
+    struct smtp_send_outcome outcome = {.error = smtp_client_error(client)};
     outcome.status = smtp_cli_client_options_connect(&send->options.client, client, &outcome.stage);
     const struct smtp_reply *reply = smtp_client_reply(client);
-    if (reply->code >= 400) { /* what went well before is not why it ended */
+    if (reply->code >= 400) {
         outcome.reply = *reply;
     }
-    if (outcome.status == SMTP_OK) {
-        outcome.status =
-            smtp_client_send(client, outcome.envelope, send->message.content, &outcome.result);
-        outcome.stage = outcome.result->stage;
-        outcome.reply = outcome.result->final_reply;
-    }
-    error = *smtp_client_error(client);
+    return outcome;
+}
+
+static void send_one(struct send *send, struct smtp_client *client,
+                     struct smtp_send_outcome *outcome, const struct smtp_send_message *message)
+{
+    send->progress =
+        (struct smtp_send_progress){.out = send->progress.out, .total = message->octets};
+    outcome->status =
+        smtp_client_send(client, outcome->envelope, message->content, &outcome->result);
+    outcome->stage = outcome->result->stage;
+    outcome->reply = outcome->result->final_reply;
     smtp_send_progress_end(&send->progress);
-    int status = smtp_send_exit_status(&outcome);
-    char *results = results_text(send, &outcome);
+}
+
+static void send_over(struct send *send, struct smtp_client *client, struct told *told)
+{
+    const struct smtp_error lost = {.status = SMTP_CLOSED,
+                                    .message = "not sent: the session had ended"};
+    struct smtp_send_outcome connected = connect_client(send, client);
+    for (size_t i = 0; i < send->message_count; i++) {
+        const struct smtp_send_message *message = &send->messages[i];
+        struct smtp_send_outcome outcome = connected;
+        outcome.envelope = &message->envelope;
+        outcome.name = send->message_count > 1 ? message->name : NULL;
+        if (connected.status == SMTP_OK && smtp_client_is_connected(client)) {
+            send_one(send, client, &outcome, message);
+        } else if (connected.status == SMTP_OK) {
+            outcome.status = SMTP_CLOSED;
+            outcome.error = &lost;
+        }
+        tell_of(send, &outcome, told);
+    }
     if (smtp_client_is_connected(client)) {
         (void)smtp_client_quit(client);
     }
-    status = tell(send, results, &error, status);
-    free(results);
+}
+
+/** All of them before the first is sent, so that one that cannot be read stops all. */
+static int make_messages(struct send *send)
+{
+    const struct smtp_cli_texts *files = &send->options.files;
+    size_t count = files->count > 0 ? files->count : 1;
+    send->messages = calloc(count, sizeof *send->messages);
+    if (send->messages == NULL) {
+        fprintf(stderr, PROGRAM ": out of memory\n");
+        return EX_SOFTWARE;
+    }
+    int status = 0;
+    while (send->message_count < count && status == 0) {
+        size_t i = send->message_count++;
+        status = smtp_send_message_make(&send->messages[i], &send->options,
+                                        files->count > 0 ? files->items[i] : "-");
+    }
     return status;
 }
 
 static int run(struct send *send)
 {
     struct smtp_client *client = NULL;
-    int status = smtp_send_message_make(&send->message, &send->options);
+    struct told told = {.results = NULL};
+    int status = make_messages(send);
     if (status != 0) {
         return status;
     }
-    if (!listen_in(send) || smtp_client_new(&client, &send->options.client.client) != SMTP_OK) {
+    if (begin_telling(&told) && listen_in(send) &&
+        smtp_client_new(&client, &send->options.client.client) == SMTP_OK) {
+        send_over(send, client, &told);
+        end_telling(&told);
+        status = tell(send, &told);
+    } else {
+        end_telling(&told);
         fprintf(stderr, PROGRAM ": out of memory\n");
-        return EX_SOFTWARE;
+        status = EX_SOFTWARE;
     }
-    status = send_over(send, client);
     smtp_client_free(client);
+    free(told.results_text);
+    free(told.errors_text);
     return status;
 }
 
@@ -207,7 +275,7 @@ static void describe(smtp_cli_reader *reader, void *user)
 
 static int run_verb(int argc, char **argv)
 {
-    struct send send = {.message.fd = -1};
+    struct send send = {.messages = NULL};
     struct smtp_cli_line line = {argc, argv, SMTP_CLI_RUN};
     smtp_send_options_use(&send.options, smtp_cli_parse_line, &line);
     if (line.parsed != SMTP_CLI_RUN) {
@@ -218,7 +286,10 @@ static int run_verb(int argc, char **argv)
         status = run(&send);
     }
     smtp_harness_transcript_free(send.transcript);
-    smtp_send_message_clear(&send.message);
+    for (size_t i = 0; i < send.message_count; i++) {
+        smtp_send_message_clear(&send.messages[i]);
+    }
+    free(send.messages);
     smtp_send_options_clear(&send.options);
     return status;
 }

@@ -184,24 +184,17 @@ static int set_default_reverse_path(struct smtp_send_message *message)
 
 /* ---- a message that is read ---- */
 
-static const char *name_of(const struct smtp_send_options *options)
-{
-    bool named = options->file != NULL && strcmp(options->file, "-") != 0;
-    return named ? options->file : "standard input";
-}
-
-static int open_whole(struct smtp_send_message *message, const struct smtp_send_options *options)
+static int open_whole(struct smtp_send_message *message, const char *file)
 {
     struct stat about;
-    bool named = options->file != NULL && strcmp(options->file, "-") != 0;
-    message->fd =
-        named ? open(options->file, O_RDONLY | O_CLOEXEC) : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+    message->fd = strcmp(file, "-") != 0 ? open(file, O_RDONLY | O_CLOEXEC)
+                                         : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
     if (message->fd >= 0 && fstat(message->fd, &about) == 0 && S_ISDIR(about.st_mode)) {
         errno = EISDIR;
     } else if (message->fd >= 0) {
         return 0;
     }
-    return failed(EX_NOINPUT, "cannot read %s: %s", name_of(options), smtp_errno_text(errno));
+    return failed(EX_NOINPUT, "cannot read %s: %s", message->name, smtp_errno_text(errno));
 }
 
 /** Which of the fields every message has are missing. */
@@ -336,10 +329,10 @@ static int read_whole(struct smtp_send_message *message, struct smtp_send_option
     bool text_alone = !begins_with_field(smtp_buffer_span(&message->header));
     if (status != SMTP_OK && !(status == SMTP_LIMIT_EXCEEDED && text_alone)) {
         return failed(status == SMTP_LIMIT_EXCEEDED ? EX_DATAERR : EX_IOERR, "%s: %s",
-                      name_of(options), error.message);
+                      message->name, error.message);
     }
     if (message->header.len == 0) {
-        return failed(EX_NOINPUT, "%s is empty: a message was expected", name_of(options));
+        return failed(EX_NOINPUT, "%s is empty: a message was expected", message->name);
     }
     if (options->from_header) {
         end -= drop_mbox_line(&message->header, end);
@@ -470,14 +463,17 @@ static uint64_t count_octets(const struct smtp_send_message *message)
     return message->content.before.len + (uint64_t)(about.st_size - at);
 }
 
-int smtp_send_message_make(struct smtp_send_message *message, struct smtp_send_options *options)
+int smtp_send_message_make(struct smtp_send_message *message, struct smtp_send_options *options,
+                           const char *file)
 {
-    *message = (struct smtp_send_message){.addresses = SMTP_BUFFER(ADDRESSES_MAX), .fd = -1};
+    *message = (struct smtp_send_message){.name = strcmp(file, "-") != 0 ? file : "standard input",
+                                          .addresses = SMTP_BUFFER(ADDRESSES_MAX),
+                                          .fd = -1};
     int wrong = add_given(message, options);
     wrong = wrong != 0 ? wrong : set_given_reverse_path(message, options);
     if (wrong == 0) {
         wrong = smtp_send_options_compose(options) ? make_whole(message, options)
-                                                   : open_whole(message, options);
+                                                   : open_whole(message, file);
     }
     wrong = wrong != 0 ? wrong : read_whole(message, options);
     wrong = wrong != 0 ? wrong : point_out(message);

@@ -7,6 +7,7 @@
 #include "harness/cli/send_options.h"
 
 struct smtp_send_message {
+    const char *name; /* its file's, or "standard input" */
     struct smtp_envelope envelope;
     struct smtp_content content;
     uint64_t octets; /* of the content; 0: not known before its end */
@@ -20,8 +21,10 @@ struct smtp_send_message {
     int fd;                    /* of the content; -1: none */
 };
 
-/** 0, or what is wrong is said: an exit status of sysexits.h. Clear in any case. */
-int smtp_send_message_make(struct smtp_send_message *message, struct smtp_send_options *options);
+/** Makes the message that `options` describe, or reads it from `file` ("-": standard input). 0, or what is wrong is said:
+ *  an exit status of sysexits.h. Clear in any case. */
+int smtp_send_message_make(struct smtp_send_message *message, struct smtp_send_options *options,
+                           const char *file);
 void smtp_send_message_clear(struct smtp_send_message *message);
 
 #endif

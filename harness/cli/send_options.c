@@ -35,7 +35,8 @@ static void add_message_rows(struct smtp_send_options *options,
     rows[8] = smtp_cli_texts("attach", "FILE", &options->attachments, "more than once");
     rows[9] = smtp_cli_texts("header", "FIELD", &options->headers,
                              "a further 'NAME: VALUE'; more than once");
-    rows[10] = smtp_cli_text("file", "FILE", &options->file, "a whole message (standard input)");
+    rows[10] = smtp_cli_texts("file", "FILE", &options->files,
+                              "a whole message (standard input); more than once");
 }
 
 static void add_sendmail_rows(struct smtp_send_options *options,
@@ -105,10 +106,13 @@ bool smtp_send_options_compose(const struct smtp_send_options *options)
 
 static size_t count_standard_inputs(const struct smtp_send_options *options)
 {
-    const char *const texts[] = {options->text, options->html, options->file};
+    const char *const texts[] = {options->text, options->html};
     size_t count = 0;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         count += texts[i] != NULL && (strcmp(texts[i], "-") == 0 || strcmp(texts[i], "@-") == 0);
+    }
+    for (size_t i = 0; i < options->files.count; i++) {
+        count += strcmp(options->files.items[i], "-") == 0;
     }
     for (size_t i = 0; i < options->attachments.count; i++) {
         count += strcmp(options->attachments.items[i], "-") == 0;
@@ -119,11 +123,11 @@ static size_t count_standard_inputs(const struct smtp_send_options *options)
 static bool check_consistency(const struct smtp_send_options *options)
 {
     bool compose = smtp_send_options_compose(options);
-    if (compose && (options->file != NULL || options->from_header)) {
+    if (compose && (options->files.count > 0 || options->from_header)) {
         smtp_cli_wrong(PROGRAM,
                        "%s takes a whole message; --subject, --text, --html, --attach and "
                        "--header make one",
-                       options->file != NULL ? "--file" : "-t");
+                       options->files.count > 0 ? "--file" : "-t");
         return false;
     }
     if (count_standard_inputs(options) > 1) {

@@ -12,7 +12,8 @@ struct smtp_send_options {
 
     const char *from;
     struct smtp_cli_texts to, cc, bcc;
-    const char *subject, *text, *html, *file;
+    const char *subject, *text, *html;
+    struct smtp_cli_texts files; /* a message each; none: standard input */
     struct smtp_cli_texts attachments, headers;
 
     bool from_header; /* -t */

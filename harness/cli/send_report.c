@@ -103,26 +103,25 @@ static int status_of(const struct fate *fate)
     }
 }
 
-int smtp_send_exit_status(const struct smtp_send_outcome *outcome)
+int smtp_send_worse_status(int one, int other)
 {
     static const int worst_first[] = {EX_TEMPFAIL, EX_PROTOCOL, EX_NOPERM, EX_UNAVAILABLE};
-    int found[sizeof worst_first / sizeof *worst_first] = {0}, other = EX_OK;
+    for (size_t i = 0; i < sizeof worst_first / sizeof *worst_first; i++) {
+        if (one == worst_first[i] || other == worst_first[i]) {
+            return worst_first[i];
+        }
+    }
+    return one != EX_OK ? one : other;
+}
+
+int smtp_send_exit_status(const struct smtp_send_outcome *outcome)
+{
+    int worst = EX_OK;
     for (size_t i = 0; i < outcome->envelope->forward_path_count; i++) {
         struct fate fate = fate_of(outcome, i);
-        int status = status_of(&fate);
-        bool known = status == EX_OK;
-        for (size_t k = 0; k < sizeof worst_first / sizeof *worst_first; k++) {
-            found[k] += status == worst_first[k];
-            known = known || status == worst_first[k];
-        }
-        other = known ? other : status;
+        worst = smtp_send_worse_status(worst, status_of(&fate));
     }
-    for (size_t k = 0; k < sizeof worst_first / sizeof *worst_first; k++) {
-        if (found[k] > 0) {
-            return worst_first[k];
-        }
-    }
-    return other;
+    return worst;
 }
 
 /* ---- for a person ---- */
@@ -149,6 +148,10 @@ void smtp_send_report_lines(FILE *out, const struct smtp_send_outcome *outcome)
 {
     for (size_t i = 0; i < outcome->envelope->forward_path_count; i++) {
         struct fate fate = fate_of(outcome, i);
+        if (outcome->name != NULL) {
+            print_safely(out, outcome->name);
+            fprintf(out, ": ");
+        }
         print_safely(out, fate.address);
         fprintf(out, ": %s", word_of(fate.status));
         if (fate.reply.code > 0) {
@@ -203,13 +206,24 @@ static bool print_object(FILE *out, json_t *object)
     return printed;
 }
 
-static bool print_recipient(FILE *out, const struct fate *fate)
+/** An object that begins with the message's name, where it has one. */
+static json_t *begin_object(const struct smtp_send_outcome *outcome)
 {
     json_t *object = json_object();
-    json_object_set_new(object, "address", text_value(fate->address));
-    json_object_set_new(object, "status", json_string(word_of(fate->status)));
-    json_object_set_new(object, "stage", json_string(smtp_client_stage_name(fate->stage)));
-    set_reply(object, &fate->reply);
+    if (outcome->name != NULL) {
+        json_object_set_new(object, "file", text_value(outcome->name));
+    }
+    return object;
+}
+
+static bool print_recipient(FILE *out, const struct smtp_send_outcome *outcome, size_t i)
+{
+    const struct fate fate = fate_of(outcome, i);
+    json_t *object = begin_object(outcome);
+    json_object_set_new(object, "address", text_value(fate.address));
+    json_object_set_new(object, "status", json_string(word_of(fate.status)));
+    json_object_set_new(object, "stage", json_string(smtp_client_stage_name(fate.stage)));
+    set_reply(object, &fate.reply);
     return print_object(out, object);
 }
 
@@ -218,10 +232,9 @@ bool smtp_send_report_json(FILE *out, const struct smtp_send_outcome *outcome)
     size_t count = outcome->envelope->forward_path_count;
     bool printed = true;
     for (size_t i = 0; i < count; i++) {
-        struct fate fate = fate_of(outcome, i);
-        printed = print_recipient(out, &fate) && printed;
+        printed = print_recipient(out, outcome, i) && printed;
     }
-    json_t *object = json_object();
+    json_t *object = begin_object(outcome);
     json_object_set_new(object, "recipients", json_integer((json_int_t)count));
     json_object_set_new(object, "accepted", json_integer((json_int_t)count_accepted(outcome)));
     json_object_set_new(object, "status", json_string(smtp_status_name(outcome->status)));
