@@ -62,6 +62,13 @@ void smtp_client_session_free(struct smtp_client_session *session)
     free(session);
 }
 
+void smtp_client_session_time(struct smtp_client_session *session, smtp_client_session_timed *timed,
+                              void *user)
+{
+    session->timed = timed;
+    session->timed_user = user;
+}
+
 void smtp_client_session_note(const struct smtp_client_session *session,
                               enum smtp_client_log_kind kind, struct smtp_span text)
 {
@@ -103,7 +110,7 @@ static void open_session(struct smtp_client_session *session, bool lmtp, uint64_
         smtp_client_session_end(session, SMTP_NO_MEMORY, "out of memory");
         return;
     }
-    smtp_client_session_extend(session, 0);
+    smtp_client_session_extend(session, 0, now_ns);
     smtp_client_session_arm(session, now_ns);
 }
 

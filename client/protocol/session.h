@@ -56,6 +56,13 @@ struct smtp_client_content_facts {
 struct smtp_client_session *smtp_client_session_new(const struct smtp_client_options *options);
 void smtp_client_session_free(struct smtp_client_session *session);
 
+/** Hears of each reply how long after its command it came: after the last octet of the command, or of the content, was let
+ *  go to be written; with GREETING, after the open. With LMTP the last of the replies to the content counts. */
+typedef void smtp_client_session_timed(void *user, enum smtp_client_stage stage,
+                                       uint64_t elapsed_ns);
+void smtp_client_session_time(struct smtp_client_session *session, smtp_client_session_timed *timed,
+                              void *user);
+
 /** A new connection: all that was known is forgotten, and the greeting is awaited.
  *  overall_deadline_ns: of the whole connection, SMTP_NEVER for none. */
 void smtp_client_session_open(struct smtp_client_session *session, uint64_t now_ns,

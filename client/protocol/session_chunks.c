@@ -32,7 +32,7 @@ enum smtp_status smtp_client_session_announce(struct smtp_client_session *sessio
         smtp_client_session_queue(session, last ? SMTP_STAGE_DOT : SMTP_STAGE_CONTENT, &bdat);
     if (status == SMTP_OK) {
         smtp_client_session_release(session, now_ns);
-        smtp_client_session_extend(session, octets);
+        smtp_client_session_extend(session, octets, now_ns);
     }
     return status;
 }

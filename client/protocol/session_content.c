@@ -185,7 +185,7 @@ enum smtp_status smtp_client_session_content_end(struct smtp_client_session *ses
     session->content_open = false;
     smtp_buffer_added(&session->out, made);
     smtp_client_session_queue_content(session, made);
-    smtp_client_session_extend(session, 0);
+    smtp_client_session_extend(session, 0, now_ns);
     if (flight != NULL) {
         flight->end_at = smtp_client_session_queued_octets(session);
         flight->closed = true;

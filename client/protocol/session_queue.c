@@ -78,13 +78,15 @@ enum smtp_status smtp_client_session_expect(struct smtp_client_session *session,
     return SMTP_OK;
 }
 
-void smtp_client_session_extend(struct smtp_client_session *session, uint64_t octets)
+void smtp_client_session_extend(struct smtp_client_session *session, uint64_t octets,
+                                uint64_t now_ns)
 {
     struct smtp_client_owed *last = owed_at(session, session->owed - 1);
     if (last->end_at == SMTP_CLIENT_NOT_SENT) {
         last->end_at = smtp_client_session_queued_octets(session);
     }
     last->end_at += octets;
+    last->begun_ns = now_ns;
 }
 
 void smtp_client_session_arm(struct smtp_client_session *session, uint64_t now_ns)
@@ -145,6 +147,7 @@ void smtp_client_session_release(struct smtp_client_session *session, uint64_t n
         session->released += (size_t)(lf - line) + 1;
         struct smtp_client_owed *owed = owed_at(session, session->owed);
         owed->end_at = smtp_client_session_queued_octets(session);
+        owed->begun_ns = now_ns;
         session->mail_count += owed->stage == SMTP_STAGE_MAIL;
         count_owed(session);
     }

@@ -63,6 +63,9 @@ static void take_reply(struct smtp_client_session *session, uint64_t now_ns)
     }
     bool more = stage == SMTP_STAGE_DOT && ++session->finals < finals_due(session);
     if (!more) {
+        if (session->timed != NULL) {
+            session->timed(session->timed_user, stage, now_ns - front->begun_ns);
+        }
         smtp_client_session_take_front(session);
     }
     session->auth.challenged = reply.code == 334 && stage != SMTP_STAGE_DATA;

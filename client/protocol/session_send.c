@@ -276,7 +276,7 @@ static void send_lone_dot(struct smtp_client_session *session, struct smtp_clien
         return;
     }
     session->released = session->out.len;
-    smtp_client_session_extend(session, 0);
+    smtp_client_session_extend(session, 0, now_ns);
     flight->closed = true;
     smtp_client_session_release(session, now_ns);
 }

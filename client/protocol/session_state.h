@@ -17,7 +17,8 @@
 /** A reply that is owed, or will be when its command is released. Octets are counted from the beginning
  *  of the connection. */
 struct smtp_client_owed {
-    uint64_t end_at; /* behind the last octet of what it answers */
+    uint64_t end_at;   /* behind the last octet of what it answers */
+    uint64_t begun_ns; /* when the last octet of what it answers was let go */
     enum smtp_client_stage stage;
     bool asked; /* the server was asked to go on, and may speak before an octet more is sent */
 };
@@ -92,6 +93,8 @@ struct smtp_client_session {
     bool ended;
     bool event_waits;
     struct smtp_client_event event;
+    smtp_client_session_timed *timed; /* NULL: nobody measures */
+    void *timed_user;
     uint64_t deadline_ns;
     uint64_t overall_deadline_ns;
     struct smtp_error error;
@@ -140,7 +143,8 @@ void smtp_client_session_release(struct smtp_client_session *session, uint64_t n
 enum smtp_status smtp_client_session_expect(struct smtp_client_session *session,
                                             enum smtp_client_stage stage) SMTP_MUST_CHECK;
 /** What is owed last answers all that is queued, and as many octets more that are about to be. */
-void smtp_client_session_extend(struct smtp_client_session *session, uint64_t octets);
+void smtp_client_session_extend(struct smtp_client_session *session, uint64_t octets,
+                                uint64_t now_ns);
 /** Content stands at the end of out, reserved before: it goes out. */
 void smtp_client_session_queue_content(struct smtp_client_session *session, size_t len);
 /** Borrowed content goes out behind all that is queued; none other may be on its way. */
