@@ -36,7 +36,8 @@ struct smtp_client {
         answered_each; /* the last call brought a reply for each recipient, in the session's result */
     struct smtp_address address;
     uint64_t overall_deadline_ns;
-    struct smtp_tls *tls;               /* NULL: in the clear */
+    struct smtp_tls *tls; /* NULL: in the clear */
+    uint64_t handshake_deadline_ns;
     size_t encrypted;                   /* octets of the session's that wait in tls, encrypted */
     struct ssl_ctx_st *tls_context;     /* made when it is first needed */
     struct ssl_session_st *tls_session; /* of the last connection, to be resumed with its server */
@@ -69,6 +70,11 @@ void smtp_client_quit_quietly(struct smtp_client *client);
 /* ---- connection.c ---- */
 /** Connects; the greeting is still to come. */
 enum smtp_status smtp_client_connection_open(struct smtp_client *client) SMTP_MUST_CHECK;
+/** Its parts, for who connects by himself: client->fd is connected, and client->address says where to. After `entered`
+ *  comes TLS where it is implicit, then `opened`. */
+enum smtp_status smtp_client_connection_entered(struct smtp_client *client, uint64_t deadline_ns)
+    SMTP_MUST_CHECK;
+void smtp_client_connection_opened(struct smtp_client *client);
 void smtp_client_connection_close(struct smtp_client *client);
 /** Before an operation: hears what the server said unasked. SMTP_OK, or why nothing can be sent. */
 enum smtp_status smtp_client_connection_check(struct smtp_client *client) SMTP_MUST_CHECK;
@@ -79,6 +85,14 @@ void smtp_client_connection_run(struct smtp_client *client, struct smtp_client_s
 bool smtp_client_connection_give(struct smtp_client *client, struct smtp_client_source *source);
 /** Waits, and reads or writes once. */
 void smtp_client_connection_move(struct smtp_client *client);
+/** Its parts, which do not wait: */
+/** What was read already goes to the session, or what TLS holds. False: there is nothing. */
+bool smtp_client_connection_take(struct smtp_client *client);
+/** Reads what is there; the socket can be read. */
+void smtp_client_connection_read(struct smtp_client *client);
+/** Writes what the socket takes. */
+void smtp_client_connection_write(struct smtp_client *client);
+bool smtp_client_connection_wants_to_write(const struct smtp_client *client);
 
 /** A line for the log. */
 void smtp_client_note(const struct smtp_client *client, enum smtp_client_log_kind kind,
@@ -91,6 +105,11 @@ enum smtp_status smtp_client_secure_prepare(struct smtp_client *client) SMTP_MUS
 void smtp_client_secure_clear(struct smtp_client *client);
 /** The whole handshake; prepare first. On failure the connection is closed and the error set. */
 enum smtp_status smtp_client_secure_start(struct smtp_client *client) SMTP_MUST_CHECK;
+/** The same in two halves, for who waits by himself: shake goes on until `until_ns`, 0 for what needs no waiting, then
+ *  it is SMTP_TIMED_OUT while the handshake still has time. */
+enum smtp_status smtp_client_secure_begin(struct smtp_client *client) SMTP_MUST_CHECK;
+enum smtp_status smtp_client_secure_shake(struct smtp_client *client, uint64_t until_ns)
+    SMTP_MUST_CHECK;
 /** Octets that came already, into client->in; false: none. The session hears of an end. */
 bool smtp_client_secure_take(struct smtp_client *client);
 /** The same with what the socket has. SMTP_TIMED_OUT: nothing. */

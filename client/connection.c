@@ -98,6 +98,26 @@ static enum smtp_status send_proxy_header(struct smtp_client *client, uint64_t d
     return SMTP_OK;
 }
 
+enum smtp_status smtp_client_connection_entered(struct smtp_client *client, uint64_t deadline_ns)
+{
+    choose_helo_name(client);
+    note_connected(client);
+    return send_proxy_header(client, deadline_ns);
+}
+
+void smtp_client_connection_opened(struct smtp_client *client)
+{
+    uint64_t now_ns = smtp_clock_now_ns();
+    if (client->lmtp) {
+        smtp_client_session_open_lmtp(client->session, now_ns, client->overall_deadline_ns);
+    } else {
+        smtp_client_session_open(client->session, now_ns, client->overall_deadline_ns);
+    }
+    if (client->tls != NULL) {
+        smtp_client_session_tls_started(client->session, true, now_ns);
+    }
+}
+
 enum smtp_status smtp_client_connection_open(struct smtp_client *client)
 {
     bool implicit = client->options.tls.policy == SMTP_CLIENT_TLS_IMPLICIT;
@@ -116,24 +136,14 @@ enum smtp_status smtp_client_connection_open(struct smtp_client *client)
         client->fd = -1;
         return explain(client, status);
     }
-    choose_helo_name(client);
-    note_connected(client);
-    if ((status = send_proxy_header(client, deadline_ns)) != SMTP_OK) {
-        return status;
+    status = smtp_client_connection_entered(client, deadline_ns);
+    if (status == SMTP_OK && implicit) {
+        status = smtp_client_secure_start(client);
     }
-    if (implicit && (status = smtp_client_secure_start(client)) != SMTP_OK) {
-        return status;
+    if (status == SMTP_OK) {
+        smtp_client_connection_opened(client);
     }
-    if (client->lmtp) {
-        smtp_client_session_open_lmtp(client->session, smtp_clock_now_ns(),
-                                      client->overall_deadline_ns);
-    } else {
-        smtp_client_session_open(client->session, smtp_clock_now_ns(), client->overall_deadline_ns);
-    }
-    if (implicit) {
-        smtp_client_session_tls_started(client->session, true, smtp_clock_now_ns());
-    }
-    return SMTP_OK;
+    return status;
 }
 
 static void read_some(struct smtp_client *client)
@@ -184,7 +194,7 @@ static enum smtp_status write_in_the_clear(struct smtp_client *client)
     return status;
 }
 
-static void write_some(struct smtp_client *client)
+void smtp_client_connection_write(struct smtp_client *client)
 {
     enum smtp_status status =
         client->tls == NULL ? write_in_the_clear(client) : smtp_client_secure_write(client);
@@ -193,25 +203,36 @@ static void write_some(struct smtp_client *client)
     }
 }
 
-static bool wants_to_write(const struct smtp_client *client)
+bool smtp_client_connection_wants_to_write(const struct smtp_client *client)
 {
     struct smtp_span parts[SMTP_CLIENT_PENDING_PARTS];
     return smtp_client_session_pending(client->session, parts) > 0 ||
            (client->tls != NULL && smtp_client_secure_wants_to_write(client));
 }
 
-void smtp_client_connection_move(struct smtp_client *client)
+bool smtp_client_connection_take(struct smtp_client *client)
 {
-    struct smtp_client_session *session = client->session;
     bool holds = client->in_at < client->in_len;
     if (holds || (client->tls != NULL && smtp_client_secure_take(client))) {
         take_input(client);
-        return;
+        return true;
     }
-    if (smtp_client_session_ended(session)) {
-        return; /* TLS has ended it: an event waits */
+    return false;
+}
+
+void smtp_client_connection_read(struct smtp_client *client)
+{
+    read_some(client);
+    take_input(client);
+}
+
+void smtp_client_connection_move(struct smtp_client *client)
+{
+    struct smtp_client_session *session = client->session;
+    if (smtp_client_connection_take(client) || smtp_client_session_ended(session)) {
+        return; /* ended: by TLS, and an event waits */
     }
-    bool writing = wants_to_write(client);
+    bool writing = smtp_client_connection_wants_to_write(client);
     struct pollfd wanted = {.fd = client->fd,
                             .events = (short)(writing ? POLLIN | POLLOUT : POLLIN)};
     uint64_t deadline_ns = smtp_client_session_deadline_ns(session);
@@ -219,10 +240,9 @@ void smtp_client_connection_move(struct smtp_client *client)
     if (ready < 0 && errno != EINTR) {
         smtp_client_session_abandon(session, SMTP_SYSTEM_FAILED, smtp_errno_text(errno));
     } else if (ready > 0 && (wanted.revents & ~POLLOUT) != 0) {
-        read_some(client);
-        take_input(client);
+        smtp_client_connection_read(client);
     } else if (ready > 0) {
-        write_some(client);
+        smtp_client_connection_write(client);
     }
     /* also of a peer whose octets never pause and never come to a reply */
     smtp_client_session_expire(session, smtp_clock_now_ns());

@@ -84,14 +84,17 @@ static void flush(struct smtp_client *client, uint64_t deadline_ns)
     }
 }
 
-/* Reads some of the server's half. SMTP_OK, or what fail() said. */
-static enum smtp_status read_handshake(struct smtp_client *client, uint64_t deadline_ns)
+/* Reads some of the server's half. SMTP_TIMED_OUT while there is time: nothing came; else what fail() said. */
+static enum smtp_status read_handshake(struct smtp_client *client, uint64_t until_ns)
 {
     char wire[WIRE_SIZE];
     size_t len = 0;
-    enum smtp_status status = smtp_net_read(client->fd, wire, sizeof(wire), deadline_ns, &len);
-    if (status == SMTP_TIMED_OUT || smtp_clock_now_ns() >= deadline_ns) {
+    enum smtp_status status = smtp_net_read(client->fd, wire, sizeof(wire), until_ns, &len);
+    if (smtp_clock_now_ns() >= client->handshake_deadline_ns) {
         return fail(client, SMTP_TIMED_OUT, "the handshake did not end in time");
+    }
+    if (status == SMTP_TIMED_OUT) {
+        return status;
     }
     if (status != SMTP_OK) {
         return fail(client, SMTP_TLS_FAILED, "the server closed the connection in the handshake");
@@ -99,24 +102,6 @@ static enum smtp_status read_handshake(struct smtp_client *client, uint64_t dead
     return smtp_tls_receive(client->tls, wire, len)
                ? SMTP_OK
                : fail(client, SMTP_TLS_FAILED, "the server's handshake is too long");
-}
-
-static enum smtp_status shake_hands(struct smtp_client *client, uint64_t deadline_ns)
-{
-    for (;;) {
-        enum smtp_tls_progress progress = smtp_tls_handshake(client->tls);
-        flush(client, deadline_ns);
-        if (progress == SMTP_TLS_DONE) {
-            return SMTP_OK;
-        }
-        if (progress != SMTP_TLS_WAITS) {
-            return fail(client, SMTP_TLS_FAILED, smtp_tls_error(client->tls));
-        }
-        enum smtp_status status = read_handshake(client, deadline_ns);
-        if (status != SMTP_OK) {
-            return status;
-        }
-    }
 }
 
 static void note_secured(const struct smtp_client *client)
@@ -128,24 +113,43 @@ static void note_secured(const struct smtp_client *client)
     smtp_client_note(client, SMTP_CLIENT_LOG_TLS, text);
 }
 
-enum smtp_status smtp_client_secure_start(struct smtp_client *client)
+enum smtp_status smtp_client_secure_begin(struct smtp_client *client)
 {
     struct ssl_session_st *earlier = is_same_address(&client->address, &client->tls_session_address)
                                          ? client->tls_session
                                          : NULL;
     client->encrypted = 0;
-    client->tls = smtp_tls_new_client(client->tls_context, name_to_verify(client), earlier);
-    if (client->tls == NULL) {
-        return fail(client, SMTP_NO_MEMORY, "out of memory");
-    }
-    uint64_t deadline_ns = smtp_deadline_earlier(
+    client->handshake_deadline_ns = smtp_deadline_earlier(
         smtp_deadline_after(smtp_clock_now_ns(), client->options.timeouts.handshake_ms),
         client->overall_deadline_ns);
-    enum smtp_status status = shake_hands(client, deadline_ns);
-    if (status == SMTP_OK) {
-        note_secured(client);
+    client->tls = smtp_tls_new_client(client->tls_context, name_to_verify(client), earlier);
+    return client->tls != NULL ? SMTP_OK : fail(client, SMTP_NO_MEMORY, "out of memory");
+}
+
+enum smtp_status smtp_client_secure_shake(struct smtp_client *client, uint64_t until_ns)
+{
+    for (;;) {
+        enum smtp_tls_progress progress = smtp_tls_handshake(client->tls);
+        flush(client, until_ns);
+        if (progress == SMTP_TLS_DONE) {
+            note_secured(client);
+            return SMTP_OK;
+        }
+        if (progress != SMTP_TLS_WAITS) {
+            return fail(client, SMTP_TLS_FAILED, smtp_tls_error(client->tls));
+        }
+        enum smtp_status status = read_handshake(client, until_ns);
+        if (status != SMTP_OK) {
+            return status;
+        }
     }
-    return status;
+}
+
+enum smtp_status smtp_client_secure_start(struct smtp_client *client)
+{
+    enum smtp_status status = smtp_client_secure_begin(client);
+    return status == SMTP_OK ? smtp_client_secure_shake(client, client->handshake_deadline_ns)
+                             : status;
 }
 
 /* ---- octets ---- */

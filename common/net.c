@@ -274,43 +274,60 @@ static bool bind_source(int fd, int family, const char *source)
     return bind(fd, (const struct sockaddr *)&where, len) == 0;
 }
 
-/* Waits for the end of a connect that is under way; 0 or an errno, ETIMEDOUT when the clock ended
- * it. */
+int smtp_net_connect_begin(const struct sockaddr *where, socklen_t len, const char *source,
+                           int *reason)
+{
+    int fd = open_socket(where->sa_family);
+    *reason = 0;
+    if (fd < 0 || !bind_source(fd, where->sa_family, source)) {
+        *reason = errno;
+    } else if (connect(fd, where, len) != 0) {
+        *reason = errno == EINTR ? EINPROGRESS : errno;
+    }
+    if (*reason == 0 || *reason == EINPROGRESS) {
+        send_at_once(fd);
+        return fd;
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return -1;
+}
+
+int smtp_net_connect_end(int fd)
+{
+    int reason = 0;
+    socklen_t len = sizeof reason;
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &reason, &len) == 0 ? reason : errno;
+}
+
+/* ETIMEDOUT when the clock ended it. */
 static int await_connect(int fd, uint64_t deadline_ns, bool *timed_out)
 {
     if (smtp_net_wait(fd, true, deadline_ns) != SMTP_OK) {
         *timed_out = true;
         return ETIMEDOUT;
     }
-    int reason = 0;
-    socklen_t len = sizeof reason;
-    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &reason, &len) == 0 ? reason : errno;
+    return smtp_net_connect_end(fd);
 }
 
 static int try_address(struct attempt *attempt, const struct sockaddr *where, socklen_t len,
                        uint64_t deadline_ns)
 {
     attempt->timed_out = false;
-    int fd = open_socket(where->sa_family);
-    if (fd < 0) {
-        attempt->reason = errno;
-        return -1;
-    }
     int reason = 0;
-    if (!bind_source(fd, where->sa_family, attempt->source)) {
-        reason = errno;
-    } else if (connect(fd, where, len) != 0) {
-        reason = errno == EINPROGRESS || errno == EINTR
-                     ? await_connect(fd, deadline_ns, &attempt->timed_out)
-                     : errno;
+    int fd = smtp_net_connect_begin(where, len, attempt->source, &reason);
+    if (reason == EINPROGRESS) {
+        reason = await_connect(fd, deadline_ns, &attempt->timed_out);
     }
-    if (reason != 0) {
+    if (reason == 0) {
+        return fd;
+    }
+    if (fd >= 0) {
         close(fd);
-        attempt->reason = reason;
-        return -1;
     }
-    send_at_once(fd);
-    return fd;
+    attempt->reason = reason;
+    return -1;
 }
 
 static uint64_t fair_share(uint64_t now_ns, uint64_t deadline_ns, unsigned tries_left)

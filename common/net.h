@@ -33,6 +33,13 @@ enum smtp_status smtp_net_connect(const struct smtp_address *address, const char
                                   uint64_t deadline_ns, int *fd, struct smtp_error *error)
     SMTP_MUST_CHECK;
 
+/** Begins to connect to one address, without waiting: the socket, *reason 0 where it is connected, EINPROGRESS where it will
+ *  be writable when that is decided; -1 with *reason, an errno. source as above. */
+int smtp_net_connect_begin(const struct sockaddr *where, socklen_t len, const char *source,
+                           int *reason);
+/** How it was decided: 0 or an errno. */
+int smtp_net_connect_end(int fd);
+
 /** Waits until the descriptor can be read (write false) or written. SMTP_OK or SMTP_TIMED_OUT. */
 enum smtp_status smtp_net_wait(int fd, bool write, uint64_t deadline_ns) SMTP_MUST_CHECK;
 
