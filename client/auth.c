@@ -38,15 +38,9 @@ static enum smtp_status exchange(struct smtp_client *client,
     return smtp_client_report_event(client, &event, what);
 }
 
-/* The connection's channel binding data, where it has TLS. */
-struct bindings {
-    char tls_unique[SMTP_TLS_BINDING_MAX];
-    char tls_exporter[SMTP_TLS_BINDING_MAX];
-};
-
 static struct smtp_client_sasl_setting setting_of(const struct smtp_client *client,
                                                   const struct smtp_client_credentials *credentials,
-                                                  struct bindings *bindings)
+                                                  struct smtp_client_binding_octets *bindings)
 {
     struct smtp_client_sasl_setting setting = {
         .offered = smtp_client_extension(client, "AUTH"),
@@ -63,11 +57,25 @@ static struct smtp_client_sasl_setting setting_of(const struct smtp_client *clie
     return setting;
 }
 
+enum smtp_status smtp_client_auth_prepare(struct smtp_client *client,
+                                          const struct smtp_client_credentials *credentials,
+                                          struct smtp_client_binding_octets *bindings,
+                                          struct smtp_client_sasl **out)
+{
+    const struct smtp_client_sasl_kind *kind = NULL;
+    struct smtp_client_sasl_setting setting = setting_of(client, credentials, bindings);
+    enum smtp_status status = smtp_client_sasl_choose(&kind, credentials, &setting, &client->error);
+    *out = NULL;
+    return status == SMTP_OK
+               ? smtp_client_sasl_new(out, kind, credentials, &setting, &client->error)
+               : status;
+}
+
 enum smtp_status smtp_client_auth(struct smtp_client *client,
                                   const struct smtp_client_credentials *credentials)
 {
-    const struct smtp_client_sasl_kind *kind = NULL;
     struct smtp_client_sasl *sasl = NULL;
+    struct smtp_client_binding_octets bindings;
     enum smtp_status status = smtp_client_sasl_check(credentials, &client->error);
     if (status == SMTP_OK) {
         status = smtp_client_hello(client);
@@ -75,12 +83,7 @@ enum smtp_status smtp_client_auth(struct smtp_client *client,
     if (status != SMTP_OK) {
         return status;
     }
-    struct bindings bindings;
-    struct smtp_client_sasl_setting setting = setting_of(client, credentials, &bindings);
-    status = smtp_client_sasl_choose(&kind, credentials, &setting, &client->error);
-    if (status == SMTP_OK) {
-        status = smtp_client_sasl_new(&sasl, kind, credentials, &setting, &client->error);
-    }
+    status = smtp_client_auth_prepare(client, credentials, &bindings, &sasl);
     if (status == SMTP_OK) {
         status = exchange(client, smtp_client_sasl_mechanism(sasl), credentials->identity);
     }

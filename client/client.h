@@ -64,6 +64,9 @@ struct smtp_client {
 enum smtp_status smtp_client_run(struct smtp_client *client, enum smtp_client_stage stage,
                                  const struct smtp_client_command *command,
                                  struct smtp_client_source *source) SMTP_MUST_CHECK;
+/** A new connection is due: closes what is open, and finds out where it is to go, into client->address. */
+enum smtp_status smtp_client_aim(struct smtp_client *client, const char *host, uint16_t port)
+    SMTP_MUST_CHECK;
 /** QUIT after a failure: that stays what the caller is told. */
 void smtp_client_quit_quietly(struct smtp_client *client);
 
@@ -120,6 +123,26 @@ bool smtp_client_secure_wants_to_write(const struct smtp_client *client);
 enum smtp_status smtp_client_secure_write(struct smtp_client *client) SMTP_MUST_CHECK;
 /** Says that nothing more comes, as far as the socket takes it, and frees. */
 void smtp_client_secure_end(struct smtp_client *client);
+
+/* ---- auth.c ---- */
+/** The connection's channel binding data, where it has TLS. */
+struct smtp_client_binding_octets {
+    char tls_unique[SMTP_TLS_BINDING_MAX];
+    char tls_exporter[SMTP_TLS_BINDING_MAX];
+};
+/** The exchange that is due with these credentials, which were checked, on a connection that said hello; it, and what is in
+ *  *bindings, lives until the exchange is over. SMTP_UNSUPPORTED says why there is none. */
+struct smtp_client_sasl;
+enum smtp_status smtp_client_auth_prepare(struct smtp_client *client,
+                                          const struct smtp_client_credentials *credentials,
+                                          struct smtp_client_binding_octets *bindings,
+                                          struct smtp_client_sasl **out) SMTP_MUST_CHECK;
+
+/* ---- hello.c ---- */
+/** Whether STARTTLS is due now, by the policy and by what is offered. */
+bool smtp_client_tls_is_due(const struct smtp_client *client);
+/** Whether HELO may follow a refused EHLO. */
+bool smtp_client_may_say_helo(const struct smtp_client *client);
 
 /* ---- report.c: the error messages ---- */
 /** What a REPLY or ENDED event says to a caller. what: the command, like "MAIL FROM:<a@b>". */

@@ -72,7 +72,7 @@ enum smtp_status smtp_client_starttls(struct smtp_client *client)
     return status;
 }
 
-static bool tls_is_due(const struct smtp_client *client)
+bool smtp_client_tls_is_due(const struct smtp_client *client)
 {
     enum smtp_client_tls_policy policy = client->options.tls.policy;
     return client->tls == NULL &&
@@ -81,7 +81,7 @@ static bool tls_is_due(const struct smtp_client *client)
 }
 
 /* LMTP has no HELO (RFC 2033 4.1). */
-static bool may_say_helo(const struct smtp_client *client)
+bool smtp_client_may_say_helo(const struct smtp_client *client)
 {
     return !client->lmtp &&
            (client->tls != NULL || client->options.tls.policy != SMTP_CLIENT_TLS_REQUIRED);
@@ -93,7 +93,7 @@ static enum smtp_status greet(struct smtp_client *client)
         return SMTP_OK;
     }
     enum smtp_status status = smtp_client_ehlo(client);
-    if (!is_refusal(status) || client->fd < 0 || !may_say_helo(client)) {
+    if (!is_refusal(status) || client->fd < 0 || !smtp_client_may_say_helo(client)) {
         return status; /* 421 closed the connection: HELO would find nobody */
     }
     return smtp_client_helo(client);
@@ -102,7 +102,7 @@ static enum smtp_status greet(struct smtp_client *client)
 enum smtp_status smtp_client_hello(struct smtp_client *client)
 {
     enum smtp_status status = greet(client);
-    if (status != SMTP_OK || !tls_is_due(client)) {
+    if (status != SMTP_OK || !smtp_client_tls_is_due(client)) {
         return status;
     }
     status = smtp_client_starttls(client);

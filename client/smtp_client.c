@@ -336,7 +336,7 @@ static enum smtp_status take_address(struct smtp_client *client, const char *hos
                                 &client->error);
 }
 
-enum smtp_status smtp_client_connect(struct smtp_client *client, const char *host, uint16_t port)
+enum smtp_status smtp_client_aim(struct smtp_client *client, const char *host, uint16_t port)
 {
     smtp_client_close(client);
     smtp_client_limits_forget(client);
@@ -346,7 +346,12 @@ enum smtp_status smtp_client_connect(struct smtp_client *client, const char *hos
     if (host == NULL) {
         return smtp_error_set(&client->error, SMTP_BAD_ARGUMENT, 0, "the host is NULL");
     }
-    enum smtp_status status = take_address(client, host, port);
+    return take_address(client, host, port);
+}
+
+enum smtp_status smtp_client_connect(struct smtp_client *client, const char *host, uint16_t port)
+{
+    enum smtp_status status = smtp_client_aim(client, host, port);
     status = status == SMTP_OK ? smtp_client_connection_open(client) : status;
     return status == SMTP_OK ? await_greeting(client) : status;
 }
