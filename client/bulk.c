@@ -11,6 +11,8 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+_Static_assert(SMTP_BULK_IN_FLIGHT_MAX <= SMTP_CLIENT_IN_FLIGHT_MAX, "of one session");
+
 #define TICK_MS 50 /* how late a deadline or another try may be */
 #define TRIES 3
 
@@ -88,7 +90,7 @@ static enum smtp_status check(const struct smtp_client_target *target,
                               const struct smtp_bulk_options *options, struct smtp_error *error)
 {
     if (options->sessions == 0 || options->in_flight == 0 ||
-        options->in_flight > SMTP_CLIENT_IN_FLIGHT_MAX) {
+        options->in_flight > SMTP_BULK_IN_FLIGHT_MAX) {
         return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
                               "sessions is 1 or more, in_flight 1 to %d",
                               SMTP_CLIENT_IN_FLIGHT_MAX);

@@ -29,10 +29,12 @@ extern "C" {
 
 struct smtp_bulk;
 
+#define SMTP_BULK_IN_FLIGHT_MAX 64
+
 struct smtp_bulk_options {
     size_t sessions; /* 1 or more: open at once */
     size_t
-        in_flight; /* 1..64: messages on their way in one session; more than 1 takes PIPELINING */
+        in_flight; /* 1..SMTP_BULK_IN_FLIGHT_MAX: messages on their way in one session; more than 1 takes PIPELINING */
     uint64_t
         session_messages; /* a session brings, then QUIT and a new one; 0: any number. LIMITS' MAILMAX counts too */
     unsigned
