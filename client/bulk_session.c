@@ -241,6 +241,10 @@ static void on_ready(uv_poll_t *handle, int status, int events)
 {
     struct smtp_bulk_session *session = handle->data;
     struct smtp_client *client = session->client;
+    if (status != 0) {
+        session->interest =
+            0; /* a reset: libuv waits no more, and what came before it may lie there */
+    }
     switch (session->stage) {
     case SMTP_BULK_CONNECTING:
         end_connecting(session, smtp_net_connect_end(client->fd));

@@ -8,7 +8,7 @@
 #define WIDTH 720.0
 #define PANEL 200.0
 #define LEFT 80.0
-#define RIGHT 20.0
+#define RIGHT 40.0
 #define TOP 40.0
 #define GAP 60.0
 #define NINES 4.0 /* the axis ends at 99.99 % */

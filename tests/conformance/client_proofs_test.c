@@ -60,7 +60,8 @@ static const struct smtp_client_proof replies[] = {
 };
 
 static const struct smtp_client_proof extensions[] = {
-    {"rfc1870/6/declared-size-value", .flaw = "size-one", .detail = "or a little more"},
+    {"rfc1870/6/declared-size-value", .flaw = "size-one", .detail = "or a little more",
+     .right = "nul-before-size"},
     {"rfc1870/6.2/size-refusal-handling", .flaw = "goes-on", .detail = "RCPT after MAIL"},
     {"rfc2920/3/pipeline-only-if-offered", .flaw = "groups", .detail = "one command at a time"},
     {"rfc2920/3.1/sync-commands-last", .flaw = "content-with-data", .detail = "behind DATA"},
@@ -74,6 +75,7 @@ static const struct smtp_client_proof extensions[] = {
     {"rfc3461/4/dsn-parameters-well-formed", .flaw = "raw-xtext", .detail = "in xtext"},
     {"rfc6152/3/no-8bit-unless-offered", .flaw = "raw-content", .detail = "8-bit content"},
     {"rfc6152/3/body-parameter-declared", .flaw = "no-body", .detail = "one BODY=8BITMIME"},
+    {"rfc6152/3/body-parameter-declared", .flaw = "content-alone", .detail = "came no MAIL"},
     {"rfc6531/3.2/no-utf8-unless-offered", .flaw = "raw-utf8", .detail = "a UTF-8 local part"},
     {"rfc6531/3.4/smtputf8-when-needed", .flaw = "no-smtputf8", .detail = "expected SMTPUTF8"},
     {"rfc2033/4.2/lmtp-counts-accepted-only", .flaw = "counts-all"},
@@ -108,6 +110,7 @@ static const struct smtp_client_proof security[] = {
     {"draft-murchison-sasl-login-00/2/login-prompt-text-ignored", .flaw = "login-first",
      .detail = "came LOGIN"},
     {"rfc7628/3.2.3/oauth-dummy-response", .flaw = "no-dummy", .detail = "AQ== or *"},
+    {"rfc7628/3.2.3/oauth-dummy-response", .flaw = "hangs-up-at-334", .detail = "came nothing"},
     {"rfc5802/5/scram-verifies-server", .flaw = "trusts-scram", .detail = "MAIL after"},
 };
 

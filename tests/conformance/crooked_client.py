@@ -204,6 +204,9 @@ def log_in_scram(session, user, _password):
 
 
 def log_in_oauth(session, user, token):
+    if flaw("hangs-up-at-334"):
+        session.ask("AUTH OAUTHBEARER")
+        raise Ended(1)
     message = base64_of(f"n,a={user},\x01auth=Bearer {token}\x01\x01")
     if len(message) > 480 and not flaw("long-auth-line"):
         code, texts = session.ask("AUTH OAUTHBEARER")
@@ -303,7 +306,8 @@ def prepare(session, content, addresses):
         elif not flaw("raw-utf8") and not flaw("no-smtputf8"):
             raise Ended(1)
     if session.has("SIZE") or flaw("always-size"):
-        parameters.append(f"SIZE={1 if flaw('size-one') else len(content)}")
+        nul = "\0 " if flaw("nul-before-size") else ""
+        parameters.append(f"{nul}SIZE={1 if flaw('size-one') else len(content)}")
     if session.has("DSN") or flaw("always-dsn"):
         parameters += [f"ENVID={xtext(ENV['SMTP_ENVID'])}"] if "SMTP_ENVID" in ENV else []
         parameters += [f"RET={ENV['SMTP_RET']}"] if "SMTP_RET" in ENV else []
@@ -379,6 +383,9 @@ def content_reply(session, accepted, all_recipients):
 
 
 def transaction(session, content, recipients):
+    if flaw("content-alone"):
+        session.say(content)
+        return 0
     content, parameters = prepare(session, content, [ENV["SMTP_FROM"], *recipients])
     space = " " if flaw("space-after-colon") else ""
     mail = f"MAIL FROM:{space}<{path(ENV['SMTP_FROM'])}>" + "".join(f" {p}" for p in parameters)

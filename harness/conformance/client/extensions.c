@@ -32,11 +32,11 @@ static void declared_size_value(struct smtp_check *check)
         visit != NULL ? smtp_visit_expect_message(visit) : NULL;
     struct smtp_span parameters =
         mail != NULL ? smtp_see_parameters(mail->line) : (struct smtp_span){"", 0};
-    if (message == NULL || !smtp_see_has(parameters, "SIZE=")) {
-        return; /* it need not declare any */
-    }
     const char *value =
         strcasestr(smtp_check_text(check, "%.*s", (int)parameters.len, parameters.bytes), "SIZE=");
+    if (message == NULL || value == NULL) {
+        return; /* it need not declare any */
+    }
     unsigned long long declared = strtoull(value + 5, NULL, 10);
     smtp_check_that(
         check, declared >= message->content.len && declared <= message->content.len + 1000,
@@ -288,10 +288,12 @@ static void body_parameter_declared(struct smtp_check *check)
     if (visit == NULL || !has_high_octet(visit->clear)) {
         return; /* encoded, or refused */
     }
-    const char *line = smtp_check_text(check, "%.*s", (int)mail->line.len, mail->line.bytes);
+    struct smtp_span sent = mail != NULL ? mail->line : SMTP_SPAN("");
+    const char *line = smtp_check_text(check, "%.*s", (int)sent.len, sent.bytes);
     const char *body = strcasestr(line, " BODY=8BITMIME");
     smtp_check_that(check, body != NULL && strcasestr(body + 1, " BODY=") == NULL,
-                    "expected one BODY=8BITMIME, came %s", smtp_check_show(check, mail->line));
+                    "expected one BODY=8BITMIME, came %s",
+                    mail != NULL ? smtp_check_show(check, sent) : "no MAIL");
 }
 
 #define UTF8_PATH "caf\xC3\xA9@example.com"

@@ -1,0 +1,229 @@
+/* load_test.c - the verb `load` as a shell sees it: what was sent, accepted and seen to arrive; figures that add up. */
+#include "tests/end_to_end/send_program.h"
+#include "tests/support/files.h"
+#include "tests/support/test.h"
+
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+
+#define LOAD(...) ARGV("load", __VA_ARGS__)
+
+static json_t *json_of(const struct ended *ended)
+{
+    json_error_t wrong;
+    json_t *object = json_loads(ended->out, 0, &wrong);
+    if (object == NULL) {
+        SMTP_TEST_FAIL("%s: %s%s", wrong.text, ended->out, ended->err);
+    }
+    return object;
+}
+
+static long long number_at(const json_t *object, const char *name)
+{
+    const json_t *value = json_object_get(object, name);
+    if (!json_is_integer(value)) {
+        SMTP_TEST_FAIL("there is no number \"%s\"", name);
+    }
+    return json_integer_value(value);
+}
+
+/** All were accepted, and arrived once and whole. */
+static void expect_all(struct ended ended, long long count)
+{
+    json_t *object = json_of(&ended);
+    const json_t *seen = json_object_get(object, "verification");
+    const json_t *message = json_object_get(json_object_get(object, "phases"), "message");
+    expect_int(number_at(object, "sent"), count);
+    expect_int(number_at(object, "accepted"), count);
+    expect_int(number_at(message, "count"), count);
+    expect_int(number_at(seen, "arrived"), count);
+    expect_int(number_at(seen, "lost") + number_at(seen, "again") + number_at(seen, "damaged") +
+                   number_at(seen, "unasked"),
+               0);
+    expect_int(json_array_size(json_object_get(object, "failures")), 0);
+    json_decref(object);
+    expect_ended(ended, 0, "");
+}
+
+TEST(load, every_message_is_seen_to_arrive_once_and_whole_in_each_way)
+{
+    static const char *const ways[] = {"step", "pipelined", "across", "bdat"};
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        expect_all(run_to_end(LOAD("--json", "--messages", "400", "--sessions", "8", "--way",
+                                   ways[i], "--size", "200-3000", "--recipients", "3")),
+                   400);
+    }
+}
+
+TEST(load, tls_lmtp_logins_threads_and_short_sessions_lose_nothing)
+{
+    expect_all(run_to_end(LOAD("--json", "--messages", "60", "--sessions", "4", "--as", "smtps")),
+               60);
+    expect_all(run_to_end(LOAD("--json", "--messages", "60", "--sessions", "4", "--as", "lmtp",
+                               "--recipients", "2")),
+               60);
+    expect_all(run_to_end(LOAD("--json", "--messages", "200", "--sessions", "6", "--threads", "3",
+                               "--workers", "2", "--session-messages", "7")),
+               200);
+    setenv("SMTP_PASSWORD", "open sesame", 1);
+    struct ended ended = run_to_end(LOAD("--json", "--messages", "40", "--sessions", "4", "--tls",
+                                         "required", "--user", "ann", "--mechanism", "PLAIN"));
+    unsetenv("SMTP_PASSWORD");
+    json_t *object = json_of(&ended);
+    const json_t *phases = json_object_get(object, "phases");
+    expect_int(number_at(json_object_get(phases, "TLS"), "count"), 4);
+    expect_int(number_at(json_object_get(phases, "AUTH"), "count"), 4);
+    json_decref(object);
+    expect_all(ended, 40);
+}
+
+TEST(load, files_take_turns)
+{
+    char directory[64], path[96];
+    smtp_make_directory(directory);
+    for (int i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "%s/%d.eml", directory, i);
+        FILE *file = fopen(path, "w");
+        fprintf(file, "Subject: %d\n\n.dot\n\xC3\xA9\n", i);
+        fclose(file);
+    }
+    expect_all(run_to_end(LOAD("--json", "--messages", "30", "--size", directory)), 30);
+    smtp_remove_directory(directory);
+}
+
+TEST(load, a_rate_sends_as_many_as_fall_due)
+{
+    expect_all(run_to_end(LOAD("--json", "--rate", "100", "--duration", "1", "--sessions", "3")),
+               100);
+    expect_all(run_to_end(LOAD("--json", "--rate", "1000", "--messages", "50", "--sessions", "3")),
+               50);
+}
+
+TEST(load, the_table_has_a_line_for_each_part_and_what_it_came_to)
+{
+    struct ended ended = run_to_end(LOAD("--messages", "1000", "--sessions", "1"));
+    static const char *const wanted[] = {
+        "1 session, 1000 messages of 1024 octets to 1 recipient, pipelined, both ends here",
+        "p50       p90       p99     p99.9       max",
+        "\nconnect              1",
+        "\nMAIL             1,000",
+        "\nmessage          1,000",
+        " messages/s, ",
+        "; 1,000 of 1,000 accepted in ",
+        "\n1,000 arrived whole, each once; none is missing\n"};
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        expect_contains(ended.out, wanted[i]);
+    }
+    expect_ended(ended, 0, "");
+}
+
+TEST(load, what_a_server_refuses_is_told_by_cause)
+{
+    struct smtp_harness *harness = send_begin();
+    struct ended ended = run_to_end(LOAD(smtp_harness_url(harness), "--json", "--messages", "30",
+                                         "--sessions", "3", "--to", "bob+452-4.2.2@example.com"));
+    json_t *object = json_of(&ended);
+    expect_int(number_at(object, "sent"), 30);
+    expect_int(number_at(object, "accepted"), 0);
+    expect_true(json_is_null(json_object_get(object, "verification")));
+    const json_t *causes = json_object_get(object, "failures");
+    expect_int(json_array_size(causes), 1);
+    expect_int(number_at(json_array_get(causes, 0), "count"), 30);
+    expect_contains(json_string_value(json_object_get(json_array_get(causes, 0), "cause")),
+                    "RCPT: 452");
+    json_decref(object);
+    expect_ended(ended, 1, "");
+    expect_int(smtp_harness_expect_none(harness, "", 0), SMTP_OK);
+    smtp_harness_stop(harness);
+}
+
+TEST(load, sessions_that_end_are_told_and_the_rest_arrives)
+{
+    struct smtp_harness *harness = send_begin();
+    expect_int(smtp_harness_fault(harness, "dot: reset once"), SMTP_OK);
+    struct ended ended = run_to_end(
+        LOAD(smtp_harness_url(harness), "--json", "--messages", "50", "--sessions", "2"));
+    json_t *object = json_of(&ended);
+    expect_int(number_at(object, "sent"), 50);
+    expect_int(number_at(object, "accepted"), 49);
+    expect_int(number_at(object, "sessions_lost"), 1);
+    json_decref(object);
+    expect_ended(ended, 1, "");
+    smtp_harness_stop(harness);
+}
+
+TEST(load, loads_of_the_same_time_add_up)
+{
+    char directory[64], paths[2][96], plot[96], line[64];
+    smtp_make_directory(directory);
+    for (int i = 0; i < 2; i++) {
+        snprintf(paths[i], sizeof paths[i], "%s/%d.json", directory, i);
+        struct ended ended =
+            run_to_end(LOAD("--json", "--messages", i == 0 ? "100" : "150", "--sessions", "2"));
+        FILE *file = fopen(paths[i], "w");
+        fputs(ended.out, file);
+        fclose(file);
+        expect_ended(ended, 0, "");
+    }
+    snprintf(plot, sizeof plot, "%s/plot.svg", directory);
+    expect_all(run_to_end(LOAD("--merge", "--json", "--plot", plot, paths[0], paths[1])), 250);
+    FILE *file = fopen(plot, "r");
+    expect_true(file != NULL && fgets(line, sizeof line, file) != NULL);
+    fclose(file);
+    expect_contains(line, "<svg xmlns=");
+    expect_ended(run_to_end(ARGV("load", "--merge", plot)), 2, "plot.svg: ");
+    smtp_remove_directory(directory);
+}
+
+TEST(load, the_first_interrupt_ends_it_with_the_figures_so_far)
+{
+    char line[65536];
+    struct smtp_harness *harness = send_begin();
+    struct background load = start_process(
+        LOAD(smtp_harness_url(harness), "--json", "--duration", "600", "--sessions", "2"));
+    expect_true(smtp_harness_wait(harness, "") != NULL); /* it sends */
+    kill(load.pid, SIGINT);
+    expect_true(next_line(&load, line, sizeof line) != NULL);
+    json_error_t wrong;
+    json_t *object = json_loads(line, 0, &wrong);
+    expect_true(json_is_true(json_object_get(object, "interrupted")));
+    expect_true(number_at(object, "accepted") > 0);
+    json_decref(object);
+    expect_int(end_process(&load, 0), 0);
+    smtp_harness_stop(harness);
+}
+
+static const struct {
+    const char *complaint;
+    const char *words[6];
+} mistakes[] = {
+    {"cannot connect to", {"unix:/nonexistent"}},
+    {"the first word is the server's URL", {"localhost"}},
+    {"one URL at a time, not 2", {"smtp://a.test", "smtp://b.test"}},
+    {"--size 5: a size is 128 to 1073741824 octets", {"--size", "5"}},
+    {"--size 900-200: ", {"--size", "900-200"}},
+    {"cannot read /nonexistent", {"--size", "/nonexistent"}},
+    {"--way takes step|pipelined|across|bdat, not 'fast'", {"--way", "fast"}},
+    {"--in-flight is of --way across", {"--in-flight", "4"}},
+    {"--messages or --duration, not both", {"--messages", "5", "--duration", "5"}},
+    {"--warm-up is a part of --duration", {"--duration", "2", "--warm-up", "2"}},
+    {"--threads 5 need as many --sessions", {"--threads", "5", "--sessions", "4"}},
+    {"--as and --workers are for when there is no URL", {"smtp://a.test", "--as", "lmtp"}},
+    {"--xclient is not said by load", {"--xclient", "NAME=a.test"}},
+    {"--merge takes files", {"--merge"}},
+    {"/nonexistent", {"--merge", "/nonexistent"}},
+};
+
+TEST(load, a_mistake_is_told_and_nothing_runs)
+{
+    for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
+        const char *argv[10] = {SMTP_HARNESS, "load"};
+        for (size_t k = 0; k < 6 && mistakes[i].words[k] != NULL; k++) {
+            argv[2 + k] = mistakes[i].words[k];
+        }
+        struct ended ended = run_to_end(argv);
+        expect_str(ended.out, "");
+        expect_ended(ended, 2, mistakes[i].complaint);
+    }
+}
