@@ -1,5 +1,5 @@
 /* floor.c - the program: `floor sink run|thread`, or `floor source PORT SESSIONS MESSAGES SIZE
- * step|pipelined`. Knows: its arguments; a thread for the sink, as a server in a test has one (in a
+ * step|pipelined|bdat`. Knows: its arguments; a thread for the sink, as a server in a test has one (in a
  * process of several threads the kernel counts every use of a descriptor). Does not know: how octets
  * move (floor_sink.c, floor_source.c). */
 #include "tests/bench/floor.h"
@@ -13,9 +13,9 @@
 
 static int usage(void)
 {
-    fputs(
-        "usage: floor sink run|thread | floor source PORT SESSIONS MESSAGES SIZE step|pipelined\n",
-        stderr);
+    fputs("usage: floor sink run|thread | floor source PORT SESSIONS MESSAGES SIZE "
+          "step|pipelined|bdat\n",
+          stderr);
     return 2;
 }
 
@@ -32,9 +32,14 @@ static bool parse_load(char **words, struct floor_load *load)
     load->session_count = (size_t)sessions;
     load->message_count = messages;
     load->size_octets = (size_t)size_octets;
-    load->pipelined = strcmp(words[4], "pipelined") == 0;
-    return sessions > 0 && size_octets >= FLOOR_SIZE_MIN &&
-           (load->pipelined || strcmp(words[4], "step") == 0);
+    static const char *const ways[] = {"step", "pipelined", "bdat"};
+    for (unsigned i = 0; i < sizeof ways / sizeof *ways; i++) {
+        if (strcmp(words[4], ways[i]) == 0) {
+            load->way = i;
+            return sessions > 0 && size_octets >= FLOOR_SIZE_MIN;
+        }
+    }
+    return false;
 }
 
 static void *sink_thread(void *status)

@@ -17,9 +17,14 @@ struct floor_load {
     size_t session_count;   /* 1..FLOOR_SESSIONS_MAX connections at once */
     uint64_t message_count; /* over all sessions */
     size_t size_octets;     /* of one message's content with its CRLFs, FLOOR_SIZE_MIN or more */
-    bool pipelined; /* MAIL, RCPT and DATA in one write (RFC 2920); else each waits its turn */
+    enum {
+        FLOOR_STEP,      /* each command waits its turn */
+        FLOOR_PIPELINED, /* MAIL, RCPT and DATA in one write (RFC 2920) */
+        FLOOR_BDAT,      /* FLOOR_WINDOW octets of whole messages in one write (RFC 3030 4.2) */
+    } way;
 };
 
+#define FLOOR_WINDOW 65536
 #define FLOOR_SESSIONS_MAX 1000 /* under the usual 1024 descriptors a process */
 #define FLOOR_SIZE_MIN 128      /* room for the header section */
 #define FLOOR_SIZE_MAX 1048576  /* one message is built in memory */

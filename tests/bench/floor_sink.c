@@ -17,7 +17,9 @@
  * always points to one. */
 struct sink_session {
     int fd;
-    char verb; /* first letter of the line under way; 0: at its start */
+    char line[32]; /* the beginning of the line under way */
+    size_t line_len;
+    size_t chunk_left; /* octets of BDAT still to come */
     bool in_content;
     unsigned end_matched; /* octets of CRLF.CRLF seen at the end of the content so far */
 };
@@ -28,7 +30,7 @@ struct sink {
     struct sink_session input; /* standard input: its end is the sink's */
     char replies[4096];
     size_t replies_len;
-    char octets[1 << 16];
+    char octets[1 << 18];
 };
 
 /* ---- what is said ---- */
@@ -54,11 +56,15 @@ static void answer(struct sink *sink, int fd, const char *reply)
 
 static void answer_line(struct sink *sink, struct sink_session *session)
 {
-    char verb = (char)(session->verb | 32);
-    session->verb = 0;
+    char verb = (char)(session->line[0] | 32);
+    session->line[session->line_len] = '\0';
+    session->line_len = 0;
     switch (verb) {
     case 'e':
-        answer(sink, session->fd, "250-floor.test\r\n250 PIPELINING\r\n");
+        answer(sink, session->fd, "250-floor.test\r\n250-PIPELINING\r\n250 CHUNKING\r\n");
+        return;
+    case 'b':
+        session->chunk_left = strtoull(session->line + 5, NULL, 10);
         return;
     case 'd':
         session->in_content = true;
@@ -79,10 +85,11 @@ static void answer_line(struct sink *sink, struct sink_session *session)
 static const char *skip_line(struct sink *sink, struct sink_session *session, const char *at,
                              const char *end)
 {
-    if (session->verb == 0) {
-        session->verb = *at;
-    }
     const char *line_feed = memchr(at, '\n', (size_t)(end - at));
+    size_t len = (size_t)((line_feed != NULL ? line_feed : end) - at);
+    size_t room = sizeof session->line - 1 - session->line_len;
+    memcpy(session->line + session->line_len, at, len < room ? len : room);
+    session->line_len += len < room ? len : room;
     if (line_feed == NULL) {
         return end;
     }
@@ -133,6 +140,18 @@ static const char *skip_content(struct sink *sink, struct sink_session *session,
     return at;
 }
 
+static const char *skip_chunk(struct sink *sink, struct sink_session *session, const char *at,
+                              const char *end)
+{
+    size_t here =
+        (size_t)(end - at) < session->chunk_left ? (size_t)(end - at) : session->chunk_left;
+    session->chunk_left -= here;
+    if (session->chunk_left == 0) {
+        answer(sink, session->fd, "250 OK\r\n");
+    }
+    return at + here;
+}
+
 static void serve(struct sink *sink, struct sink_session *session)
 {
     ssize_t len = read(session->fd, sink->octets, sizeof sink->octets);
@@ -143,8 +162,9 @@ static void serve(struct sink *sink, struct sink_session *session)
     }
     const char *at = sink->octets, *end = at + len;
     while (at < end) {
-        at = session->in_content ? skip_content(sink, session, at, end)
-                                 : skip_line(sink, session, at, end);
+        at = session->in_content       ? skip_content(sink, session, at, end)
+             : session->chunk_left > 0 ? skip_chunk(sink, session, at, end)
+                                       : skip_line(sink, session, at, end);
     }
     flush_replies(sink, session->fd);
 }

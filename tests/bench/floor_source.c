@@ -39,9 +39,11 @@ struct source {
     struct source_step steps[4];
     size_t step_count;
     uint64_t message_count;
+    uint64_t window; /* messages in one step; 1 but with BDAT */
     uint64_t started;
     uint64_t done;
     char *content;                   /* owned */
+    char *chunks;                    /* owned; a window of whole messages */
     struct source_session *sessions; /* owned */
     size_t session_count;
     int epoll_fd;
@@ -77,6 +79,24 @@ static void add_step(struct source *source, const char *octets, size_t len, unsi
     source->steps[source->step_count++] = (struct source_step){octets, len, reply_count};
 }
 
+/* As many whole messages as a window takes; all messages are in whole windows. */
+static bool make_window(struct source *source, const struct floor_load *load, size_t content_len)
+{
+    char head[sizeof(MAIL RCPT) + 40];
+    size_t chunk_len = content_len - (sizeof ".\r\n" - 1);
+    int head_len = snprintf(head, sizeof head, MAIL RCPT "BDAT %zu LAST\r\n", chunk_len);
+    size_t len = (size_t)head_len + chunk_len;
+    source->window = len < FLOOR_WINDOW ? FLOOR_WINDOW / len : 1;
+    source->message_count =
+        (load->message_count + source->window - 1) / source->window * source->window;
+    source->chunks = malloc(len * (size_t)source->window);
+    for (size_t i = 0; source->chunks != NULL && i < source->window; i++) {
+        memcpy(source->chunks + i * len, head, (size_t)head_len);
+        memcpy(source->chunks + i * len + head_len, source->content, chunk_len);
+    }
+    return source->chunks != NULL;
+}
+
 static bool make_steps(struct source *source, const struct floor_load *load)
 {
     size_t content_len = 0;
@@ -84,7 +104,18 @@ static bool make_steps(struct source *source, const struct floor_load *load)
     if (source->content == NULL) {
         return false;
     }
-    if (load->pipelined) {
+    source->window = 1;
+    if (load->way == FLOOR_BDAT) {
+        if (!make_window(source, load, content_len)) {
+            return false;
+        }
+        size_t len = content_len - (sizeof ".\r\n" - 1);
+        len += (size_t)snprintf(NULL, 0, MAIL RCPT "BDAT %zu LAST\r\n", len);
+        add_step(source, source->chunks, len * (size_t)source->window,
+                 3 * (unsigned)source->window);
+        return true;
+    }
+    if (load->way == FLOOR_PIPELINED) {
         add_step(source, MAIL RCPT DATA, sizeof(MAIL RCPT DATA) - 1, 3);
     } else {
         add_step(source, MAIL, sizeof MAIL - 1, 1);
@@ -128,6 +159,7 @@ static void close_source(struct source *source)
     }
     free(source->sessions);
     free(source->content);
+    free(source->chunks);
     free(source);
 }
 
@@ -166,7 +198,7 @@ static bool start_message(struct source *source, struct source_session *session)
     if (source->started == source->message_count) {
         return true; /* this session has nothing left to do */
     }
-    source->started++;
+    source->started += source->window;
     return send_step(source, session);
 }
 
@@ -207,7 +239,7 @@ static bool advance(struct source *source, struct source_session *session)
     if (++session->step < source->step_count) {
         return send_step(source, session);
     }
-    source->done++;
+    source->done += source->window;
     return start_message(source, session);
 }
 

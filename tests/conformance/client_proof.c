@@ -80,7 +80,7 @@ static void judge(struct judgement *judgement)
         .timeout_ms = TIMEOUT_MS,
         .quiet_ms = QUIET_MS,
         .slow = proof->slow,
-        .slow_divisor = 1000,
+        .slow_divisor = 300,
         .command = command,
         .abilities = ~0u, /* the crooked client heeds every word of its task */
     };
