@@ -1,5 +1,5 @@
 /* mailbox.c - see smtp_mailbox.h and mailbox.h.
- * Knows: messages in the order of their numbers, and who waits. The only place where the server's
+ * Knows: messages in the order of their numbers, how many may be kept, and who waits. The only place where the server's
  * threads and the user's meet, so the lock is held for a few stores, never for a predicate or a
  * free. Does not know: sessions, what is in a message. */
 #include "server/mailbox.h"
@@ -17,11 +17,18 @@
 struct smtp_mailbox {
     pthread_mutex_t lock;
     pthread_cond_t came;            /* signalled under lock when a message came and waiters > 0 */
-    struct smtp_message **messages; /* under lock; message number n is at n - first */
+    struct smtp_message **messages; /* under lock; a ring of capacity, a power of two, or 0 */
+    size_t head;                    /* under lock: where the first of them is */
     size_t count;                   /* under lock */
     size_t capacity;                /* under lock */
-    uint64_t first; /* under lock: the number of messages[0], also when count is 0 */
-    size_t waiters; /* under lock */
+    uint64_t first;                 /* under lock: the number of the first, also when count is 0 */
+    uint64_t
+        dropped; /* under lock: the number of the last that had to give way to others; 0: none */
+    uint64_t octets; /* under lock: of content, of all of them */
+    size_t waiters;  /* under lock */
+    /* fixed before the first message; 0: none */
+    size_t message_max;
+    uint64_t octet_max;
 };
 
 static bool init_condition(pthread_cond_t *condition)
@@ -79,6 +86,18 @@ static void unlock(struct smtp_mailbox *mailbox)
     pthread_mutex_unlock(&mailbox->lock);
 }
 
+void smtp_mailbox_bound(struct smtp_mailbox *mailbox, size_t messages, uint64_t octets)
+{
+    mailbox->message_max = messages;
+    mailbox->octet_max = octets;
+}
+
+/* Under lock. Where the i-th of those that it holds is. */
+static struct smtp_message **at(const struct smtp_mailbox *mailbox, size_t i)
+{
+    return &mailbox->messages[(mailbox->head + i) & (mailbox->capacity - 1)];
+}
+
 /* Under lock. Doubling, so that a message costs a constant on average. */
 static bool make_room(struct smtp_mailbox *mailbox)
 {
@@ -91,24 +110,60 @@ static bool make_room(struct smtp_mailbox *mailbox)
     if (grown == NULL) {
         return false;
     }
+    /* what stood before the head goes behind the old end */
+    memcpy(grown + mailbox->capacity, grown, mailbox->head * sizeof *grown);
     mailbox->messages = grown;
     mailbox->capacity = capacity;
     return true;
 }
 
+/* Under lock. Whether the oldest has to give way, so that a message of so many octets fits in. */
+static bool is_full(const struct smtp_mailbox *mailbox, uint64_t octets)
+{
+    bool by_count = mailbox->message_max > 0 && mailbox->count >= mailbox->message_max;
+    bool by_octets = mailbox->octet_max > 0 && mailbox->octets + octets > mailbox->octet_max;
+    return mailbox->count > 0 && (by_count || by_octets);
+}
+
+/* Under lock. */
+static struct smtp_message *take_oldest(struct smtp_mailbox *mailbox)
+{
+    struct smtp_message *oldest = *at(mailbox, 0);
+    mailbox->head = (mailbox->head + 1) & (mailbox->capacity - 1);
+    mailbox->count--;
+    mailbox->octets -= smtp_message_size(oldest);
+    mailbox->dropped = mailbox->first++;
+    return oldest;
+}
+
+/* Under lock. */
+static bool add(struct smtp_mailbox *mailbox, struct smtp_message *message, uint64_t octets)
+{
+    if (!make_room(mailbox)) {
+        return false;
+    }
+    smtp_message_set_number(message, mailbox->first + mailbox->count);
+    *at(mailbox, mailbox->count++) = message;
+    mailbox->octets += octets;
+    if (mailbox->waiters > 0) {
+        pthread_cond_broadcast(&mailbox->came);
+    }
+    return true;
+}
+
 enum smtp_status smtp_mailbox_put(struct smtp_mailbox *mailbox, struct smtp_message *message)
 {
-    lock(mailbox);
-    bool room = make_room(mailbox);
-    if (room) {
-        smtp_message_set_number(message, mailbox->first + mailbox->count);
-        mailbox->messages[mailbox->count++] = message;
-        if (mailbox->waiters > 0) {
-            pthread_cond_broadcast(&mailbox->came);
-        }
-    }
-    unlock(mailbox);
-    return room ? SMTP_OK : SMTP_NO_MEMORY;
+    uint64_t octets = smtp_message_size(message);
+    struct smtp_message *oldest;
+    bool added = false;
+    do { /* those that give way are released without the lock */
+        lock(mailbox);
+        oldest = is_full(mailbox, octets) ? take_oldest(mailbox) : NULL;
+        added = oldest == NULL && add(mailbox, message, octets);
+        unlock(mailbox);
+        smtp_message_release(oldest);
+    } while (oldest != NULL);
+    return added ? SMTP_OK : SMTP_NO_MEMORY;
 }
 
 void smtp_mailbox_pass(struct smtp_mailbox *mailbox, struct smtp_message *message)
@@ -144,7 +199,7 @@ struct smtp_message *smtp_mailbox_get(const struct smtp_mailbox *mailbox, uint64
     struct smtp_message *message = NULL;
     struct smtp_mailbox *locked = lock(mailbox);
     if (number >= locked->first && number - locked->first < locked->count) {
-        message = smtp_message_retain(locked->messages[number - locked->first]);
+        message = smtp_message_retain(*at(locked, (size_t)(number - locked->first)));
     }
     unlock(locked);
     return message;
@@ -195,23 +250,26 @@ static uint64_t next_number(const struct smtp_mailbox *mailbox,
 }
 
 /* The message after the cursor, waiting for it until the deadline; the cursor moves past it, and
- * past what has been removed. NULL: none came. */
-static struct smtp_message *take_next(struct smtp_mailbox *mailbox,
-                                      struct smtp_mailbox_cursor *cursor, bool may_wait,
-                                      uint64_t deadline_ns)
+ * past what has been removed. */
+static enum smtp_status take_next(struct smtp_mailbox *mailbox, struct smtp_mailbox_cursor *cursor,
+                                  bool may_wait, uint64_t deadline_ns, struct smtp_message **out)
 {
-    struct smtp_message *message = NULL;
+    enum smtp_status status = SMTP_TIMED_OUT;
     lock(mailbox);
     while (next_number(mailbox, cursor) >= mailbox->first + mailbox->count && may_wait) {
         may_wait = await_change(mailbox, deadline_ns);
     }
     uint64_t next = next_number(mailbox, cursor);
-    if (next < mailbox->first + mailbox->count) {
-        message = smtp_message_retain(mailbox->messages[next - mailbox->first]);
+    if (cursor->number < mailbox->dropped) {
+        cursor->number = mailbox->dropped;
+        status = SMTP_LIMIT_EXCEEDED;
+    } else if (next < mailbox->first + mailbox->count) {
+        *out = smtp_message_retain(*at(mailbox, (size_t)(next - mailbox->first)));
         cursor->number = next;
+        status = SMTP_OK;
     }
     unlock(mailbox);
-    return message;
+    return status;
 }
 
 enum smtp_status smtp_mailbox_next(struct smtp_mailbox *mailbox, struct smtp_mailbox_cursor *cursor,
@@ -221,9 +279,10 @@ enum smtp_status smtp_mailbox_next(struct smtp_mailbox *mailbox, struct smtp_mai
     uint64_t deadline_ns = deadline_of(timeout_ms);
     *out = NULL;
     for (;;) {
-        struct smtp_message *message = take_next(mailbox, cursor, timeout_ms > 0, deadline_ns);
-        if (message == NULL) {
-            return SMTP_TIMED_OUT;
+        struct smtp_message *message = NULL;
+        enum smtp_status status = take_next(mailbox, cursor, timeout_ms > 0, deadline_ns, &message);
+        if (status != SMTP_OK) {
+            return status;
         }
         if (predicate == NULL || predicate(message, user)) {
             *out = message;
@@ -238,25 +297,26 @@ enum smtp_status smtp_mailbox_none(struct smtp_mailbox *mailbox, struct smtp_mai
                                    uint64_t timeout_ms)
 {
     struct smtp_message *message = NULL;
-    if (smtp_mailbox_next(mailbox, cursor, predicate, user, timeout_ms, &message) != SMTP_OK) {
-        return SMTP_OK;
-    }
+    enum smtp_status status =
+        smtp_mailbox_next(mailbox, cursor, predicate, user, timeout_ms, &message);
     smtp_message_release(message);
-    return SMTP_NOT_AS_EXPECTED;
+    return status == SMTP_OK ? SMTP_NOT_AS_EXPECTED : status == SMTP_TIMED_OUT ? SMTP_OK : status;
 }
 
 void smtp_mailbox_clear(struct smtp_mailbox *mailbox)
 {
     lock(mailbox);
-    struct smtp_message **removed = mailbox->messages;
-    size_t count = mailbox->count;
-    mailbox->first += count;
+    const struct smtp_mailbox removed = {.messages = mailbox->messages,
+                                         .head = mailbox->head,
+                                         .count = mailbox->count,
+                                         .capacity = mailbox->capacity};
+    mailbox->first += removed.count;
     mailbox->messages = NULL;
-    mailbox->count = 0;
-    mailbox->capacity = 0;
+    mailbox->head = mailbox->count = mailbox->capacity = 0;
+    mailbox->octets = 0;
     unlock(mailbox);
-    for (size_t i = 0; i < count; i++) {
-        smtp_message_release(removed[i]);
+    for (size_t i = 0; i < removed.count; i++) {
+        smtp_message_release(*at(&removed, i));
     }
-    free(removed);
+    free(removed.messages);
 }

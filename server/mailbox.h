@@ -6,6 +6,9 @@
 
 /** NULL: out of memory. */
 struct smtp_mailbox *smtp_mailbox_new(void);
+/** Before the first message: it keeps the last so many messages and octets of content, 0 for any number; the newest in any
+ *  case. */
+void smtp_mailbox_bound(struct smtp_mailbox *mailbox, size_t messages, uint64_t octets);
 void smtp_mailbox_free(struct smtp_mailbox *mailbox);
 
 /** Takes over the caller's reference, numbers the message, wakes the waiters. On SMTP_NO_MEMORY the

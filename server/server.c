@@ -45,6 +45,8 @@ static enum smtp_status init_parts(struct smtp_server *server, struct smtp_error
     if (server->mailbox == NULL) {
         return smtp_error_set(error, SMTP_NO_MEMORY, 0, "out of memory");
     }
+    smtp_mailbox_bound(server->mailbox, server->settings.ring_messages,
+                       server->settings.ring_octets);
     enum smtp_status status = init_loops(server, error);
     if (status == SMTP_OK && smtp_server_acceptor_init(&server->acceptor, server) != SMTP_OK) {
         return smtp_error_set(error, SMTP_NO_MEMORY, 0, "out of memory");

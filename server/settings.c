@@ -49,7 +49,7 @@ static enum smtp_status check_numbers(const struct smtp_server_options *options,
         {"workers", options->workers, 1, WORKERS_MAX},
         {"bare_line_end", (uint64_t)options->bare_line_end, SMTP_BARE_REFUSE, SMTP_BARE_ACCEPT},
         {"tls.mode", (uint64_t)options->tls.mode, SMTP_SERVER_TLS_OFFERED, SMTP_SERVER_TLS_OFF},
-        {"mailbox", (uint64_t)options->mailbox, SMTP_MAILBOX_KEEP, SMTP_MAILBOX_DISCARD},
+        {"mailbox", (uint64_t)options->mailbox, SMTP_MAILBOX_KEEP, SMTP_MAILBOX_RING},
         {"limits.local_part_octets", limits->local_part_octets, 1, ADDRESS_OCTETS_MAX},
         {"limits.domain_octets", limits->domain_octets, 1, ADDRESS_OCTETS_MAX},
         {"limits.path_octets", limits->path_octets, 2, ADDRESS_OCTETS_MAX},
@@ -65,6 +65,11 @@ static enum smtp_status check_numbers(const struct smtp_server_options *options,
         if (status != SMTP_OK) {
             return status;
         }
+    }
+    if (options->mailbox == SMTP_MAILBOX_RING && options->ring_messages == 0 &&
+        options->ring_octets == 0) {
+        return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
+                              "mailbox RING needs ring_messages or ring_octets");
     }
     if (limits->text_line_octets != 0 && limits->text_line_octets < TEXT_LINE_MIN) {
         return smtp_error_set(
@@ -281,6 +286,10 @@ enum smtp_status smtp_server_settings_init(struct smtp_server_settings *settings
     *settings = (struct smtp_server_settings){.workers = options->workers,
                                               .proxy_protocol = options->proxy_protocol,
                                               .discards = options->mailbox == SMTP_MAILBOX_DISCARD};
+    if (options->mailbox == SMTP_MAILBOX_RING) {
+        settings->ring_messages = options->ring_messages;
+        settings->ring_octets = options->ring_octets;
+    }
     enum smtp_status status = check_numbers(options, error);
     if (status == SMTP_OK) {
         status = smtp_server_tables_init(&settings->tables, options, error);

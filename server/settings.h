@@ -29,7 +29,9 @@ struct smtp_server_settings {
     struct smtp_server_trusted trusted;
     bool proxy_protocol;
     struct smtp_server_tables tables;
-    bool discards;                            /* the mailbox counts messages, and keeps none */
+    size_t ring_messages; /* the mailbox keeps the last so many; 0: any number */
+    uint64_t ring_octets; /* likewise */
+    bool discards;        /* the mailbox counts messages, and keeps none */
     struct smtp_server_session_config config; /* points into this */
 };
 

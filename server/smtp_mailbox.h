@@ -104,14 +104,15 @@ enum smtp_status smtp_mailbox_wait(struct smtp_mailbox *mailbox, size_t count, u
 /** Waits for the next message after the cursor that the predicate (NULL: any) says yes to. The
  *  cursor moves past every message that was looked at, so each is looked at once.
  *  @param out  the message, with a reference for the caller; NULL unless SMTP_OK.
- *  @return SMTP_OK or SMTP_TIMED_OUT. */
+ *  @return SMTP_OK or SMTP_TIMED_OUT; SMTP_LIMIT_EXCEEDED: messages after the cursor had to give way to later ones
+ *          (options.mailbox = SMTP_MAILBOX_RING). The cursor is past those now; the next call goes on. */
 enum smtp_status smtp_mailbox_next(struct smtp_mailbox *mailbox, struct smtp_mailbox_cursor *cursor,
                                    smtp_message_predicate *predicate, void *user,
                                    uint64_t timeout_ms, struct smtp_message **out) SMTP_MUST_CHECK;
 
 /** Asserts silence: SMTP_OK when no message after the cursor that the predicate says yes to came
- *  within timeout_ms, SMTP_NOT_AS_EXPECTED as soon as one came. The cursor moves as in
- *  smtp_mailbox_next. */
+ *  within timeout_ms, SMTP_NOT_AS_EXPECTED as soon as one came, SMTP_LIMIT_EXCEEDED as above: nobody knows. The
+ *  cursor moves as in smtp_mailbox_next. */
 enum smtp_status smtp_mailbox_none(struct smtp_mailbox *mailbox, struct smtp_mailbox_cursor *cursor,
                                    smtp_message_predicate *predicate, void *user,
                                    uint64_t timeout_ms) SMTP_MUST_CHECK;

@@ -356,6 +356,7 @@ struct smtp_server_auth {
 enum smtp_server_mailbox_mode {
     SMTP_MAILBOX_KEEP,    /* default: the mailbox keeps it */
     SMTP_MAILBOX_DISCARD, /* it is counted and numbered; with no table that looks at it, a sink */
+    SMTP_MAILBOX_RING, /* the mailbox keeps the last ones: a cursor that falls behind is told so */
 };
 
 struct smtp_server_options {
@@ -390,6 +391,10 @@ struct smtp_server_options {
     const struct smtp_server_hooks *receivers;
     size_t receiver_count;
     enum smtp_server_mailbox_mode mailbox;
+    /** Of RING: so many messages, and octets of their content, are kept; 0: any number; one of them is not 0. The
+     *  newest message is kept in any case. */
+    size_t ring_messages;
+    uint64_t ring_octets;
 };
 
 /** Sets every option to its default. */

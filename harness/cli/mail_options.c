@@ -214,8 +214,15 @@ bool smtp_cli_mail_options_apply(struct smtp_cli_mail_options *options)
            join(&options->rcpt_parameters, &options->all_rcpt_parameters);
 }
 
-bool smtp_cli_mail_options_fill(struct smtp_cli_mail_options *options,
-                                struct smtp_envelope *envelope)
+void smtp_cli_mail_options_clear(struct smtp_cli_mail_options *options)
+{
+    free(options->all_mail_parameters);
+    free(options->all_rcpt_parameters);
+}
+
+bool smtp_cli_mail_asked_fill(struct smtp_cli_mail_asked *asked,
+                              const struct smtp_cli_mail_options *options,
+                              struct smtp_envelope *envelope)
 {
     size_t count = envelope->forward_path_count, given = options->original_recipients.count;
     if (given > 1 && given != count) {
@@ -224,30 +231,28 @@ bool smtp_cli_mail_options_fill(struct smtp_cli_mail_options *options,
                        given, count);
         return false;
     }
-    options->rcpt = calloc(count + 1, sizeof *options->rcpt);
-    options->parameters_each_rcpt = calloc(count + 1, sizeof *options->parameters_each_rcpt);
-    if (options->rcpt == NULL || options->parameters_each_rcpt == NULL) {
+    asked->rcpt = calloc(count + 1, sizeof *asked->rcpt);
+    asked->parameters_each_rcpt = calloc(count + 1, sizeof *asked->parameters_each_rcpt);
+    if (asked->rcpt == NULL || asked->parameters_each_rcpt == NULL) {
         fprintf(stderr, "%s: out of memory for %zu recipients\n", options->program, count);
         return false;
     }
     for (size_t i = 0; i < count; i++) {
-        options->rcpt[i].notify = options->notify_when;
-        options->rcpt[i].original_recipient =
+        asked->rcpt[i].notify = options->notify_when;
+        asked->rcpt[i].original_recipient =
             given > 0 ? options->original_recipients.items[given > 1 ? i : 0] : NULL;
-        options->parameters_each_rcpt[i] = options->all_rcpt_parameters;
+        asked->parameters_each_rcpt[i] = options->all_rcpt_parameters;
     }
-    envelope->mail = &options->mail;
-    envelope->rcpt = options->rcpt;
+    envelope->mail = &asked->mail;
+    envelope->rcpt = asked->rcpt;
     envelope->mail_parameters = options->all_mail_parameters;
     envelope->rcpt_parameters =
-        options->all_rcpt_parameters != NULL ? options->parameters_each_rcpt : NULL;
+        options->all_rcpt_parameters != NULL ? asked->parameters_each_rcpt : NULL;
     return true;
 }
 
-void smtp_cli_mail_options_clear(struct smtp_cli_mail_options *options)
+void smtp_cli_mail_asked_clear(struct smtp_cli_mail_asked *asked)
 {
-    free(options->all_mail_parameters);
-    free(options->all_rcpt_parameters);
-    free(options->rcpt);
-    free(options->parameters_each_rcpt);
+    free(asked->rcpt);
+    free(asked->parameters_each_rcpt);
 }

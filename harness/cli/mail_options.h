@@ -22,8 +22,13 @@ struct smtp_cli_mail_options {
     unsigned notify_when;
     char *all_mail_parameters; /* NULL: none */
     char *all_rcpt_parameters;
-    struct smtp_rcpt_options *rcpt;    /* one a recipient */
-    const char **parameters_each_rcpt; /* likewise */
+};
+
+/** What is asked for one message. */
+struct smtp_cli_mail_asked {
+    struct smtp_mail_options mail;  /* as the options have it, and what the message needs besides */
+    struct smtp_rcpt_options *rcpt; /* one a recipient; owned, as the next */
+    const char **parameters_each_rcpt;
 };
 
 /** Sets the defaults, and fills in the rows of a verb's table whose options write to *options. */
@@ -31,9 +36,13 @@ void smtp_cli_mail_options_use(struct smtp_cli_mail_options *options, const char
                                struct smtp_cli_option rows[SMTP_CLI_MAIL_ROWS]);
 /** Reads what was given. False: what is wrong is said. Clear in any case. */
 bool smtp_cli_mail_options_apply(struct smtp_cli_mail_options *options);
-/** Puts it into the envelope, whose recipients are known by now. False: what is wrong is said. */
-bool smtp_cli_mail_options_fill(struct smtp_cli_mail_options *options,
-                                struct smtp_envelope *envelope);
 void smtp_cli_mail_options_clear(struct smtp_cli_mail_options *options);
+
+/** Puts it into the envelope, whose recipients are known by now; asked->mail is set. The envelope borrows from both. False:
+ *  what is wrong is said. Clear in any case. */
+bool smtp_cli_mail_asked_fill(struct smtp_cli_mail_asked *asked,
+                              const struct smtp_cli_mail_options *options,
+                              struct smtp_envelope *envelope);
+void smtp_cli_mail_asked_clear(struct smtp_cli_mail_asked *asked);
 
 #endif

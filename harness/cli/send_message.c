@@ -229,6 +229,7 @@ static int add_missing(struct smtp_send_message *message, const struct smtp_send
     if (added) {
         *end += strlen(fields);
         smtp_buffer_free(&message->header);
+        smtp_cli_mail_asked_clear(&message->asked);
         message->header = all;
     } else {
         smtp_buffer_free(&all);
@@ -346,11 +347,11 @@ static int read_whole(struct smtp_send_message *message, struct smtp_send_option
     }
     struct smtp_span all = smtp_buffer_span(&message->header);
     struct smtp_span section = {all.bytes, end};
-    if (options->mail.mail.body == SMTP_BODY_DETECT && is_binary(section)) {
-        options->mail.mail.body = SMTP_BODY_BINARYMIME;
+    if (message->asked.mail.body == SMTP_BODY_DETECT && is_binary(section)) {
+        message->asked.mail.body = SMTP_BODY_BINARYMIME;
     }
-    options->mail.mail.smtputf8 =
-        options->mail.mail.smtputf8 || (smtp_has_eight_bit(section) && smtp_is_utf8(section));
+    message->asked.mail.smtputf8 =
+        message->asked.mail.smtputf8 || (smtp_has_eight_bit(section) && smtp_is_utf8(section));
     message->content.before.bytes = all.bytes;
     message->content.before.len = all.len;
     return wrong;
@@ -411,9 +412,9 @@ static int compose_into(FILE *file, struct smtp_send_message *message,
         .html = text_of(options->html),
         .attachments = list_of(&options->attachments),
         .headers = list_of(&options->headers),
-        .octets = options->mail.mail.body == SMTP_BODY_8BITMIME     ? SMTP_COMPOSE_8BIT
-                  : options->mail.mail.body == SMTP_BODY_BINARYMIME ? SMTP_COMPOSE_BINARY
-                                                                    : SMTP_COMPOSE_7BIT,
+        .octets = message->asked.mail.body == SMTP_BODY_8BITMIME     ? SMTP_COMPOSE_8BIT
+                  : message->asked.mail.body == SMTP_BODY_BINARYMIME ? SMTP_COMPOSE_BINARY
+                                                                     : SMTP_COMPOSE_7BIT,
     };
     if (from == NULL) {
         return out_of_memory();
@@ -468,6 +469,7 @@ int smtp_send_message_make(struct smtp_send_message *message, struct smtp_send_o
 {
     *message = (struct smtp_send_message){.name = strcmp(file, "-") != 0 ? file : "standard input",
                                           .addresses = SMTP_BUFFER(ADDRESSES_MAX),
+                                          .asked.mail = options->mail.mail,
                                           .fd = -1};
     int wrong = add_given(message, options);
     wrong = wrong != 0 ? wrong : set_given_reverse_path(message, options);
@@ -477,7 +479,8 @@ int smtp_send_message_make(struct smtp_send_message *message, struct smtp_send_o
     }
     wrong = wrong != 0 ? wrong : read_whole(message, options);
     wrong = wrong != 0 ? wrong : point_out(message);
-    if (wrong == 0 && !smtp_cli_mail_options_fill(&options->mail, &message->envelope)) {
+    if (wrong == 0 &&
+        !smtp_cli_mail_asked_fill(&message->asked, &options->mail, &message->envelope)) {
         wrong = EX_USAGE;
     }
     message->octets = wrong == 0 ? count_octets(message) : 0;
@@ -490,6 +493,7 @@ void smtp_send_message_clear(struct smtp_send_message *message)
     free(message->forward_paths);
     smtp_buffer_free(&message->addresses);
     smtp_buffer_free(&message->header);
+    smtp_cli_mail_asked_clear(&message->asked);
     if (message->fd >= 0) {
         close(message->fd);
     }

@@ -18,7 +18,8 @@ struct smtp_send_message {
     size_t address_count;
     const char **forward_paths;
     struct smtp_buffer header; /* and what was read with it */
-    int fd;                    /* of the content; -1: none */
+    struct smtp_cli_mail_asked asked;
+    int fd; /* of the content; -1: none */
 };
 
 /** Makes the message that `options` describe, or reads it from `file` ("-": standard input). 0, or what is wrong is said:

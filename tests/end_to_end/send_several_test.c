@@ -91,3 +91,21 @@ TEST(send_several, none_is_sent_where_one_cannot_be_read)
     smtp_remove_directory(letters.directory);
     smtp_harness_stop(harness);
 }
+
+TEST(send_several, what_one_message_needs_is_not_asked_for_the_next)
+{
+    static const char *const to[] = {"bob@example.com", "carol@example.com", "dan@example.com"};
+    struct smtp_harness *harness = send_begin();
+    struct letters letters;
+    write_letters(&letters, to);
+    FILE *file = fopen(letters.paths[0], "w");
+    fputs("From: <ann@example.com>\nTo: <bob@example.com>\nSubject: caf\xC3\xA9\n\nhi\n", file);
+    fclose(file);
+    expect_ended(send_letters(harness, &letters), 0, "");
+    const struct smtp_message *first = smtp_harness_envelope(next_message(harness));
+    expect_contains(smtp_message_mail_parameters(first), "SMTPUTF8");
+    const struct smtp_message *second = smtp_harness_envelope(next_message(harness));
+    expect_true(strstr(smtp_message_mail_parameters(second), "SMTPUTF8") == NULL);
+    smtp_remove_directory(letters.directory);
+    smtp_harness_stop(harness);
+}

@@ -96,29 +96,33 @@ static const struct smtp_envelope to_two = {.forward_paths = recipients, .forwar
 TEST(mail_options, those_of_rcpt_are_for_each_recipient)
 {
     struct given given;
+    struct smtp_cli_mail_asked asked = {0};
     struct smtp_envelope envelope = to_two;
     expect_true(
         give(&given, WORDS("-N", "success,Delay", "--orcpt", "old@example.com", "--rcpt-parameter",
                            "XA=1", "--rcpt-parameter", "XB", "--mail-parameter", "XC=2")));
-    expect_true(smtp_cli_mail_options_fill(&given.options, &envelope));
+    expect_true(smtp_cli_mail_asked_fill(&asked, &given.options, &envelope));
     for (size_t i = 0; i < 2; i++) {
         expect_int(envelope.rcpt[i].notify, SMTP_NOTIFY_SUCCESS | SMTP_NOTIFY_DELAY);
         expect_str(envelope.rcpt[i].original_recipient, "old@example.com");
         expect_str(envelope.rcpt_parameters[i], "XA=1 XB");
     }
     expect_str(envelope.mail_parameters, "XC=2");
+    smtp_cli_mail_asked_clear(&asked);
     smtp_cli_mail_options_clear(&given.options);
 }
 
 TEST(mail_options, original_recipients_are_one_for_all_or_one_each)
 {
     struct given given;
+    struct smtp_cli_mail_asked asked = {0};
     struct smtp_envelope envelope = to_two;
     expect_true(give(&given, WORDS("--orcpt", "a@x", "--orcpt", "b@x")));
-    expect_true(smtp_cli_mail_options_fill(&given.options, &envelope));
+    expect_true(smtp_cli_mail_asked_fill(&asked, &given.options, &envelope));
     expect_str(envelope.rcpt[0].original_recipient, "a@x");
     expect_str(envelope.rcpt[1].original_recipient, "b@x");
     expect_true(envelope.rcpt_parameters == NULL && envelope.mail_parameters == NULL);
+    smtp_cli_mail_asked_clear(&asked);
     smtp_cli_mail_options_clear(&given.options);
 }
 

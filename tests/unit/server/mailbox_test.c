@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdio.h>
 
 #define LONG_MS 15000 /* must not pass: what is waited for comes */
 
@@ -155,6 +156,87 @@ TEST(mailbox, a_cursor_before_what_was_removed_is_waited_with_too)
     expect_true(smtp_clock_now_ns() - start_ns >= 20 * SMTP_NS_PER_MS);
     put(mailbox, "y");
     expect_next(mailbox, &cursor, NULL, NULL, 2);
+    smtp_mailbox_free(mailbox);
+}
+
+/* The messages it holds are these numbers, each with the content that it came with. */
+static void expect_held(struct smtp_mailbox *mailbox, uint64_t first, uint64_t last)
+{
+    char content[24];
+    expect_int(smtp_mailbox_count(mailbox), last - first + 1);
+    expect_int(smtp_mailbox_captured(mailbox), last);
+    expect_true(smtp_mailbox_get(mailbox, first - 1) == NULL);
+    for (uint64_t number = first; number <= last; number++) {
+        struct smtp_message *message = smtp_mailbox_get(mailbox, number);
+        snprintf(content, sizeof content, "%06llu", (unsigned long long)number);
+        expect_str(smtp_message_content(message, NULL), content);
+        expect_int(smtp_message_number(message), number);
+        smtp_message_release(message);
+    }
+}
+
+static void put_numbered(struct smtp_mailbox *mailbox, uint64_t first, uint64_t last)
+{
+    char content[24];
+    for (uint64_t number = first; number <= last; number++) {
+        snprintf(content, sizeof content, "%06llu", (unsigned long long)number);
+        put(mailbox, content);
+    }
+}
+
+TEST(mailbox, a_ring_keeps_the_last_messages)
+{
+    for (size_t max = 1; max <= 200; max += 33) {
+        struct smtp_mailbox *mailbox = smtp_mailbox_new();
+        smtp_mailbox_bound(mailbox, max, 0);
+        put_numbered(mailbox, 1, max);
+        expect_held(mailbox, 1, max);
+        for (uint64_t last = max + 1; last < max + 150; last++) {
+            put_numbered(mailbox, last, last);
+            expect_held(mailbox, last - max + 1, last);
+        }
+        smtp_mailbox_free(mailbox);
+    }
+}
+
+TEST(mailbox, a_ring_keeps_the_last_octets_and_the_newest_message_in_any_case)
+{
+    struct smtp_mailbox *mailbox = smtp_mailbox_new();
+    smtp_mailbox_bound(mailbox, 0, 60);
+    put_numbered(mailbox, 1, 10);
+    expect_held(mailbox, 1, 10);
+    put_numbered(mailbox, 11, 13);
+    expect_held(mailbox, 4, 13);
+    put(mailbox, "0123456789 0123456789 0123456789 0123456789 0123456789 0123456789");
+    expect_int(smtp_mailbox_count(mailbox), 1);
+    expect_true(smtp_mailbox_get(mailbox, 13) == NULL);
+    put_numbered(mailbox, 15, 15);
+    expect_held(mailbox, 15, 15);
+    smtp_mailbox_free(mailbox);
+}
+
+TEST(mailbox, a_cursor_that_a_ring_left_behind_is_told_once_and_goes_on)
+{
+    struct smtp_message *message = NULL;
+    struct smtp_mailbox *mailbox = smtp_mailbox_new();
+    struct smtp_mailbox_cursor behind = {0}, none = {0}, with = {0};
+    smtp_mailbox_bound(mailbox, 4, 0);
+    put_numbered(mailbox, 1, 3);
+    expect_next(mailbox, &behind, NULL, NULL, 1);
+    with = smtp_mailbox_now(mailbox);
+    put_numbered(mailbox, 4, 7);
+    expect_int(smtp_mailbox_next(mailbox, &behind, NULL, NULL, 0, &message), SMTP_LIMIT_EXCEEDED);
+    expect_true(message == NULL);
+    expect_int(smtp_mailbox_none(mailbox, &none, NULL, NULL, 0), SMTP_LIMIT_EXCEEDED);
+    for (uint64_t number = 4; number <= 7; number++) {
+        expect_next(mailbox, &behind, NULL, NULL, number);
+        expect_next(mailbox, &with, NULL, NULL, number); /* it missed none */
+    }
+    expect_int(smtp_mailbox_next(mailbox, &behind, NULL, NULL, 0, &message), SMTP_TIMED_OUT);
+    put_numbered(mailbox, 8, 8);
+    smtp_mailbox_clear(mailbox); /* what a caller removed is not missed */
+    put_numbered(mailbox, 9, 9);
+    expect_next(mailbox, &with, NULL, NULL, 9);
     smtp_mailbox_free(mailbox);
 }
 
