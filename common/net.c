@@ -225,7 +225,8 @@ enum smtp_status smtp_net_write(int fd, const struct iovec *parts, int part_coun
                              .msg_iovlen = (size_t)part_count};
     *len = 0;
     for (;;) {
-        ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+        ssize_t sent = part_count == 1 ? send(fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL)
+                                       : sendmsg(fd, &message, MSG_NOSIGNAL);
         if (sent >= 0) {
             *len = (size_t)sent;
             return SMTP_OK;

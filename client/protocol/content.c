@@ -1,11 +1,15 @@
 /* content.c - encodes message content (RFC 5321 2.3.8, 4.1.1.4, 4.5.2).
  * Knows: bare CR and bare LF become CRLF, a dot that begins a line is doubled (not for BDAT), a missing
- * last CRLF is added, under any split of the input; runs between line ends are copied whole. Does not know:
+ * last CRLF is added, under any split of the input; runs of whole lines that need nothing are copied at once. Does not know:
  * headers, MIME, limits, where the octets come from or go to. That a line is too long (RFC 5322
  * 2.1.1) is noted alone: folding it would change the message. */
 #include "client/protocol/content.h"
 
 #include <string.h>
+
+#define STRETCH 64 /* octets looked at in one go */
+#define PLAIN_MAX                                                                                  \
+    4096 /* and before they are taken: so much is looked at again, at most, where a line is too long */
 
 struct sink {
     char *out; /* NULL: only counts */
@@ -60,6 +64,47 @@ static size_t take_line_end(struct smtp_client_encoder *encoder, const char *byt
     return at + 1;
 }
 
+/* As many octets as every processor compares at once; where it cannot, the compiler sees to it. */
+typedef unsigned char octets __attribute__((vector_size(16)));
+
+/* Whether a stretch reads as plain lines do, with the octet behind it: an LF behind each CR, a CR before each
+ * LF, no dot behind an LF. */
+static bool is_plain(const char *stretch)
+{
+    octets odd = {0}, here, next;
+    uint64_t halves[2];
+    for (size_t i = 0; i < STRETCH; i += sizeof(odd)) {
+        memcpy(&here, stretch + i, sizeof(here));
+        memcpy(&next, stretch + i + 1, sizeof(next));
+        odd |= ((here == '\r') ^ (next == '\n')) | ((here == '\n') & (next == '.'));
+    }
+    memcpy(halves, &odd, sizeof(odd));
+    return (halves[0] | halves[1]) == 0;
+}
+
+/* The common case by itself, for speed, at the start of a line: how many octets are whole lines that go out as they
+ * are. Lines that are too long end it. */
+static size_t count_plain(const char *bytes, size_t len)
+{
+    size_t end = 0, at = 0;
+    if (len == 0 || bytes[0] == '.' || bytes[0] == '\n') {
+        return 0;
+    }
+    while (len - end > STRETCH && end < PLAIN_MAX && is_plain(bytes + end)) {
+        end += STRETCH;
+    }
+    const char *last = end > 0 ? memrchr(bytes, '\n', end) : NULL;
+    end = last != NULL ? (size_t)(last - bytes) + 1 : 0;
+    while (end - at > SMTP_CLIENT_LINE_MAX + 2) {
+        const char *lf = memrchr(bytes + at, '\n', SMTP_CLIENT_LINE_MAX + 2);
+        if (lf == NULL) {
+            return at;
+        }
+        at = (size_t)(lf - bytes) + 1;
+    }
+    return end;
+}
+
 size_t smtp_client_encoder_feed(struct smtp_client_encoder *encoder, const char *bytes, size_t len,
                                 char *out)
 {
@@ -75,6 +120,12 @@ size_t smtp_client_encoder_feed(struct smtp_client_encoder *encoder, const char 
                 continue;
             }
             encoder->repaired = true;
+        }
+        size_t plain = encoder->line_start ? count_plain(bytes + at, len - at) : 0;
+        if (plain > 0) {
+            put(&sink, bytes + at, plain);
+            at += plain;
+            continue;
         }
         if (encoder->line_start && bytes[at] == '.') {
             encoder->stuffed = true;

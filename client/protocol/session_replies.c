@@ -109,7 +109,7 @@ void smtp_client_session_receive(struct smtp_client_session *session, const char
             return;
         }
         size_t taken = 0;
-        struct smtp_error error = {0};
+        struct smtp_error error; /* set where the status is one */
         enum smtp_status status = smtp_client_reply_reader_feed(&session->reader, bytes + *used,
                                                                 len - *used, &taken, &error);
         *used += taken;

@@ -9,6 +9,8 @@
 #include <string.h>
 
 #define STRETCH 64 /* octets looked at in one go */
+#define PLAIN_MAX                                                                                  \
+    4096 /* and before they are taken: so much is looked at again, at most, where a line is too long */
 
 void smtp_content_decoder_init(struct smtp_content_decoder *decoder, size_t line_limit,
                                bool verbatim)
@@ -144,7 +146,7 @@ static void take_plain_lines(struct smtp_content_decoder *decoder, struct run *r
     if (*at == '\n') {
         return; /* bare; of any other LF the octet before it is looked at */
     }
-    while (run->end - at > STRETCH && is_plain(at)) {
+    while (run->end - at > STRETCH && at - run->at < PLAIN_MAX && is_plain(at)) {
         at += STRETCH;
     }
     const char *lf = memrchr(run->at, '\n', (size_t)(at - run->at));

@@ -2,6 +2,7 @@
  * keeps every message. Prints its port; at SIGTERM what it holds: "messages N octets N".
  *     keep run       the program's own thread is the loop (smtp_server_run)
  *     keep thread    the loop has a thread of its own (smtp_server_start), as in a test
+ *     keep nothing   as run, and the mailbox counts messages alone
  * Knows: how to start, count and stop. Does not know: who sends. */
 #include "server/smtp_server.h"
 
@@ -53,6 +54,10 @@ static enum smtp_status keep_on_a_thread(struct smtp_error *error)
 static void print_what_it_holds(const struct smtp_mailbox *mailbox)
 {
     uint64_t message_count = 0, octets = 0, captured = smtp_mailbox_captured(mailbox);
+    if (captured > 0 && smtp_mailbox_count(mailbox) == 0) {
+        printf("messages %" PRIu64 "\n", captured);
+        return;
+    }
     for (uint64_t number = 1; number <= captured; number++) {
         struct smtp_message *message = smtp_mailbox_get(mailbox, number);
         size_t size_octets = 0;
@@ -71,11 +76,15 @@ int main(int argc, char **argv)
 {
     struct smtp_error error = {0};
     bool on_a_thread = argc == 2 && strcmp(argv[1], "thread") == 0;
-    if (!on_a_thread && (argc != 2 || strcmp(argv[1], "run") != 0)) {
-        fprintf(stderr, "usage: keep run|thread\n");
+    bool nothing = argc == 2 && strcmp(argv[1], "nothing") == 0;
+    struct smtp_server_options options;
+    if (!on_a_thread && !nothing && (argc != 2 || strcmp(argv[1], "run") != 0)) {
+        fprintf(stderr, "usage: keep run|thread|nothing\n");
         return 2;
     }
-    enum smtp_status status = smtp_server_new(&server, NULL, &error);
+    smtp_server_options_init(&options);
+    options.mailbox = nothing ? SMTP_MAILBOX_DISCARD : SMTP_MAILBOX_KEEP;
+    enum smtp_status status = smtp_server_new(&server, &options, &error);
     if (status == SMTP_OK) {
         status =
             on_a_thread ? keep_on_a_thread(&error) : smtp_server_run(server, ready, NULL, &error);

@@ -89,6 +89,50 @@ TEST(client_content, every_short_text_of_dots_and_line_ends_is_as_the_reference)
     }
 }
 
+/* Whole lines go out in runs of stretches: an oddity is seen wherever in them it stands. */
+TEST(client_content, an_odd_octet_anywhere_in_plain_lines_is_as_the_reference)
+{
+    static const char *const odd[] = {"\r", "\n", ".", "\r\n", "\r\n.", "\n.", "\r."};
+    char text[600];
+    for (size_t k = 0; k < sizeof odd / sizeof *odd; k++) {
+        size_t odd_len = strlen(odd[k]);
+        for (size_t place = 0; place < 300; place++) {
+            for (size_t i = 0; i < sizeof text; i += 30) {
+                memcpy(text + i, "a line of thirty octets whole\r\n", 30);
+                memcpy(text + i + 28, "\r\n", 2);
+            }
+            memcpy(text + place, odd[k], odd_len);
+            check(text, sizeof text, sizeof text, 0);
+            check(text, sizeof text, 137, 0);
+        }
+    }
+}
+
+TEST(client_content, a_line_over_998_octets_among_plain_lines_is_seen)
+{
+    static char text[12000];
+    for (size_t line = 990; line < 1010; line++) {
+        for (size_t place = 0; place < 9000; place += 900) {
+            size_t len = 0;
+            while (len < place) {
+                memcpy(text + len, "short\r\n", 7);
+                len += 7;
+            }
+            memset(text + len, 'x', line);
+            memcpy(text + len + line, "\r\n", 2);
+            len += line + 2;
+            for (int i = 0; i < 100; i++, len += 7) {
+                memcpy(text + len, "short\r\n", 7);
+            }
+            struct smtp_client_encoder encoder;
+            smtp_client_encoder_init(&encoder);
+            expect_int(smtp_client_encoder_feed(&encoder, text, len, NULL), len);
+            expect_int(encoder.long_line, line > SMTP_CLIENT_LINE_MAX);
+            expect_true(!encoder.repaired && !encoder.stuffed);
+        }
+    }
+}
+
 TEST(client_content, an_empty_message_is_a_dot_alone)
 {
     struct encoded out;
