@@ -65,6 +65,9 @@ static const struct smtp_server_proof codes[] = {
     {"rfc3463/2/enhanced-syntax",
      .dialogue = CODES "S: 220 a.test\nC: EHLO ...\nS: 250 a.test\nC: NOOP\nS: 250 2.01.1 Ok\n",
      .detail = "2.01.1"},
+    {"rfc3463/2/enhanced-syntax",
+     .dialogue = CODES "S: 220 a.test\nC: EHLO ...\nS: 250 a.test\nC: NOOP\nS: 250 3.0.0 Ok\n",
+     .detail = "3.0.0"},
 };
 
 TEST_WITHIN(server_rfc2034, each_rule_fails_a_server_that_breaks_it_and_passes_one_that_does_not,
@@ -105,7 +108,7 @@ static const struct smtp_server_proof pipelining[] = {
     {"rfc2920/3.2/flush-when-input-empty",
      .dialogue = EHLO("PIPELINING") "C: MAIL ...\nC: RCPT ...\nC: NOOP\nS: 250 Ok\nS: 250 "
                                     "Ok\n[wait 2s]\nS: 250 Ok\n",
-     .detail = "within a second"},
+     .detail = "expected 3 replies within a second"},
 };
 
 TEST_WITHIN(server_rfc2920, each_rule_fails_a_server_that_breaks_it_and_passes_one_that_does_not,
@@ -150,6 +153,8 @@ static const struct smtp_server_proof chunking[] = {
      .detail = "expected 503; came \"250"},
     {"rfc3030/3/binarymime-octets-kept", .with = PROOF_RELAY, .mangle = lose_last,
      .detail = "to arrive"},
+    {"rfc6152/3/8bitmime-octets-kept", .with = PROOF_MAILDIR, .dialogue = EHLO("8BITMIME") MAIL,
+     .detail = "expected 5yz; came \"250"},
     {"rfc6152/3/8bitmime-octets-kept", .with = PROOF_MAILDIR, .mangle = lose_last,
      .detail = "to arrive"},
 };

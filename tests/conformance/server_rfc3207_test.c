@@ -145,8 +145,7 @@ static void release_context(void *context)
     smtp_tls_context_release(context);
 }
 
-/** Nothing newer than TLS 1.1. */
-static void speak_old_tls(struct smtp_harness_options *options)
+static void speak(struct smtp_harness_options *options, int least, int most)
 {
     struct smtp_identity *identity;
     struct ssl_ctx_st *context;
@@ -154,10 +153,27 @@ static void speak_old_tls(struct smtp_harness_options *options)
     expect_int(smtp_identity_new(&identity, NULL, &error), SMTP_OK);
     expect_int(smtp_tls_server_context(&context, identity, NULL, false, &error), SMTP_OK);
     smtp_identity_release(identity);
-    SSL_CTX_set_min_proto_version(context, TLS1_VERSION);
-    SSL_CTX_set_max_proto_version(context, TLS1_1_VERSION);
+    SSL_CTX_set_min_proto_version(context, least);
+    SSL_CTX_set_max_proto_version(context, most);
+    smtp_tls_context_release(options->server.tls.context);
     options->server.tls.context = context;
     options->server.hooks = (struct smtp_server_hooks){.user = context, .release = release_context};
+}
+
+/** Nothing newer than TLS 1.1. */
+static void speak_old_tls(struct smtp_harness_options *options)
+{
+    speak(options, TLS1_VERSION, TLS1_1_VERSION);
+}
+
+static void speak_tls12(struct smtp_harness_options *options)
+{
+    speak(options, TLS1_2_VERSION, TLS1_2_VERSION);
+}
+
+static void speak_tls13(struct smtp_harness_options *options)
+{
+    speak(options, TLS1_3_VERSION, TLS1_3_VERSION);
 }
 
 static const struct smtp_server_proof tls[] = {
@@ -166,7 +182,10 @@ static const struct smtp_server_proof tls[] = {
     {"rfc8314/3.3/implicit-tls-at-once", .with = PROOF_IMPLICIT_TLS,
      .dialogue = "[tls]\nS: 220 a.test\n[S close]\n[session]\nC: EHLO ...\nS: 250 a.test\n",
      .detail = "no reply in the clear"},
-    {"rfc8314/4/tls12-supported", .spoil = speak_old_tls, .detail = "TLS 1.2 or 1.3"},
+    {"rfc8314/4/tls12-supported", .configure = speak_tls12, .spoil = speak_old_tls,
+     .detail = "TLS 1.2 or 1.3"},
+    {"rfc8314/4/tls12-supported", .configure = speak_tls13, .spoil = speak_old_tls,
+     .detail = "TLS 1.2 or 1.3"},
     {"rfc8314/4/tls12-supported", .with = PROOF_IMPLICIT_TLS, .spoil = speak_old_tls,
      .detail = "TLS 1.2 or 1.3"},
     {"rfc8314/4.1/cleartext-auth-uniform", .with = PROOF_LOGIN,

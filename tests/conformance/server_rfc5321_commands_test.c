@@ -12,10 +12,23 @@ static bool twice(struct smtp_proof_mail *mail)
     return true;
 }
 
+/* a keyword behind HELO */
+#define LISTED(keyword)                                                                            \
+    {                                                                                              \
+        "rfc5321/3.2/helo-no-extension-list",                                                      \
+            .dialogue = "S: 220 a.test\nC: HELO ...\nS: 250-a.test\nS: 250 " keyword "\n",         \
+            .detail = "came \"" keyword                                                            \
+    }
+
 static const struct smtp_server_proof procedures[] = {
-    {"rfc5321/3.2/helo-no-extension-list",
-     .dialogue = "S: 220 a.test\nC: HELO ...\nS: 250-a.test\nS: 250 PIPELINING\n",
-     .detail = "PIPELINING"},
+    LISTED("SIZE 1000"),
+    LISTED("PIPELINING"),
+    LISTED("STARTTLS"),
+    LISTED("8BITMIME"),
+    LISTED("CHUNKING"),
+    LISTED("DSN"),
+    LISTED("SMTPUTF8"),
+    LISTED("AUTH=PLAIN"),
     {"rfc5321/3.1/reject-554-waits-for-quit", .dialogue = "S: 554 No\n[S close]\n",
      .detail = "expected nothing",
      .right_dialogue = "S: 554 No\nC: NOOP\nS: 503 Only QUIT\nC: QUIT\nS: 221 Bye\n[S close]\n"},
@@ -56,6 +69,9 @@ static const struct smtp_server_proof commands[] = {
     {"rfc5321/4.1.1.5/rset-discards", .faults = {"rset: reply 503 5.5.1 once"}, .detail = "RSET"},
     {"rfc5321/4.1.1.9/noop-keeps-transaction", .faults = {"data: reply 503 5.5.1"},
      .detail = "expected 354"},
+    {"rfc5321/4.1.1.9/noop-keeps-transaction",
+     .dialogue = OPENED "C: MAIL ...\nS: 250 Ok\nC: RCPT ...\nS: 250 Ok\nC: NOOP\nS: 503 DATA\n",
+     .detail = "expected 250; came \"503"},
     {"rfc5321/4.1.1.10/quit-221-then-close", .faults = {"quit: close"},
      .detail = "expected 221; came the end"},
     {"rfc5321/4.1.1.10/quit-221-then-close",

@@ -5,6 +5,7 @@
 
 #define OPENED "S: 220 a.test\nC: EHLO ...\nS: 250 a.test\n"
 #define BEGUN OPENED "C: MAIL ...\nS: 250 Ok\nC: RCPT ...\nS: 250 Ok\n"
+#define BAD_MAIL "C: MAIL ...\nS: 501 No\n"
 /* the session of tour.c up to EXPN */
 #define TOUR                                                                                       \
     OPENED "C: NOOP\nS: 250 Ok\nC: HELP\nS: 214 Read\nC: VRFY ...\nS: 252 Perhaps\nC: EXPN ...\n"
@@ -32,6 +33,10 @@ static void accept_bare(struct smtp_harness_options *options)
 static const struct smtp_server_proof order[] = {
     {"rfc5321/4.1.2/control-chars-in-address-501", .dialogue = OPENED "C: MAIL ...\nS: 250 Ok\n",
      .detail = "expected 501"},
+    {"rfc5321/4.1.2/control-chars-in-address-501",
+     .dialogue = OPENED BAD_MAIL BAD_MAIL
+     "C: MAIL ...\nS: 250 Ok\nC: RCPT ...\nS: 501 No\nC: DATA\nS: 354 Go on\n",
+     .detail = "expected 503 or 554; came \"354"},
     {"rfc5321/4.1.2/quoted-local-part", .faults = {"rcpt *\"*: reply 550 5.1.1"},
      .detail = "<\"ann\"@"},
     {"rfc5321/4.1.2/null-reverse-path-accepted",
@@ -72,6 +77,8 @@ static const struct smtp_server_proof replies[] = {
      .spoil = accept_bare, .mangle = arrives, .detail = "of a refused message"},
     {"rfc5321/4.3.2/reply-code-range", .dialogue = TOUR "S: 600 No\n",
      .detail = "expected 2yz or 4yz or 5yz; came \"600"},
+    {"rfc5321/4.3.2/reply-code-range", .dialogue = TOUR "S: 250-One\nS: 650 Two\n",
+     .detail = "codes from 2yz to 5yz, came \"650"},
 };
 
 TEST_WITHIN(server_rfc5321_4_1,
