@@ -20,8 +20,13 @@ def flaw(name):
     return name in FLAWS
 
 
+def value(name, otherwise=None):
+    """What stands behind NAME= among the flaws."""
+    return next((f.removeprefix(f"{name}=") for f in FLAWS if f.startswith(f"{name}=")), otherwise)
+
+
 def wait_s():
-    return next((float(f.removeprefix("patience=")) for f in FLAWS if f.startswith("patience=")), None)
+    return float(value("patience")) if value("patience") else None
 
 
 class Session:
@@ -79,7 +84,15 @@ class Session:
 
     def ask(self, line):
         self.say(line + "\r\n")
-        return self.hear()
+        return self.hear_of(line[:4])
+
+    def hear_of(self, command):
+        """A reply, which is not awaited for long where hasty=COMMAND is given."""
+        if value("hasty") == command:
+            self.socket.settimeout(0.05)
+        reply = self.hear()
+        self.socket.settimeout(wait_s())
+        return reply
 
     def has(self, keyword):
         return keyword in self.keywords
@@ -207,7 +220,8 @@ def log_in_oauth(session, user, token):
     if flaw("hangs-up-at-334"):
         session.ask("AUTH OAUTHBEARER")
         raise Ended(1)
-    message = base64_of(f"n,a={user},\x01auth=Bearer {token}\x01\x01")
+    end = "\x01" if flaw("bearer-ends-early") else "\x01\x01"
+    message = base64_of(f"{value('gs2', 'n,')}a={user},\x01auth={value('scheme', 'Bearer')} {token}{end}")
     if len(message) > 480 and not flaw("long-auth-line"):
         code, texts = session.ask("AUTH OAUTHBEARER")
         code, texts = respond(session, code, texts, message)
@@ -293,6 +307,7 @@ def prepare(session, content, addresses):
     if not flaw("raw-content"):
         line_end = rb"\r\n|\n" if flaw("raw-cr") else rb"\r\n|\r" if flaw("raw-lf") else rb"\r\n|\r|\n"
         content = re.sub(line_end, b"\r\n", content)
+        content = re.sub(rb"([^\r\n]{998})[^\r\n]+", rb"\1", content) if flaw("cuts-lines") else content
         if re.search(rb"(?i)^content-transfer-encoding: binary", content, re.M) or re.search(rb"[^\r\n]{999}", content):
             raise Ended(1)
     if any(octet > 127 for octet in content):
@@ -389,7 +404,7 @@ def transaction(session, content, recipients):
     content, parameters = prepare(session, content, [ENV["SMTP_FROM"], *recipients])
     space = " " if flaw("space-after-colon") else ""
     mail = f"MAIL FROM:{space}<{path(ENV['SMTP_FROM'])}>" + "".join(f" {p}" for p in parameters)
-    if flaw("groups"):
+    if flaw("groups") or (flaw("pipelines") and session.has("PIPELINING")):
         session.say(mail + "\r\n" + "".join(rcpt_line(session, r) + "\r\n" for r in recipients))
         replies = [session.hear() for _ in [mail, *recipients]]
         accepted, status = recipients, 0 if all(good(c, 250, 251) for c, _ in replies) else 1
@@ -434,7 +449,7 @@ def open_session():
     session = Session()
     if flaw("talks-first"):
         session.say("EHLO early.example\r\n")
-    code, texts = session.hear()
+    code, texts = session.hear_of("connect")
     if not good(code, 220) and not flaw("goes-on"):
         quit_session(session)
         raise Ended(failed(code, texts))
