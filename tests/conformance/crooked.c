@@ -102,7 +102,8 @@ static bool take_content(struct crooked *crooked)
             return false;
         }
     }
-    say(crooked, "250 Taken\r\n");
+    bool is_large = crooked->how->limit > 0 && len > crooked->how->limit + 3; /* and its end */
+    say(crooked, is_large ? "552 Too large\r\n" : "250 Taken\r\n");
     bool goes_on = deliver(crooked, len);
     smtp_buffer_take(&crooked->heard, len);
     return goes_on;

@@ -14,6 +14,7 @@ struct smtp_crooked {
     bool needs_whole_end;                 /* CRLF.CRLF in one read */
     bool needs_line_before_end;           /* a dot right behind 354 is none */
     bool refuses_recipients;              /* 550 to each, and DATA is taken all the same */
+    size_t limit;                         /* octets of content, as sent; 0: none */
     const char *keyword;                  /* offered besides PIPELINING; NULL: none */
     bool (*refuses)(const char *command); /* with 501; NULL: none */
     unsigned

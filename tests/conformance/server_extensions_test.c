@@ -18,11 +18,19 @@ static void small_messages(struct smtp_harness_options *options)
 
 /* ---- RFC 1870 ---- */
 
+static void count_dots(int connection, struct smtp_arrivals *arrivals)
+{
+    (void)arrivals;
+    smtp_crooked_serve(connection, &(struct smtp_crooked){.keyword = "SIZE 20000", .limit = 20000});
+}
+
 static const struct smtp_server_proof size[] = {
     {"rfc1870/3/size-twenty-digits", .dialogue = EHLO("SIZE 1000") "C: MAIL ...\nS: 250 Ok\n",
      .detail = "expected 552 or 452; came \"250"},
     {"rfc1870/4/actual-size-over-limit-552", .configure = small_messages,
      .faults = {"dot: reply 554 5.3.4"}, .detail = "expected 552; came \"554"},
+    {"rfc1870/5/size-excludes-dots", .configure = small_messages, .serve = count_dots,
+     .detail = "expected 250; came \"552"},
     {"rfc1870/5/size-excludes-dots", .configure = small_messages,
      .faults = {"dot: reply 552 5.3.4"}, .detail = "expected 250; came \"552"},
     {"rfc1870/6/size-not-end-of-data",
@@ -49,6 +57,12 @@ TEST_WITHIN(server_rfc1870, each_rule_fails_a_server_that_breaks_it_and_passes_o
 static const struct smtp_server_proof codes[] = {
     {"rfc2034/3/enhanced-code-not-on-3yz", .dialogue = "S: 220 2.0.0 a.test\n",
      .detail = "no enhanced code in the reply to greeting"},
+    {"rfc2034/3/enhanced-code-not-on-3yz",
+     .faults = {"data: octets \"354 2.0.0 Go on\\r\\n\" from 2"},
+     .detail = "no enhanced code in the reply to DATA"},
+    {"rfc2034/4/enhanced-code-everywhere",
+     .dialogue = CODES "S: 220 a.test\nC: EHLO ...\nS: 250 a.test\nC: NOOP\nS: 250 2.0. Ok\n",
+     .detail = "in the reply to NOOP"},
     {"rfc2034/4/enhanced-code-everywhere",
      .dialogue = CODES "S: 220 a.test\nC: EHLO ...\nS: 250 a.test\nC: NOOP\nS: 250 Ok\n",
      .detail = "in the reply to NOOP"},
@@ -68,6 +82,13 @@ static const struct smtp_server_proof codes[] = {
     {"rfc3463/2/enhanced-syntax",
      .dialogue = CODES "S: 220 a.test\nC: EHLO ...\nS: 250 a.test\nC: NOOP\nS: 250 3.0.0 Ok\n",
      .detail = "3.0.0"},
+    {"rfc3463/2/enhanced-syntax",
+     .dialogue = CODES "S: 220 a.test\nC: EHLO ...\nS: 250 a.test\nC: NOOP\nS: 250 2.999.10 Ok\n"
+                       "C: HELP\nS: 214 2.0.1000 Read\n",
+     .detail = "2.0.1000"},
+    {"rfc3463/2/enhanced-syntax",
+     .dialogue = CODES "S: 220 a.test\nC: EHLO ...\nS: 250 a.test\nC: NOOP\nS: 250 25.0.0 Ok\n",
+     .detail = "25.0.0"},
 };
 
 TEST_WITHIN(server_rfc2034, each_rule_fails_a_server_that_breaks_it_and_passes_one_that_does_not,
@@ -83,6 +104,9 @@ static void send_to_nobody(int connection, struct smtp_arrivals *arrivals)
     smtp_crooked_serve(connection,
                        &(struct smtp_crooked){.refuses_recipients = true, .arrivals = arrivals});
 }
+
+#define GROUP "C: MAIL ...\nC: RCPT ...\n"
+#define OK "S: 250 Ok\n"
 
 static const struct smtp_server_proof pipelining[] = {
     {"rfc2920/3.1/content-then-next-transaction",
@@ -109,6 +133,18 @@ static const struct smtp_server_proof pipelining[] = {
      .dialogue = EHLO("PIPELINING") "C: MAIL ...\nC: RCPT ...\nC: NOOP\nS: 250 Ok\nS: 250 "
                                     "Ok\n[wait 2s]\nS: 250 Ok\n",
      .detail = "expected 3 replies within a second"},
+    {"rfc2920/3.2/flush-when-input-empty",
+     .dialogue = EHLO("PIPELINING") GROUP "C: NOOP\n" OK OK OK RSET GROUP "C: XYZZY\n" OK OK,
+     .detail = "that ends in \"XYZZY"},
+    {"rfc2920/3.2/flush-when-input-empty",
+     .dialogue = EHLO("PIPELINING") GROUP "C: NOOP\n" OK OK OK RSET GROUP
+                                          "C: XYZZY\n" OK OK OK RSET GROUP "C: VRFY ...\n" OK OK,
+     .detail = "that ends in \"VRFY"},
+    {"rfc2920/3.2/flush-when-input-empty",
+     .dialogue =
+         EHLO("PIPELINING") GROUP "C: NOOP\n" OK OK OK RSET GROUP "C: XYZZY\n" OK OK OK RSET GROUP
+                                  "C: VRFY ...\n" OK OK OK RSET GROUP OK,
+     .detail = "that ends in RCPT"},
 };
 
 TEST_WITHIN(server_rfc2920, each_rule_fails_a_server_that_breaks_it_and_passes_one_that_does_not,

@@ -242,6 +242,15 @@ static const struct smtp_server_proof utf8[] = {
     {"rfc6531/3.7.4.2/replies-stay-ascii",
      .faults = {"any CAF*: octets \"500 5.5.2 CAF\\xc3\\xa9?\\r\\n\""},
      .detail = "expected ASCII in the reply to \"CAF"},
+    {"rfc6531/3.7.4.2/replies-stay-ascii",
+     .faults = {"any NOOP*: octets \"250 2.0.0 caf\\xc3\\xa9\\r\\n\""},
+     .detail = "expected ASCII in the reply to \"NOOP"},
+    {"rfc6531/3.7.4.2/replies-stay-ascii",
+     .faults = {"any HELP*: octets \"214 2.0.0 caf\\xc3\\xa9\\r\\n\""},
+     .detail = "expected ASCII in the reply to \"HELP"},
+    {"rfc6531/3.7.4.2/replies-stay-ascii",
+     .faults = {"mail: octets \"553 5.6.7 <caf\\xc3\\xa9>\\r\\n\" once"},
+     .detail = "expected ASCII in the reply to \"MAIL"},
 };
 
 TEST_WITHIN(server_rfc6531, each_rule_fails_a_server_that_breaks_it_and_passes_one_that_does_not,

@@ -4,6 +4,7 @@
 #include "tests/conformance/server_proof.h"
 #include "tests/support/test.h"
 
+#define OPENED "S: 220 a.test\nC: EHLO ...\nS: 250 a.test\n"
 #define SESSION                                                                                    \
     "S: 220 a.test\nC: EHLO ...\nS: 250 a.test\nC: MAIL FROM:...\nS: 250 Ok\nC: RCPT TO:...\n"     \
     "S: 250 Ok\nC: DATA\nS: 354 Go on\n"
@@ -73,6 +74,13 @@ static bool add_bare_lf(struct smtp_proof_mail *mail)
     return true;
 }
 
+static bool twice(struct smtp_proof_mail *mail)
+{
+    mail->arrival.raw = SMTP_SPAN("DATA\r\nA line\r\n.\r\n");
+    mail->copies = 2;
+    return true;
+}
+
 static bool add_first_recipient(struct smtp_proof_mail *mail)
 {
     mail->arrival.content =
@@ -116,8 +124,18 @@ static const struct smtp_server_proof proofs[] = {
     {"rfc5321/2.3.8/smuggling-nul-dot", .serve = end_at_nul_dot, .detail = "exploitable"},
     {"rfc5321/2.3.8/smuggling-relay-bare-lf", .with = PROOF_RELAY, .spoil = accept_bare,
      .mangle = add_bare_lf, .detail = "in pairs"},
+    {"rfc5321/2.3.8/smuggling-relay-bare-lf", .with = PROOF_RELAY, .spoil = accept_bare,
+     .mangle = twice, .detail = "another message"},
     {"rfc5321/2.3.8/command-bare-lf", .serve = lines_at_lf, .detail = "NOOP with LF alone"},
+    {"rfc5321/2.3.8/command-bare-lf",
+     .dialogue = OPENED "C: NOOP\\n\nS: 500 What?\nC| MAIL FROM:...>\\n\nS: 250 Ok\n",
+     .detail = "MAIL with LF alone"},
+    {"rfc5321/2.3.8/command-bare-lf",
+     .dialogue = OPENED "C: NOOP\\n\nS: 500 What?\nC: MAIL FROM:...>\\n\nS: 501 No\nS: 500 What?\n",
+     .detail = "which is one line"},
     {"rfc5321/2.3.8/command-bare-cr", .serve = lines_at_cr, .detail = "NOOP with CR alone"},
+    {"rfc5321/2.3.8/command-bare-cr", .dialogue = OPENED "C: NOOP\\rNOOP\nS: 250 Ok\nS: 250 Ok\n",
+     .detail = "which is one line"},
     {"rfc5321/4.1.1.4/transaction-cleared-after-data", .with = PROOF_MAILDIR,
      .mangle = add_first_recipient, .detail = "alone"},
     {"rfc5321/4.1.1.4/dot-at-once-ends-data", .serve = never_first_line, .is_mute = true,

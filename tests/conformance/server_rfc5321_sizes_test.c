@@ -5,6 +5,13 @@
 
 #define OPENED "S: 220 a.test\nC: EHLO ...\nS: 250 a.test\n"
 
+#define TEN(octet) octet octet octet octet octet octet octet octet octet octet
+#define FIFTY(octet) TEN(octet) TEN(octet) TEN(octet) TEN(octet) TEN(octet)
+#define LABEL FIFTY("d") TEN("d") "ddd"
+/* 256 octets with its angle brackets */
+#define LONGEST_PATH FIFTY("l") TEN("l") "llll@" LABEL "." LABEL "." FIFTY("d") "ddd.example"
+#define OF_505(octet) TEN(FIFTY(octet)) octet octet octet octet octet
+
 static bool cut_line(struct smtp_proof_mail *mail)
 {
     const char *text =
@@ -22,13 +29,26 @@ static void few_recipients(struct smtp_harness_options *options)
 
 static const struct smtp_server_proof proofs[] = {
     {"rfc5321/4.5.1/postmaster-without-domain",
-     .faults = {"rcpt postmaster: reply 550 5.1.1 from 2"}, .detail = "POSTMASTER"},
+     .faults = {"rcpt postmaster: reply 550 5.1.1 from 2"}, .detail = "<POSTMASTER>"},
+    {"rfc5321/4.5.1/postmaster-without-domain",
+     .faults = {"rcpt postmaster: reply 550 5.1.1 from 3"}, .detail = "<PoStMaStEr>"},
     {"rfc5321/4.5.1/vrfy-implemented", .faults = {"any VRFY*: reply 502 5.5.1"}, .detail = "502"},
     {"rfc5321/7.3/vrfy-disabled-is-252", .faults = {"any VRFY*: reply 550 5.1.1"}, .detail = "252"},
     {"rfc5321/4.5.3.1.3/path-256", .faults = {"mail llll*: reply 501 5.1.7"},
      .detail = "256 octets"},
     {"rfc5321/4.5.3.1.3/path-256", .faults = {"rcpt llll*: reply 501 5.1.3"},
      .detail = "256 octets"},
+    {"rfc5321/4.5.3.1.3/path-256",
+     .dialogue = OPENED "C: MAIL FROM:<" LONGEST_PATH ">\nS: 501 Too long\n",
+     .detail = "a path of 256 octets to be handled, came \"501"},
+    {"rfc5321/4.5.3.1.3/path-256",
+     .dialogue = OPENED "C: MAIL ...\nS: 250 Ok\nC: RSET\nS: 250 Ok\nC: MAIL ...\nS: 250 Ok\n"
+                        "C: RCPT TO:<" LONGEST_PATH ">\nS: 501 Too long\n",
+     .detail = "a path of 256 octets to be handled, came \"501"},
+    {"rfc5321/4.5.3.1.4/command-line-512",
+     .dialogue = OPENED "C: NOOP x\nS: 250 Ok\nC: NOOP " OF_505("x") "\nS: 500 Too long\n",
+     .detail = "512 octets to be handled, came \"500",
+     .right_dialogue = OPENED "C: NOOP x\nS: 501 No\n", .right_verdict = SMTP_SKIP},
     {"rfc5321/4.5.3.1.4/command-line-512", .faults = {"any NOOP?xx*: reply 500 5.5.2"},
      .detail = "512 octets"},
     {"rfc5321/4.5.3.1.5/reply-line-512",

@@ -83,6 +83,13 @@ static bool bounce_from_daemon(struct smtp_proof_mail *mail)
     return notify(mail, "MAIL FROM:<mailer-daemon@harness.test>");
 }
 
+static bool bounce_to_recipient(struct smtp_proof_mail *mail)
+{
+    bounce(mail);
+    mail->arrival.rcpts = SMTP_SPAN("RCPT TO:<" PROOF_RECIPIENT ">\n");
+    return true;
+}
+
 static const struct smtp_server_proof trace[] = {
     {"rfc5321/4.4/received-prepended", .with = PROOF_MAILDIR, .mangle = trace_at_the_end,
      .detail = "at the top"},
@@ -102,6 +109,10 @@ static const struct smtp_server_proof trace[] = {
 static const struct smtp_server_proof failures[] = {
     {"rfc5321/6.1/bounce-null-reverse-path", .with = PROOF_RELAY, .mangle = bounce_from_daemon,
      .detail = "MAIL FROM:<>", .right_mangle = bounce},
+    {"rfc5321/6.1/bounce-null-reverse-path", .with = PROOF_RELAY, .mangle = is_lost,
+     .detail = "came none", .right_mangle = bounce},
+    {"rfc5321/6.1/bounce-null-reverse-path", .with = PROOF_RELAY, .mangle = bounce_to_recipient,
+     .detail = "expected the notification for", .right_mangle = bounce},
     {"rfc5321/6.1/no-bounce-to-null", .with = PROOF_RELAY, .mangle = bounce,
      .detail = "no notification", .right_mangle = is_lost},
     {"rfc5321/6.3/loop-threshold-100", .faults = {"dot: reply 554 5.4.6"}, .detail = "554"},
