@@ -43,9 +43,11 @@ class Session:
         import ssl
 
         context = ssl.create_default_context(cafile=ENV.get("SMTP_CA_FILE"))
+        context.check_hostname = not flaw("trusts-any-name") and not flaw("trusts-anything")
         if flaw("trusts-anything"):
-            context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
+        if flaw("trusts-expired"):
+            context.verify_flags |= 0x200000  # X509_V_FLAG_NO_CHECK_TIME
         if not flaw("keeps-what-was-heard"):
             self.heard = b""
         self.socket = context.wrap_socket(self.socket, server_hostname=ENV["SMTP_HOST"])
@@ -63,17 +65,18 @@ class Session:
         line, self.heard = self.heard.split(b"\n", 1)
         return line.rstrip(b"\r").decode("utf-8", "surrogateescape")
 
-    def hear(self):
-        """(code, texts) of a reply."""
+    def hear(self, command=""):
+        """(code, texts) of the reply to that command."""
         texts = []
+        self.socket.settimeout(0.05 if value("hasty") == command else wait_s())
         while True:
             line = self.line()
             if not line[:3].isdigit() and not flaw("ignores-codes"):
                 raise Ended(75)
-            if flaw("needs-text") and len(line) == 3:
+            if value("needs-text") == command and len(line) == 3:
                 raise Ended(75)
             texts.append(line[4:])
-            if line[3:4] != "-" or flaw("one-line-replies"):
+            if line[3:4] != "-" or value("one-line") == command:
                 break
         code = int(line[:3]) if line[:3].isdigit() else 250
         if code == 421:
@@ -84,15 +87,7 @@ class Session:
 
     def ask(self, line):
         self.say(line + "\r\n")
-        return self.hear_of(line[:4])
-
-    def hear_of(self, command):
-        """A reply, which is not awaited for long where hasty=COMMAND is given."""
-        if value("hasty") == command:
-            self.socket.settimeout(0.05)
-        reply = self.hear()
-        self.socket.settimeout(wait_s())
-        return reply
+        return self.hear(line[:4])
 
     def has(self, keyword):
         return keyword in self.keywords
@@ -122,12 +117,12 @@ def quit_session(session):
 
 
 def hello(session):
-    name = "localhost" if flaw("localhost") else ENV.get("SMTP_HELO") or "crooked.example"
+    name = value("name") or ENV.get("SMTP_HELO") or "crooked.example"
     if re.search(r"[\r\n]", name) and not flaw("raw-addresses"):
         raise Ended(1)
-    verb = "LHLO" if ENV["SMTP_URL"].startswith("lmtp:") else "EHLO"
+    verb = "LHLO" if ENV["SMTP_URL"].startswith("lmtp:") and not flaw("ehlo-in-lmtp") else "EHLO"
     code, texts = session.ask(f"{verb} {name}")
-    old = session.keywords if flaw("keeps-capabilities") else {}
+    old = {k: v for k, v in session.keywords.items() if flaw("keeps-capabilities") or value("keeps") == k}
     session.keywords = {}
     if not good(code, 250):
         if code in (500, 502) and not flaw("no-helo"):
@@ -165,16 +160,17 @@ def start_tls(session):
         again = Session()
         session.socket, session.heard, session.in_tls = again.socket, b"", False
         session.hear()
-    hello(session)
+    if not flaw("no-ehlo-in-tls"):
+        hello(session)
 
 
 # ---- a login ----
 
 
-def base64_of(text):
+def base64_of(text, mechanism=""):
     octets = text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
     encoded = base64.b64encode(octets).decode()
-    return re.sub("(.{76})", "\\1\r\n", encoded) if flaw("wraps-base64") else encoded
+    return re.sub("(.{76})", "\\1\r\n", encoded) if value("wraps", "-") == mechanism else encoded
 
 
 def respond(session, code, texts, response):
@@ -232,14 +228,14 @@ def log_in_oauth(session, user, token):
 
 def log_in_plain(session, user, password):
     form = f"{user}\0{password}\0" if flaw("wrong-plain") else f"\0{user}\0{password}"
-    return session.ask(f"AUTH PLAIN {base64_of(form)}")
+    return session.ask(f"AUTH PLAIN {base64_of(form, 'PLAIN')}")
 
 
 def log_in_login(session, user, password):
     code, texts = session.ask("AUTH LOGIN")
     name_first = not flaw("reads-prompts") or (decoded(texts[0]) or b"").lower().startswith(b"user")
-    code, texts = respond(session, code, texts, base64_of(user if name_first else password))
-    return respond(session, code, texts, base64_of(password if name_first else user))
+    code, texts = respond(session, code, texts, base64_of(user if name_first else password, "LOGIN"))
+    return respond(session, code, texts, base64_of(password if name_first else user, "LOGIN"))
 
 
 def log_in_external(session, _user, _password):
@@ -257,7 +253,7 @@ MECHANISMS = {
 
 
 def log_in(session):
-    if "SMTP_USER" not in ENV:
+    if "SMTP_USER" not in ENV or flaw("no-login"):
         return
     offered = session.keywords.get("AUTH", "").split()
     order = reversed(list(MECHANISMS)) if flaw("login-first") else MECHANISMS
@@ -278,7 +274,8 @@ def log_in(session):
 def path(address):
     if flaw("lowers"):
         address = address.lower()
-    if flaw("raw-addresses"):
+    is_recipient = address != ENV["SMTP_FROM"]
+    if flaw("raw-addresses") or (flaw("raw-recipients") and is_recipient) or (flaw("raw-tabs") and "\t" in address):
         return address
     if re.search(r"[\x00-\x1f\x7f<>]", address):
         raise Ended(1)
@@ -291,9 +288,10 @@ def path(address):
 
 
 def xtext(text):
-    if re.search(r"[\r\n]", text) and not flaw("raw-addresses"):
+    is_raw = flaw("raw-addresses") or flaw("raw-envid")
+    if re.search(r"[\r\n]", text) and not is_raw:
         raise Ended(1)
-    plain = flaw("raw-xtext") or flaw("raw-addresses")
+    plain = flaw("raw-xtext") or is_raw
     return text if plain else "".join(c if "!" <= c <= "~" and c not in "+=" else f"+{ord(c):02X}" for c in text)
 
 
@@ -308,7 +306,8 @@ def prepare(session, content, addresses):
         line_end = rb"\r\n|\n" if flaw("raw-cr") else rb"\r\n|\r" if flaw("raw-lf") else rb"\r\n|\r|\n"
         content = re.sub(line_end, b"\r\n", content)
         content = re.sub(rb"([^\r\n]{998})[^\r\n]+", rb"\1", content) if flaw("cuts-lines") else content
-        if re.search(rb"(?i)^content-transfer-encoding: binary", content, re.M) or re.search(rb"[^\r\n]{999}", content):
+        is_binary = re.search(rb"(?i)^content-transfer-encoding: binary", content, re.M)
+        if (is_binary and not flaw("keeps-binary")) or re.search(rb"[^\r\n]{999}", content):
             raise Ended(1)
     if any(octet > 127 for octet in content):
         if not session.has("8BITMIME") and not flaw("raw-content"):
@@ -330,7 +329,8 @@ def prepare(session, content, addresses):
         if not (session.in_tls and session.has("REQUIRETLS")) and not flaw("requiretls-anyway"):
             quit_session(session)
             raise Ended(1)
-        parameters.append("REQUIRETLS")
+        if not flaw("no-requiretls"):
+            parameters.append("REQUIRETLS=1" if flaw("requiretls-value") else "REQUIRETLS")
     return content, parameters
 
 
@@ -375,6 +375,8 @@ def ask_recipients(session, recipients):
         if refused:
             status = 75 if code == 552 and not flaw("552-is-permanent") else failed(code, texts)
             worst = max(worst, 76 - status) if not flaw("one-status") else 0
+            if flaw("stops-at-refusal"):
+                break
         else:
             accepted.append(recipient)
     return accepted, {0: 0, 1: 75, 75: 1}[worst]
@@ -387,7 +389,7 @@ def content_reply(session, accepted, all_recipients):
     status = 0
     for _ in expected if lmtp else [0]:
         try:
-            code, texts = session.hear()
+            code, texts = session.hear("dot")
         except Ended:
             if flaw("partial-is-sent"):
                 return 0
@@ -413,6 +415,8 @@ def transaction(session, content, recipients):
         if not good(code, 250) and not flaw("goes-on"):
             return failed(code, texts)
         accepted, status = ask_recipients(session, recipients)
+    if flaw("all-or-nothing") and status != 0:
+        return status
     if not accepted and not flaw("goes-on") and not flaw("content-anyway"):
         if not flaw("no-rset"):
             session.ask("RSET")
@@ -424,7 +428,7 @@ def transaction(session, content, recipients):
         session.say(b"DATA\r\n" + stuffed(content))
         session.hear()
     else:
-        code, texts = session.ask("DATA")
+        code, texts = session.ask("DATA now" if flaw("data-argument") else "DATA")
         if code // 100 != 3 and not flaw("content-anyway"):
             return failed(code, texts) if code // 100 != 2 else 1
         session.say(stuffed(content))
@@ -449,7 +453,7 @@ def open_session():
     session = Session()
     if flaw("talks-first"):
         session.say("EHLO early.example\r\n")
-    code, texts = session.hear_of("connect")
+    code, texts = session.hear("connect")
     if not good(code, 220) and not flaw("goes-on"):
         quit_session(session)
         raise Ended(failed(code, texts))
@@ -470,7 +474,8 @@ def main():
         with open(name, "rb") as file:
             content = file.read()
         most = limits(session).get("RCPTMAX", 1000)
-        for group in groups_of(recipients, 1 if flaw("a-copy-each") else max(most, 1)):
+        times = 2 if flaw("sends-twice") else 1
+        for group in groups_of(recipients, 1 if flaw("a-copy-each") else max(most, 1)) * times:
             if mails == limits(session).get("MAILMAX", 1000):
                 quit_session(session)
                 session, mails = open_session(), 0
