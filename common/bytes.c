@@ -31,6 +31,22 @@ bool smtp_span_equal_nocase(struct smtp_span a, struct smtp_span b)
     return true;
 }
 
+bool smtp_span_has(struct smtp_span span, const char *text)
+{
+    return span.len > 0 && memmem(span.bytes, span.len, text, strlen(text)) != NULL;
+}
+
+bool smtp_span_has_nocase(struct smtp_span span, const char *text)
+{
+    struct smtp_span wanted = smtp_span_of(text);
+    for (size_t at = 0; at + wanted.len <= span.len; at++) {
+        if (smtp_span_equal_nocase((struct smtp_span){span.bytes + at, wanted.len}, wanted)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 struct smtp_span smtp_span_trim_start(struct smtp_span span)
 {
     while (span.len > 0 && span.bytes[0] == ' ') {

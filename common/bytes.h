@@ -29,6 +29,10 @@ static inline void smtp_bytes_copy(char *to, struct smtp_span from)
 bool smtp_span_equal(struct smtp_span a, struct smtp_span b);
 /** Equal but for the case of ASCII letters. */
 bool smtp_span_equal_nocase(struct smtp_span a, struct smtp_span b);
+/** Whether the text stands in it somewhere. */
+bool smtp_span_has(struct smtp_span span, const char *text);
+/** The same, whatever the case of the ASCII letters. */
+bool smtp_span_has_nocase(struct smtp_span span, const char *text);
 struct smtp_span smtp_span_trim_start(struct smtp_span span); /* spaces */
 struct smtp_span smtp_span_trim_end(struct smtp_span span);   /* spaces and tabs */
 /** Decimal digits only, of at most `max`. False: empty, another octet, or too large. */

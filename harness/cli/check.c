@@ -9,12 +9,8 @@ static size_t planned(const struct smtp_check_line *line)
 {
     size_t count = 0;
     for (size_t i = 0; smtp_rule_at(line->side, i) != NULL; i++) {
-        bool wanted = line->only.count == 0;
-        for (size_t n = 0; n < line->only.count; n++) {
-            wanted = wanted ||
-                     smtp_rule_is_selected(smtp_rule_at(line->side, i)->id, line->only.items[n]);
-        }
-        count += wanted;
+        count += smtp_rule_is_selected(smtp_rule_at(line->side, i)->id, line->only.items,
+                                       line->only.count);
     }
     return count;
 }

@@ -176,7 +176,7 @@ static bool check_only(const struct smtp_check_line *line)
     for (size_t n = 0; n < line->only.count; n++) {
         bool found = false;
         for (size_t i = 0; !found && smtp_rule_at(line->side, i) != NULL; i++) {
-            found = smtp_rule_is_selected(smtp_rule_at(line->side, i)->id, line->only.items[n]);
+            found = smtp_rule_is_selected(smtp_rule_at(line->side, i)->id, &line->only.items[n], 1);
         }
         if (!found) {
             smtp_cli_wrong(line->program,

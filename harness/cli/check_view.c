@@ -299,21 +299,11 @@ struct smtp_report_result smtp_check_view_report(const struct smtp_check_line *l
 
 /* ---- the list ---- */
 
-static bool is_asked_for(const struct smtp_check_line *line, const char *id)
-{
-    for (size_t i = 0; i < line->only.count; i++) {
-        if (smtp_rule_is_selected(id, line->only.items[i])) {
-            return true;
-        }
-    }
-    return line->only.count == 0;
-}
-
 void smtp_check_view_list(const struct smtp_check_line *line, FILE *out)
 {
     for (size_t i = 0; smtp_rule_at(line->side, i) != NULL; i++) {
         const struct smtp_rule *rule = smtp_rule_at(line->side, i);
-        if (!is_asked_for(line, rule->id)) {
+        if (!smtp_rule_is_selected(rule->id, line->only.items, line->only.count)) {
             continue;
         }
         if (line->json) {

@@ -155,21 +155,16 @@ struct smtp_span smtp_arrivals_header(struct smtp_span content)
                               end != NULL ? (size_t)(end - content.bytes) : content.len};
 }
 
-static bool has(struct smtp_span octets, const char *text)
-{
-    return octets.len > 0 && memmem(octets.bytes, octets.len, text, strlen(text)) != NULL;
-}
-
 bool smtp_arrivals_is_notification(struct smtp_span header)
 {
-    return has(header, "multipart/report");
+    return smtp_span_has(header, "multipart/report");
 }
 
 static bool is_of(const struct smtp_arrival *arrival, const char *token, bool notifications)
 {
     struct smtp_span header = smtp_arrivals_header(arrival->content);
-    bool tells = !has(header, token) || smtp_arrivals_is_notification(header);
-    return tells == notifications && has(arrival->content, token);
+    bool tells = !smtp_span_has(header, token) || smtp_arrivals_is_notification(header);
+    return tells == notifications && smtp_span_has(arrival->content, token);
 }
 
 /** The check's messages, the first `room` of them, in *found; how many there are. Holds the lock. */
@@ -239,7 +234,8 @@ size_t smtp_arrivals_settled(struct smtp_check *check)
     }
     do {
         before = count;
-        count = wait_for(check, false, NULL, before + 1, smtp_clock_now_ns() + check->quiet_ns);
+        count = wait_for(check, false, NULL, before + 1,
+                         smtp_clock_now_ns() + check->quiet_ms * SMTP_NS_PER_MS);
     } while (count > before);
     return count;
 }
@@ -255,8 +251,8 @@ bool smtp_arrivals_notified(struct smtp_check *check, struct smtp_arrival *arriv
 bool smtp_arrivals_notified_soon(struct smtp_check *check, struct smtp_arrival *arrival)
 {
     memset(arrival, 0, sizeof *arrival);
-    return !check->is_decided && wait_for(check, true, arrival, 1,
-                                          smtp_clock_now_ns() + SOON_QUIETS * check->quiet_ns) > 0;
+    uint64_t until_ns = smtp_clock_now_ns() + SOON_QUIETS * check->quiet_ms * SMTP_NS_PER_MS;
+    return !check->is_decided && wait_for(check, true, arrival, 1, until_ns) > 0;
 }
 
 /* ---- the mode of the next hop ---- */

@@ -67,8 +67,7 @@ static void reset(struct connection *connection)
 static bool is_from_check(struct smtp_span content)
 {
     struct smtp_span header = smtp_arrivals_header(content);
-    return header.len > 0 && memmem(header.bytes, header.len, "@check.example>", 15) != NULL &&
-           !smtp_arrivals_is_notification(header);
+    return smtp_span_has(header, "@check.example>") && !smtp_arrivals_is_notification(header);
 }
 
 static void finish(struct connection *connection)
@@ -180,8 +179,7 @@ static void bdat(struct connection *connection, struct smtp_span argument)
     while (digits < argument.len && smtp_is_digit((unsigned char)argument.bytes[digits])) {
         digits++;
     }
-    bool is_last = memmem(argument.bytes, argument.len, "LAST", 4) != NULL ||
-                   memmem(argument.bytes, argument.len, "last", 4) != NULL;
+    bool is_last = smtp_span_has_nocase(argument, "LAST");
     if (!smtp_span_to_u64((struct smtp_span){argument.bytes, digits}, RAW_MAX, &octets) ||
         (octets > 0 && hear(connection, (size_t)octets) == 0)) {
         connection->keeps = false;

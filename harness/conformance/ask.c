@@ -285,11 +285,17 @@ const char *smtp_ask_message(struct smtp_check *check)
 }
 
 /** What the server says of the message: one reply, for LMTP of its one recipient. */
-void smtp_ask_deliver(struct smtp_talk *talk)
+void smtp_ask_send(struct smtp_talk *talk)
 {
-    smtp_ask_data(talk);
+    smtp_talk_ask(talk, "354", "DATA");
     smtp_talk_write(talk, "%s", smtp_ask_message(talk->check));
     smtp_talk_expect(talk, "250");
+}
+
+void smtp_ask_deliver(struct smtp_talk *talk)
+{
+    smtp_ask_begin(talk);
+    smtp_ask_send(talk);
 }
 
 void smtp_ask_deliver_body(struct smtp_talk *talk, struct smtp_span body)

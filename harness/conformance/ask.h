@@ -60,7 +60,9 @@ void smtp_ask_data(struct smtp_talk *talk);
 const char *smtp_ask_header(struct smtp_check *check);
 /** A short message with it, dot included, for one write. */
 const char *smtp_ask_message(struct smtp_check *check);
-/** A whole transaction with that message, 250 at its end. */
+/** DATA and that message, 250 at its end. */
+void smtp_ask_send(struct smtp_talk *talk);
+/** A whole transaction with it. */
 void smtp_ask_deliver(struct smtp_talk *talk);
 /** The same, its content made of these octets (stuffed already, ending in CRLF), the dot added; the header
  *  with the token stands before it. */

@@ -1,6 +1,7 @@
 /* check.c - see check.h. Knows nothing of connections but that they are freed with the check. */
 #include "harness/conformance/check.h"
 
+#include "common/deadline.h"
 #include "harness/conformance/suite.h"
 #include "harness/lines.h"
 
@@ -78,6 +79,13 @@ uint64_t smtp_check_slow_ms(const struct smtp_check *check, uint64_t ms)
 {
     unsigned divisor = check->options->slow_divisor;
     return divisor > 1 ? ms / divisor : ms;
+}
+
+void smtp_check_extend(struct smtp_check *check, uint64_t ms)
+{
+    if ((check->rule->needs & SMTP_NEEDS_TIME) != 0 && check->deadline_ns != SMTP_NEVER) {
+        check->deadline_ns += ms * SMTP_NS_PER_MS;
+    }
 }
 
 void *smtp_check_own(struct smtp_check *check, void *thing, void (*release)(void *thing))

@@ -23,7 +23,7 @@ enum smtp_check_role {
 
 /** What a suite is told; {0} is the default everywhere. Borrowed while it runs. */
 struct smtp_check_options {
-    uint64_t timeout_ms; /* of a scenario; 0: 10 s */
+    uint64_t timeout_ms; /* of a scenario, besides the minutes it is to wait; 0: 10 s */
     uint64_t quiet_ms;   /* for how long nothing must come where silence is the rule; 0: 200 ms */
     bool slow;           /* the rules that take minutes too */
     unsigned
@@ -68,8 +68,8 @@ struct smtp_check {
     const char *tls_name;      /* that a server's certificate must be for */
     struct smtp_talk *nowhere; /* a connection that never was */
     struct smtp_talk *last;    /* the newest connection; NULL: none yet */
-    uint64_t timeout_ms;       /* 0: none */
-    uint64_t deadline_ns, quiet_ns;
+    uint64_t timeout_ms;
+    uint64_t deadline_ns, quiet_ms;
     bool has_mode; /* of the sink: arrivals.h */
     bool is_decided;
     enum smtp_verdict verdict;
@@ -101,6 +101,8 @@ const char *smtp_check_show(struct smtp_check *check, struct smtp_span octets);
 
 /** A time of minutes as it is to be waited. */
 uint64_t smtp_check_slow_ms(const struct smtp_check *check, uint64_t ms);
+/** Gives a scenario of minutes (SMTP_NEEDS_TIME) that much more time, no other one. */
+void smtp_check_extend(struct smtp_check *check, uint64_t ms);
 
 /* ---- for this folder ---- */
 

@@ -23,18 +23,17 @@ enum smtp_rule_need {
     SMTP_NEEDS_TLS = 1 << 5,   /* STARTTLS is offered, or TLS is spoken; a client can STARTTLS */
     SMTP_NEEDS_LOGIN = 1 << 6, /* --user and --password; a client can log in */
     SMTP_NEEDS_TIME = 1 << 7,  /* --slow */
-    SMTP_NEEDS_DNS = 1 << 8,   /* a controlled DNS: nothing here has one */
     /* of a client: which words of its task (task.h) it heeds */
-    SMTP_NEEDS_FROM = 1 << 9,
-    SMTP_NEEDS_TO = 1 << 10,
-    SMTP_NEEDS_SEVERAL = 1 << 11, /* recipients */
-    SMTP_NEEDS_CONTENT = 1 << 12,
-    SMTP_NEEDS_MESSAGES = 1 << 13, /* more than one over a connection */
-    SMTP_NEEDS_HELO = 1 << 14,
-    SMTP_NEEDS_DSN = 1 << 15,
-    SMTP_NEEDS_REQUIRETLS = 1 << 16,
-    SMTP_NEEDS_MECHANISM = 1 << 17,
-    SMTP_NEEDS_IMPLICIT_TLS = 1 << 18,
+    SMTP_NEEDS_FROM = 1 << 8,
+    SMTP_NEEDS_TO = 1 << 9,
+    SMTP_NEEDS_SEVERAL = 1 << 10, /* recipients */
+    SMTP_NEEDS_CONTENT = 1 << 11,
+    SMTP_NEEDS_MESSAGES = 1 << 12, /* more than one over a connection */
+    SMTP_NEEDS_HELO = 1 << 13,
+    SMTP_NEEDS_DSN = 1 << 14,
+    SMTP_NEEDS_REQUIRETLS = 1 << 15,
+    SMTP_NEEDS_MECHANISM = 1 << 16,
+    SMTP_NEEDS_IMPLICIT_TLS = 1 << 17,
 };
 
 struct smtp_rule {
@@ -59,8 +58,8 @@ const char *smtp_rule_level_name(enum smtp_rule_level level);
 bool smtp_rule_counts(enum smtp_rule_level level, bool strict);
 /** "rfc5321/4.5.2/" of the id: what the rules of one section share. */
 size_t smtp_rule_section_len(const char *id);
-/** Whether the id begins with that. */
-bool smtp_rule_is_selected(const char *id, const char *prefix);
+/** Whether the id begins with one of these; with none of them every rule is selected. */
+bool smtp_rule_is_selected(const char *id, const char *const *prefixes, size_t count);
 
 /** By RFC and section, numbers as numbers: for qsort. */
 int smtp_rule_compare(const char *id, const char *other);

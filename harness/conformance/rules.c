@@ -72,9 +72,14 @@ size_t smtp_rule_section_len(const char *id)
     return last != NULL ? (size_t)(last - id) : 0;
 }
 
-bool smtp_rule_is_selected(const char *id, const char *prefix)
+bool smtp_rule_is_selected(const char *id, const char *const *prefixes, size_t count)
 {
-    return strncmp(id, prefix, strlen(prefix)) == 0;
+    for (size_t i = 0; i < count; i++) {
+        if (strncmp(id, prefixes[i], strlen(prefixes[i])) == 0) {
+            return true;
+        }
+    }
+    return count == 0;
 }
 
 int smtp_rule_compare(const char *id, const char *other)

@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 const char *smtp_see_header(struct smtp_check *check)
 {
@@ -39,8 +38,7 @@ struct smtp_span smtp_see_body(struct smtp_span content)
 
 void smtp_see_expect_body(struct smtp_visit *visit, struct smtp_span body)
 {
-    const struct smtp_visit_message *message =
-        visit != NULL ? smtp_visit_expect_message(visit) : NULL;
+    const struct smtp_visit_message *message = smtp_visit_expect_message(visit);
     if (message != NULL) {
         struct smtp_span came = smtp_see_body(message->content);
         smtp_check_that(visit->check, smtp_span_equal(came, body), "expected the body %s, came %s",
@@ -74,17 +72,6 @@ struct smtp_span smtp_see_parameters(struct smtp_span line)
         }
     }
     return (struct smtp_span){"", 0};
-}
-
-bool smtp_see_has(struct smtp_span octets, const char *text)
-{
-    size_t len = strlen(text);
-    for (size_t at = 0; at + len <= octets.len; at++) {
-        if (strncasecmp(octets.bytes + at, text, len) == 0) {
-            return true;
-        }
-    }
-    return false;
 }
 
 void smtp_see_no_parameters(struct smtp_visit *visit, const char *name)

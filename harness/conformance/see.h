@@ -16,8 +16,6 @@ void smtp_see_expect_body(struct smtp_visit *visit, struct smtp_span body);
 const char *smtp_see_bare(struct smtp_span octets);
 /** What stands behind the path of a MAIL or RCPT line, without the space before it. */
 struct smtp_span smtp_see_parameters(struct smtp_span line);
-/** Whether the octets hold the text, any case of ASCII letters. */
-bool smtp_see_has(struct smtp_span octets, const char *text);
 /** Fails where a command of that name has any parameter. */
 void smtp_see_no_parameters(struct smtp_visit *visit, const char *name);
 /** Visits by one script of one answer in place of the plain ones: `command` is answered with `reply`. */

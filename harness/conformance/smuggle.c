@@ -1,7 +1,6 @@
 /* smuggle.c - see smuggle.h. */
 #include "harness/conformance/smuggle.h"
 
-#include "common/deadline.h"
 #include "harness/conformance/arrivals.h"
 
 #define SMUGGLED_REPLIES 3 /* to MAIL, RCPT and DATA */
@@ -23,7 +22,7 @@ static void fail_early(struct smtp_talk *talk, struct smtp_span sequence)
     const char *first = smtp_check_show(check, talk->reply.octets);
     bool took_data = false;
     for (int i = 0; i < SMUGGLED_REPLIES; i++) {
-        took_data = smtp_talk_read_if(talk, check->quiet_ns / SMTP_NS_PER_MS) == 354 || took_data;
+        took_data = smtp_talk_read_if(talk, check->quiet_ms) == 354 || took_data;
     }
     smtp_check_fail(check, "%s: %s was taken for the end of the content (%s)%s",
                     took_data ? "exploitable" : "not strict", shown, first,
@@ -47,7 +46,7 @@ void smtp_smuggle(struct smtp_check *check, struct smtp_span sequence)
     struct smtp_talk *talk = smtp_ask_hello(check);
     smtp_ask_data(talk);
     write_body(talk, sequence);
-    int early = smtp_talk_read_if(talk, check->quiet_ns / SMTP_NS_PER_MS);
+    int early = smtp_talk_read_if(talk, check->quiet_ms);
     if (early / 100 == 2) {
         fail_early(talk, sequence);
     }

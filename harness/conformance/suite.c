@@ -20,22 +20,20 @@
 
 /* ---- one rule ---- */
 
-/** What is not there, for each need; of a server and of a client. */
+/** What is not there, for each need; of a server and of a client. The first is told: what no option mends comes first. */
 static const struct {
     unsigned need;
     const char *server, *client;
 } reasons[] = {
+    {SMTP_NEEDS_LMTP, "it is for LMTP: give --lmtp", "the command has no LMTP (SMTP_URL)"},
+    {SMTP_NEEDS_SMTP, "it is not for LMTP", NULL},
     {SMTP_NEEDS_ARRIVALS, "what arrives is not seen: give --maildir or --sink", NULL},
     {SMTP_NEEDS_SINK, "what is relayed is not seen: give --sink", NULL},
     {SMTP_NEEDS_OTHER, "it takes a second --recipient", NULL},
-    {SMTP_NEEDS_LMTP, "it is for LMTP: give --lmtp", "the command has no LMTP (SMTP_URL)"},
-    {SMTP_NEEDS_SMTP, "it is not for LMTP", NULL},
     {SMTP_NEEDS_TLS, NULL, "the command does not begin TLS (SMTP_TLS)"},
     {SMTP_NEEDS_LOGIN, "it takes --user and --password",
      "the command does not log in (SMTP_USER, SMTP_PASSWORD)"},
     {SMTP_NEEDS_TIME, "it takes minutes: give --slow", "it takes minutes: give --slow"},
-    {SMTP_NEEDS_DNS, "it takes a DNS under the suite's control",
-     "it takes a DNS under the suite's control"},
     {SMTP_NEEDS_FROM, NULL, "the command does not heed SMTP_FROM or {from}"},
     {SMTP_NEEDS_TO, NULL, "the command does not heed SMTP_TO or {to}"},
     {SMTP_NEEDS_SEVERAL, NULL, "the command does not send to several recipients (SMTP_TO, {to})"},
@@ -106,12 +104,11 @@ static void judge(struct smtp_check *check, const struct smtp_rule *rule,
     uint64_t begin_ns = smtp_clock_now_ns();
     uint64_t quiet_ms = options->quiet_ms != 0 ? options->quiet_ms : DEFAULT_QUIET_MS;
     uint64_t timeout_ms = options->timeout_ms != 0 ? options->timeout_ms : DEFAULT_TIMEOUT_MS;
-    timeout_ms = (rule->needs & SMTP_NEEDS_TIME) != 0 ? 0 : timeout_ms;
     *check = (struct smtp_check){.options = options,
                                  .rule = rule,
                                  .owned = SMTP_BUFFER(SIZE_MAX / 2),
                                  .dialogues = SMTP_BUFFER(SIZE_MAX / 2),
-                                 .quiet_ns = quiet_ms * SMTP_NS_PER_MS,
+                                 .quiet_ms = quiet_ms,
                                  .timeout_ms = timeout_ms,
                                  .deadline_ns = smtp_deadline_after(begin_ns, timeout_ms)};
     if (!smtp_talk_make_nowhere(check) || !make_token(check)) {
@@ -189,16 +186,6 @@ struct run {
     size_t next;   /* to be judged */
     size_t untold; /* the first of them */
 };
-
-static bool is_wanted(const struct smtp_suite *suite, const char *id)
-{
-    for (size_t i = 0; i < suite->prefix_count; i++) {
-        if (smtp_rule_is_selected(id, suite->prefixes[i])) {
-            return true;
-        }
-    }
-    return suite->prefix_count == 0;
-}
 
 static void tell_what_is_ready(struct run *run)
 {
@@ -278,7 +265,7 @@ enum smtp_status smtp_suite_run(const struct smtp_suite *suite)
     }
     for (size_t i = 0; i < rules; i++) {
         const struct smtp_rule *rule = smtp_rule_at(suite->side, i);
-        if (is_wanted(suite, rule->id)) {
+        if (smtp_rule_is_selected(rule->id, suite->prefixes, suite->prefix_count)) {
             run.all[run.count++].rule = rule;
         }
     }

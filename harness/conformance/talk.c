@@ -106,7 +106,7 @@ static bool secure(struct smtp_talk *talk, struct smtp_tls *tls)
     return true;
 }
 
-static bool begin_tls(struct smtp_talk *talk, int min_version, int max_version)
+bool smtp_talk_try_tls(struct smtp_talk *talk, int min_version, int max_version)
 {
     struct smtp_check *check = talk->check;
     const struct smtp_tls_trust trust = {.ca_file = check->options->ca_file,
@@ -127,14 +127,9 @@ static bool begin_tls(struct smtp_talk *talk, int min_version, int max_version)
     return held;
 }
 
-bool smtp_talk_try_tls(struct smtp_talk *talk, int min_version, int max_version)
-{
-    return begin_tls(talk, min_version, max_version);
-}
-
 void smtp_talk_begin_tls(struct smtp_talk *talk)
 {
-    if (!begin_tls(talk, 0, 0)) {
+    if (!smtp_talk_try_tls(talk, 0, 0)) {
         const char *why = talk->wire.tls != NULL ? smtp_tls_error(talk->wire.tls) : "";
         smtp_check_fail(talk->check, "the TLS handshake failed: %s",
                         why[0] != '\0' ? why : "the server did not take part in it");

@@ -29,7 +29,7 @@ static bool hear_more(struct smtp_talk *talk, uint64_t deadline_ns)
     if (talk->wire.ended) {
         return true;
     }
-    deadline_ns = deadline_ns < check->deadline_ns ? deadline_ns : check->deadline_ns;
+    deadline_ns = smtp_deadline_earlier(deadline_ns, check->deadline_ns);
     enum smtp_status status = smtp_dialogue_wire_hear(&talk->wire, deadline_ns);
     switch (status) {
     case SMTP_OK:
@@ -332,7 +332,7 @@ void smtp_talk_take(struct smtp_talk *talk, size_t len)
 void smtp_talk_stays_silent(struct smtp_talk *talk, const char *why)
 {
     struct smtp_check *check = talk->check;
-    if (!smtp_talk_waits_for(talk, check->quiet_ns / SMTP_NS_PER_MS)) {
+    if (!smtp_talk_waits_for(talk, check->quiet_ms)) {
         return;
     }
     if (heard(talk).len > 0) {

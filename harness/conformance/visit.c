@@ -11,8 +11,6 @@
 #include <unistd.h>
 
 #define TEMPORARY_STATUS 75 /* EX_TEMPFAIL */
-/** For how long a command may run where a scenario takes minutes, besides the delays of its script. */
-#define SLOW_TIMEOUT_MS 30000
 #define COMMANDS_MAX ((size_t)16 << 20)
 #define CLEAR_MAX ((size_t)128 << 20)
 #define PLAIN_KEYWORDS "PIPELINING;8BITMIME;SMTPUTF8;DSN;CHUNKING;ENHANCEDSTATUSCODES;SIZE 10485760"
@@ -44,18 +42,16 @@ static struct smtp_visit_run *make_run(struct smtp_check *check, const struct sm
     if (run == NULL) {
         return NULL;
     }
-    uint64_t slow_ns = smtp_clock_now_ns() + SLOW_TIMEOUT_MS * SMTP_NS_PER_MS;
-    *run = (struct smtp_visit_run){
-        .seen = {.check = check, .output = "", .clear = SMTP_SPAN("")},
-        .task = task,
-        .script = script != NULL ? script : &no_script,
-        .keywords = script != NULL ? script->keywords : plain_keywords(check, task),
-        .tls_keywords = script != NULL ? script->tls_keywords : NULL,
-        .command = {.pidfd = -1, .output = -1},
-        .deadline_ns = check->deadline_ns != SMTP_NEVER ? check->deadline_ns : slow_ns,
-        .commands = SMTP_BUFFER(COMMANDS_MAX),
-        .messages = SMTP_BUFFER(COMMANDS_MAX),
-        .clear = SMTP_BUFFER(CLEAR_MAX)};
+    *run = (struct smtp_visit_run){.seen = {.check = check, .output = "", .clear = SMTP_SPAN("")},
+                                   .task = task,
+                                   .script = script != NULL ? script : &no_script,
+                                   .keywords = script != NULL ? script->keywords
+                                                              : plain_keywords(check, task),
+                                   .tls_keywords = script != NULL ? script->tls_keywords : NULL,
+                                   .command = {.pidfd = -1, .output = -1},
+                                   .commands = SMTP_BUFFER(COMMANDS_MAX),
+                                   .messages = SMTP_BUFFER(COMMANDS_MAX),
+                                   .clear = SMTP_BUFFER(CLEAR_MAX)};
     return run;
 }
 
@@ -85,13 +81,14 @@ static void serve_waiting(struct smtp_visit_run *run, int listener)
 
 static bool is_in_time(const struct smtp_visit_run *run)
 {
-    return smtp_check_goes_on(run->seen.check) && smtp_clock_now_ns() < run->deadline_ns;
+    const struct smtp_check *check = run->seen.check;
+    return smtp_check_goes_on(check) && smtp_clock_now_ns() < check->deadline_ns;
 }
 
 static void serve_until_it_ends(struct smtp_visit_run *run, int listener)
 {
     while (is_in_time(run) && !run->command.ended) {
-        if (smtp_command_wait(&run->command, listener, run->deadline_ns)) {
+        if (smtp_command_wait(&run->command, listener, run->seen.check->deadline_ns)) {
             serve_waiting(run, listener);
         }
     }

@@ -84,11 +84,11 @@ struct smtp_visit {
 /** Runs the command with the task and serves its connections, one after the other, until it has ended. A command
  *  that does not end in time fails the check and is killed with all it started. NULL: decided. script NULL: a complete
  *  plain server, that offers every extension and, where the task wants it, STARTTLS and AUTH PLAIN LOGIN.
- *  A scenario of minutes (SMTP_NEEDS_TIME) has 30 s and all delays that its script came to. */
+ *  A scenario of minutes (SMTP_NEEDS_TIME) has as much more time as the delays that its script came to. */
 struct smtp_visit *smtp_visit(struct smtp_check *check, const struct smtp_task *task,
                               const struct smtp_script *script);
 
-/* ---- what was seen ---- */
+/* ---- what was seen; of a visit that is NULL nothing was, and nothing is expected ---- */
 
 /** How many such commands came (argument NULL: any). */
 size_t smtp_visit_count(const struct smtp_visit *visit, const char *command, const char *argument);

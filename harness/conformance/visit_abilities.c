@@ -32,7 +32,7 @@ static bool has_whole_message(const struct smtp_visit *visit)
 static bool content_has_mark(const struct smtp_visit *visit)
 {
     for (size_t i = 0; i < visit->message_count; i++) {
-        if (smtp_visit_has_part(visit->messages[i].content, MARK)) {
+        if (smtp_span_has_nocase(visit->messages[i].content, MARK)) {
             return true;
         }
     }

@@ -53,11 +53,6 @@ static enum smtp_status hear_at_once(struct smtp_visit_session *session)
     }
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 bool smtp_visit_hear(struct smtp_visit_session *session, uint64_t until_ns)
 {
     struct smtp_visit_run *run = session->run;
@@ -76,7 +71,8 @@ bool smtp_visit_hear(struct smtp_visit_session *session, uint64_t until_ns)
             smtp_command_kill(&run->command);
             grace_ns = smtp_clock_now_ns() + GRACE_NS;
         }
-        uint64_t end_ns = earlier(earlier(until_ns, grace_ns), run->deadline_ns);
+        uint64_t end_ns = smtp_deadline_earlier(smtp_deadline_earlier(until_ns, grace_ns),
+                                                talk->check->deadline_ns);
         if (smtp_clock_now_ns() >= end_ns) {
             return false;
         }
@@ -88,13 +84,14 @@ bool smtp_visit_hear(struct smtp_visit_session *session, uint64_t until_ns)
 bool smtp_visit_waits_for_octets(struct smtp_visit_session *session)
 {
     struct smtp_visit_run *run = session->run;
+    const struct smtp_check *check = session->talk->check;
     int fd = session->talk->wire.fd;
-    while (smtp_check_goes_on(run->seen.check) && smtp_clock_now_ns() < run->deadline_ns) {
+    while (smtp_check_goes_on(check) && smtp_clock_now_ns() < check->deadline_ns) {
         if (run->command.ended) {
             smtp_command_kill(&run->command);
             return smtp_command_wait(&run->command, fd, smtp_clock_now_ns() + GRACE_NS);
         }
-        if (smtp_command_wait(&run->command, fd, run->deadline_ns)) {
+        if (smtp_command_wait(&run->command, fd, check->deadline_ns)) {
             return true;
         }
     }
@@ -184,7 +181,7 @@ void smtp_visit_part(struct smtp_visit_session *session)
     struct smtp_talk *talk = session->talk;
     if (!talk->wire.ended) {
         smtp_talk_half_close(talk);
-        smtp_visit_pause(session, talk->check->quiet_ns / SMTP_NS_PER_MS);
+        smtp_visit_pause(session, talk->check->quiet_ms);
     }
     smtp_talk_close(talk);
 }

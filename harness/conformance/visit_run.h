@@ -12,7 +12,6 @@ struct smtp_visit_run {
     const char *keywords, *tls_keywords; /* of EHLO; as in smtp_script */
     struct smtp_command_run command;
     const struct smtp_identity *identity;
-    uint64_t deadline_ns;
     struct smtp_buffer commands, messages, clear; /* what `seen` shows */
 };
 
@@ -77,6 +76,5 @@ struct smtp_span smtp_visit_word(struct smtp_span line, size_t n); /* empty: the
 /** Whether a command of that name is meant; "*" is every command, but neither the connection nor what is no
  *  command line. */
 bool smtp_visit_is_called(const char *wanted, const char *name);
-bool smtp_visit_has_part(struct smtp_span line, const char *part); /* in any case */
 
 #endif

@@ -1,18 +1,6 @@
 /* visit_seen.c - what was seen of a visit, and what a scenario expects of it. */
 #include "harness/conformance/visit_run.h"
 
-bool smtp_visit_has_part(struct smtp_span line, const char *part)
-{
-    size_t len = strlen(part);
-    for (size_t at = 0; at + len <= line.len; at++) {
-        if (smtp_span_equal_nocase((struct smtp_span){line.bytes + at, len},
-                                   (struct smtp_span){part, len})) {
-            return true;
-        }
-    }
-    return false;
-}
-
 bool smtp_visit_is_called(const char *wanted, const char *name)
 {
     bool is_command =
@@ -26,7 +14,7 @@ size_t smtp_visit_count(const struct smtp_visit *visit, const char *command, con
     for (size_t i = 0; visit != NULL && i < visit->command_count; i++) {
         const struct smtp_visit_command *seen = &visit->commands[i];
         count += smtp_visit_is_called(command, seen->name) &&
-                 (argument == NULL || smtp_visit_has_part(seen->line, argument));
+                 (argument == NULL || smtp_span_has_nocase(seen->line, argument));
     }
     return count;
 }

@@ -91,8 +91,9 @@ static size_t count_such(const struct smtp_visit_session *session, const struct 
     }
     for (size_t i = 0; i < seen->command_count; i++) {
         const struct smtp_visit_command *command = &seen->commands[i];
-        count += smtp_visit_is_called(answer->command, command->name) &&
-                 (answer->argument == NULL || smtp_visit_has_part(command->line, answer->argument));
+        count +=
+            smtp_visit_is_called(answer->command, command->name) &&
+            (answer->argument == NULL || smtp_span_has_nocase(command->line, answer->argument));
     }
     return count;
 }
@@ -104,7 +105,7 @@ static const struct smtp_answer *find_answer(const struct smtp_visit_session *se
     for (size_t i = 0; i < script->answer_count; i++) {
         const struct smtp_answer *answer = &script->answers[i];
         if (!smtp_visit_is_called(answer->command, name) ||
-            (answer->argument != NULL && !smtp_visit_has_part(line, answer->argument)) ||
+            (answer->argument != NULL && !smtp_span_has_nocase(line, answer->argument)) ||
             (answer->session != 0 && answer->session != session->number)) {
             continue;
         }
@@ -116,15 +117,11 @@ static const struct smtp_answer *find_answer(const struct smtp_visit_session *se
     return NULL;
 }
 
-/** In scenarios of minutes each delay makes the visit longer; in others the check's deadline holds. */
 static void wait_before(struct smtp_visit_session *session, uint64_t delay_ms)
 {
     struct smtp_visit_run *run = session->run;
     if (delay_ms > 0) {
-        run->deadline_ns += delay_ms * SMTP_NS_PER_MS;
-        run->deadline_ns = run->deadline_ns < run->seen.check->deadline_ns
-                               ? run->deadline_ns
-                               : run->seen.check->deadline_ns;
+        smtp_check_extend(run->seen.check, delay_ms);
         smtp_visit_pause(session, delay_ms);
     }
     smtp_visit_pause(session, run->script->hold_ms); /* reads what is there in any case */
@@ -458,7 +455,7 @@ void smtp_visit_serve(struct smtp_visit_run *run, int fd)
     for (;;) {
         uint64_t begin = session.taken;
         struct smtp_span line;
-        bool is_late = smtp_clock_now_ns() >= run->deadline_ns; /* of one who never stops */
+        bool is_late = smtp_clock_now_ns() >= talk->check->deadline_ns; /* of one who never stops */
         if (session.is_over || is_late || !smtp_visit_hear_line(&session, &line)) {
             break;
         }

@@ -19,11 +19,12 @@ TEST(rules, are_in_the_order_of_rfcs_and_sections_by_their_numbers)
 
 TEST(rules, are_selected_by_what_their_ids_begin_with)
 {
-    expect_true(smtp_rule_is_selected("rfc5321/4.5.2/dots", "rfc5321/4.5"));
-    expect_true(smtp_rule_is_selected("rfc5321/4.5.2/dots", "rfc5321/4.5.2/dots"));
-    expect_true(smtp_rule_is_selected("rfc5321/4.5.2/dots", ""));
-    expect_true(!smtp_rule_is_selected("rfc5321/4.5.2/dots", "rfc5321/4.4"));
-    expect_true(!smtp_rule_is_selected("rfc5321", "rfc5321/4.4"));
+    static const char *const prefixes[] = {"rfc5321/4.5", "rfc5321/4.4.1/date"};
+    expect_true(smtp_rule_is_selected("rfc5321/4.5.2/dots", prefixes, 2));
+    expect_true(smtp_rule_is_selected("rfc5321/4.4.1/date", prefixes, 2));
+    expect_true(!smtp_rule_is_selected("rfc5321/4.4.1/date", prefixes, 1));
+    expect_true(!smtp_rule_is_selected("rfc5321", prefixes, 2));
+    expect_true(smtp_rule_is_selected("rfc5321", NULL, 0));
 }
 
 static void expect_ids_of_their_own(enum smtp_rule_side side)

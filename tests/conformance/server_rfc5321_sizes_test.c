@@ -3,6 +3,9 @@
 #include "tests/conformance/server_proof.h"
 #include "tests/support/test.h"
 
+#include <poll.h>
+#include <unistd.h>
+
 #define OPENED "S: 220 a.test\nC: EHLO ...\nS: 250 a.test\n"
 
 #define TEN(octet) octet octet octet octet octet octet octet octet octet octet
@@ -25,6 +28,16 @@ static bool cut_line(struct smtp_proof_mail *mail)
 static void few_recipients(struct smtp_harness_options *options)
 {
     options->server.limits.recipients = 50;
+}
+
+/** Until the client has had enough. */
+static void say_nothing(int connection, struct smtp_arrivals *arrivals)
+{
+    char octet;
+    struct pollfd end = {.fd = connection, .events = POLLIN};
+    (void)arrivals;
+    while (poll(&end, 1, -1) > 0 && read(connection, &octet, 1) > 0) {
+    }
 }
 
 static const struct smtp_server_proof proofs[] = {
@@ -68,6 +81,8 @@ static const struct smtp_server_proof proofs[] = {
      .detail = "expected 354"},
     {"rfc5321/4.5.3.2.7/idle-timeout-five-minutes", .with = PROOF_SLOW,
      .dialogue = OPENED "[wait 50ms]\nS: 421 Gone\n[S close]\n", .detail = "patience"},
+    {"rfc5321/4.5.3.2.7/idle-timeout-five-minutes", .with = PROOF_SLOW, .serve = say_nothing,
+     .is_mute = true, .detail = "nothing within the time"},
 };
 
 TEST_WITHIN(server_rfc5321_4_5,

@@ -66,8 +66,7 @@ static void auth_ir_empty_equals(struct smtp_check *check)
     static const struct smtp_answer answers[] = {{.command = "AUTH", .reply = "235 2.7.0 In\r\n"}};
     struct smtp_task task = with_login(check, "EXTERNAL", "", "");
     struct smtp_visit *visit = LOG_IN(check, &task, "EXTERNAL", answers);
-    const struct smtp_visit_command *auth =
-        visit != NULL ? smtp_visit_find(visit, "AUTH", 0) : NULL;
+    const struct smtp_visit_command *auth = smtp_visit_find(visit, "AUTH", 0);
     if (visit != NULL && auth == NULL) {
         smtp_check_skip(check, "the client does not speak EXTERNAL without a certificate");
     }
@@ -94,8 +93,7 @@ static void auth_ir_too_long(struct smtp_check *check)
         {.command = "line", .reply = "235 2.7.0 In\r\n"}};
     struct smtp_task task = with_login(check, "OAUTHBEARER", NULL, token);
     struct smtp_visit *visit = LOG_IN(check, &task, "OAUTHBEARER XOAUTH2", answers);
-    const struct smtp_visit_command *auth =
-        visit != NULL ? smtp_visit_find(visit, "AUTH", 0) : NULL;
+    const struct smtp_visit_command *auth = smtp_visit_find(visit, "AUTH", 0);
     if (visit != NULL && auth == NULL) {
         smtp_check_skip(check, "the client speaks no OAUTHBEARER");
     }
@@ -111,8 +109,7 @@ static void auth_bad_challenge_cancel(struct smtp_check *check)
         {.command = "line", .reply = "501 5.5.2 Cancelled\r\n"}};
     struct smtp_task task = with_login(check, "CRAM-MD5", NULL, NULL);
     struct smtp_visit *visit = LOG_IN(check, &task, "CRAM-MD5", answers);
-    const struct smtp_visit_command *line =
-        visit != NULL ? smtp_visit_find(visit, "line", 0) : NULL;
+    const struct smtp_visit_command *line = smtp_visit_find(visit, "line", 0);
     if (visit != NULL && smtp_visit_count(visit, "AUTH", NULL) == 0) {
         smtp_check_skip(check, "the client speaks no CRAM-MD5");
     }
@@ -187,8 +184,7 @@ static void plain_response(struct smtp_check *check, const char *user, const cha
         {.command = "line", .reply = "235 2.7.0 In\r\n"}};
     struct smtp_task task = with_login(check, "PLAIN", user, password);
     struct smtp_visit *visit = LOG_IN(check, &task, "PLAIN", answers);
-    const struct smtp_visit_command *auth =
-        visit != NULL ? smtp_visit_find(visit, "AUTH", 0) : NULL;
+    const struct smtp_visit_command *auth = smtp_visit_find(visit, "AUTH", 0);
     if (auth == NULL) {
         smtp_check_skip(check, "the client speaks no PLAIN");
         return;
@@ -225,8 +221,7 @@ static void cram_response(struct smtp_check *check, const char *user, const char
                                           {.command = "line", .reply = "235 2.7.0 In\r\n"}};
     struct smtp_task task = with_login(check, "CRAM-MD5", user, password);
     struct smtp_visit *visit = LOG_IN(check, &task, "CRAM-MD5", answers);
-    const struct smtp_visit_command *line =
-        visit != NULL ? smtp_visit_find(visit, "line", 0) : NULL;
+    const struct smtp_visit_command *line = smtp_visit_find(visit, "line", 0);
     if (line == NULL) {
         smtp_check_skip(check, "the client speaks no CRAM-MD5");
         return;
@@ -319,10 +314,8 @@ static void oauth_dummy_response(struct smtp_check *check)
     struct smtp_span message = decoded(check, response);
     bool fits = message.len > 4 && (message.bytes[0] == 'n' || message.bytes[0] == 'y') &&
                 message.bytes[1] == ',' &&
-                memmem(message.bytes, message.len,
-                       "\x01"
-                       "auth=Bearer token42\x01",
-                       21) != NULL &&
+                smtp_span_has(message, "\x01"
+                                       "auth=Bearer token42\x01") &&
                 memcmp(message.bytes + message.len - 2, "\x01\x01", 2) == 0;
     smtp_check_that(check, fits,
                     "expected a GS2 header, auth=Bearer and two octets 01 at the end, came %s",

@@ -17,9 +17,7 @@ static void lmtp_partial_replies(struct smtp_check *check)
     struct smtp_visit *visit = smtp_visit(
         check, &(struct smtp_task){.lmtp = true, .to = three},
         &(struct smtp_script){SMTP_SCRIPT(answers), .keywords = "PIPELINING;ENHANCEDSTATUSCODES"});
-    if (visit != NULL) {
-        smtp_visit_expect(visit, SMTP_VISIT_LATER);
-    }
+    smtp_visit_expect(visit, SMTP_VISIT_LATER);
 }
 
 static void lmtp_counts_accepted_only(struct smtp_check *check)
@@ -48,18 +46,14 @@ static void lmtp_counts_accepted_only(struct smtp_check *check)
 static void greeting_521_permanent(struct smtp_check *check)
 {
     struct smtp_visit *visit = smtp_see_answered(check, NULL, "connect", "521 No mail here\r\n");
-    if (visit != NULL) {
-        smtp_visit_expect_none(visit, "MAIL", "MAIL after a greeting of 521");
-        smtp_visit_expect(visit, SMTP_VISIT_REFUSED);
-    }
+    smtp_visit_expect_none(visit, "MAIL", "MAIL after a greeting of 521");
+    smtp_visit_expect(visit, SMTP_VISIT_REFUSED);
     static const struct smtp_answer answers[] = {
         {.command = "RCPT", .from = 1, .to = 1, .reply = "556 5.1.10 Null MX\r\n"}};
     bool several = (check->options->abilities & SMTP_NEEDS_SEVERAL) != 0;
     visit = smtp_visit(check, &(struct smtp_task){.to = several ? three : NULL},
                        &(struct smtp_script){SMTP_SCRIPT(answers)});
-    if (visit != NULL) {
-        smtp_visit_expect(visit, SMTP_VISIT_REFUSED);
-    }
+    smtp_visit_expect(visit, SMTP_VISIT_REFUSED);
 }
 
 /* ---- RFC 9422 ---- */

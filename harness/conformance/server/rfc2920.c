@@ -1,5 +1,4 @@
 /* rfc2920.c - command pipelining (RFC 2920). */
-#include "common/deadline.h"
 #include "harness/conformance/arrivals.h"
 #include "harness/conformance/ask.h"
 #include "harness/conformance/rules.h"

@@ -1,5 +1,4 @@
 /* rfc3030.c - CHUNKING and BINARYMIME (RFC 3030), 8BITMIME (RFC 6152). */
-#include "common/deadline.h"
 #include "harness/conformance/arrivals.h"
 #include "harness/conformance/ask.h"
 #include "harness/conformance/rules.h"

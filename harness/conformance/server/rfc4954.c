@@ -1,5 +1,4 @@
 /* rfc4954.c - AUTH (RFC 4954). */
-#include "common/deadline.h"
 #include "harness/conformance/ask.h"
 #include "harness/conformance/rules.h"
 #include "harness/conformance/scram.h"

@@ -90,11 +90,6 @@ static void deliver_to_both(struct smtp_check *check)
     }
 }
 
-static bool names(struct smtp_span octets, const char *address)
-{
-    return octets.len > 0 && memmem(octets.bytes, octets.len, address, strlen(address)) != NULL;
-}
-
 static void received_for_one_path(struct smtp_check *check)
 {
     struct smtp_arrival arrival;
@@ -106,7 +101,8 @@ static void received_for_one_path(struct smtp_check *check)
         return;
     }
     struct smtp_span text = smtp_span_of(trace.text);
-    bool has_both = names(text, check->recipient) && names(text, check->other_recipient);
+    bool has_both =
+        smtp_span_has(text, check->recipient) && smtp_span_has(text, check->other_recipient);
     smtp_check_that(check, !has_both && smtp_trace_count(&trace, "for") <= 1,
                     "expected one path in the FOR clause, came \"%s\"", trace.text);
 }
@@ -163,8 +159,8 @@ static void no_recipient_list_in_header(struct smtp_check *check)
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        bool has_both = names(arrivals[i].content, check->recipient) &&
-                        names(arrivals[i].content, check->other_recipient);
+        bool has_both = smtp_span_has(arrivals[i].content, check->recipient) &&
+                        smtp_span_has(arrivals[i].content, check->other_recipient);
         smtp_check_that(check, !has_both, "expected one recipient at most in a header, came %s",
                         smtp_check_show(check, arrivals[i].content));
     }

@@ -74,3 +74,14 @@ TEST(buffer, storage_beyond_what_is_to_be_kept_is_given_back)
     expect_int(buffer.max, 1 << 20);
     smtp_buffer_free(&buffer);
 }
+
+TEST(span, has_what_stands_in_it_anywhere)
+{
+    expect_true(smtp_span_has(SMTP_SPAN("a\0bc"), "bc"));
+    expect_true(!smtp_span_has(SMTP_SPAN("abc"), "BC"));
+    expect_true(!smtp_span_has(SMTP_SPAN("ab"), "abc"));
+    expect_true(!smtp_span_has((struct smtp_span){NULL, 0}, "a"));
+    expect_true(smtp_span_has_nocase(SMTP_SPAN("a\0bc"), "BC"));
+    expect_true(!smtp_span_has_nocase(SMTP_SPAN("[b"), "{B"));
+    expect_true(!smtp_span_has_nocase((struct smtp_span){NULL, 0}, "a"));
+}
