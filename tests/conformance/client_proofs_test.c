@@ -60,7 +60,8 @@ static const struct smtp_client_proof content[] = {
     {"rfc5321/4.1.2/crlf-injection-parameter", .flaw = "raw-xtext", .detail = "no X=b"},
     {"rfc5321/4.5.2/dot-stuffing", .flaw = "no-stuffing"},
     {"rfc5322/2.1.1/line-998", .flaw = "raw-content", .detail = "998 octets"},
-    {"rfc5322/2.1.1/line-998", .flaw = "cuts-lines", .detail = "some of it is gone"},
+    {"rfc5322/2.1.1/line-998", .flaw = "cuts-lines", .detail = "some of it is gone",
+     .right = "folds-lines"},
 };
 
 static const struct smtp_client_proof replies[] = {
@@ -119,6 +120,8 @@ static const struct smtp_client_proof extensions[] = {
     {"rfc6152/3/body-parameter-declared", .flaw = "no-body", .detail = "one BODY=8BITMIME"},
     {"rfc6152/3/body-parameter-declared", .flaw = "content-alone", .detail = "came no MAIL"},
     {"rfc6531/3.2/no-utf8-unless-offered", .flaw = "raw-utf8", .detail = "a UTF-8 local part"},
+    {"rfc6531/3.2/no-utf8-unless-offered", .flaw = "raw-domains", .detail = "a U-label came"},
+    {"rfc6531/3.2/no-utf8-unless-offered", .flaw = "drops-accents", .detail = "an A-label"},
     {"rfc6531/3.4/smtputf8-when-needed", .flaw = "no-smtputf8", .detail = "expected SMTPUTF8"},
     {"rfc2033/4.2/lmtp-counts-accepted-only", .flaw = "counts-all patience=0.5",
      .detail = "in step up to QUIT"},

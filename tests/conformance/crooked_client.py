@@ -306,6 +306,7 @@ def prepare(session, content, addresses):
         line_end = rb"\r\n|\n" if flaw("raw-cr") else rb"\r\n|\r" if flaw("raw-lf") else rb"\r\n|\r|\n"
         content = re.sub(line_end, b"\r\n", content)
         content = re.sub(rb"([^\r\n]{998})[^\r\n]+", rb"\1", content) if flaw("cuts-lines") else content
+        content = re.sub(rb"([^\r\n]{900})(?=[^\r\n])", rb"\1\r\n ", content) if flaw("folds-lines") else content
         is_binary = re.search(rb"(?i)^content-transfer-encoding: binary", content, re.M)
         if (is_binary and not flaw("keeps-binary")) or re.search(rb"[^\r\n]{999}", content):
             raise Ended(1)
@@ -314,7 +315,7 @@ def prepare(session, content, addresses):
             raise Ended(1)
         if session.has("8BITMIME") and not flaw("no-body"):
             parameters.append("BODY=8BITMIME")
-    if not all(map(is_ascii, addresses)):
+    if not all(is_ascii(a.rpartition("@")[0] if flaw("raw-domains") else a) for a in addresses):
         if session.has("SMTPUTF8") and not flaw("no-smtputf8"):
             parameters.append("SMTPUTF8")
         elif not flaw("raw-utf8") and not flaw("no-smtputf8"):
@@ -467,6 +468,8 @@ def open_session():
 
 def main():
     recipients = ENV["SMTP_TO"].split("\n")
+    if flaw("drops-accents"):
+        recipients = [re.sub("@.*", lambda m: m[0].encode("ascii", "ignore").decode(), r) for r in recipients]
     files = ENV.get("SMTP_MESSAGES", ENV["SMTP_MESSAGE"]).split("\n")
     session = open_session()
     status, mails = 0, 0

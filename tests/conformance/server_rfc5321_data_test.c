@@ -74,6 +74,26 @@ static bool add_bare_lf(struct smtp_proof_mail *mail)
     return true;
 }
 
+/** Only in the message of that number. */
+static bool add_bare_lf_to(struct smtp_proof_mail *mail, const char *number)
+{
+    struct smtp_span content = mail->arrival.content;
+    bool is_it = memmem(content.bytes, content.len, number, strlen(number)) != NULL;
+    mail->arrival.raw =
+        is_it ? SMTP_SPAN("DATA\r\nA line\n.\r\n") : SMTP_SPAN("DATA\r\nA line\r\n.\r\n");
+    return true;
+}
+
+static bool add_bare_lf_to_second(struct smtp_proof_mail *mail)
+{
+    return add_bare_lf_to(mail, ".2@check.example>");
+}
+
+static bool add_bare_lf_to_third(struct smtp_proof_mail *mail)
+{
+    return add_bare_lf_to(mail, ".3@check.example>");
+}
+
 static bool twice(struct smtp_proof_mail *mail)
 {
     mail->arrival.raw = SMTP_SPAN("DATA\r\nA line\r\n.\r\n");
@@ -124,6 +144,10 @@ static const struct smtp_server_proof proofs[] = {
     {"rfc5321/2.3.8/smuggling-nul-dot", .serve = end_at_nul_dot, .detail = "exploitable"},
     {"rfc5321/2.3.8/smuggling-relay-bare-lf", .with = PROOF_RELAY, .spoil = accept_bare,
      .mangle = add_bare_lf, .detail = "in pairs"},
+    {"rfc5321/2.3.8/smuggling-relay-bare-lf", .with = PROOF_RELAY, .spoil = accept_bare,
+     .mangle = add_bare_lf_to_second, .detail = "in pairs"},
+    {"rfc5321/2.3.8/smuggling-relay-bare-lf", .with = PROOF_RELAY, .spoil = accept_bare,
+     .mangle = add_bare_lf_to_third, .detail = "in pairs"},
     {"rfc5321/2.3.8/smuggling-relay-bare-lf", .with = PROOF_RELAY, .spoil = accept_bare,
      .mangle = twice, .detail = "another message"},
     {"rfc5321/2.3.8/command-bare-lf", .serve = lines_at_lf, .detail = "NOOP with LF alone"},
