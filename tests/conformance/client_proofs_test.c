@@ -7,6 +7,8 @@ static const struct smtp_client_proof sessions[] = {
      .right = "name=mail-1.a.example"},
     {"rfc5321/2.3.5/ehlo-argument-form", .flaw = "name=a.example.", .detail = "a domain with a dot",
      .right = "name=[192.0.2.1]"},
+    {"rfc5321/2.3.5/ehlo-argument-form", .flaw = "name=a..example",
+     .detail = "a domain with a dot"},
     {"rfc5321/2.3.5/ehlo-argument-form", .flaw = "name=-a.example", .detail = "a domain with a dot",
      .right = "name=[IPv6:2001:db8::1]"},
     {"rfc5321/2.3.5/ehlo-argument-form", .flaw = "name=a-.example",

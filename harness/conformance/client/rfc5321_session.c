@@ -47,14 +47,14 @@ static void hello_before_mail(struct smtp_check *check)
     smtp_visit_expect_not_sent(visit);
 }
 
-/** Labels of letters, digits and inner hyphens, one dot at least between them. */
+/** Labels of letters, digits and inner hyphens, none of them empty, one dot at least between them. */
 static bool is_domain(struct smtp_span name)
 {
     size_t label = 0, dots = 0;
     for (size_t i = 0; i < name.len; i++) {
         unsigned char octet = (unsigned char)name.bytes[i];
         bool ends = i + 1 == name.len || name.bytes[i + 1] == '.';
-        if (octet == '.') {
+        if (octet == '.' && label > 0) {
             dots++;
             label = 0;
             continue;
