@@ -45,6 +45,75 @@ static bool short_year(struct smtp_proof_mail *mail)
     return behind(mail, "Received: from a by b; Thu, 01 Jan 26 00:00:00 +0000\r\n");
 }
 
+#define DATED(name, date)                                                                          \
+    static bool name(struct smtp_proof_mail *mail)                                                 \
+    {                                                                                              \
+        return behind(mail, "Received: from a by b; " date "\r\n");                                \
+    }
+
+/* none is a date */
+DATED(thirty_two, "Thu, 32 Jan 2026 00:00:00 +0000")
+DATED(no_month, "Thu, 01 Jam 2026 00:00:00 +0000")
+DATED(no_day, "Foo, 01 Jan 2026 00:00:00 +0000")
+DATED(no_space, "Thu,01 Jan 2026 00:00:00 +0000")
+DATED(no_comma, "Thu 01 Jan 2026 00:00:00 +0000")
+DATED(hour_24, "Thu, 01 Jan 2026 24:00:00 +0000")
+DATED(minute_60, "Thu, 01 Jan 2026 00:60:00 +0000")
+DATED(second_61, "Thu, 01 Jan 2026 00:00:61 +0000")
+DATED(one_digit, "Thu, 01 Jan 2026 0:00:00 +0000")
+DATED(no_zone, "Thu, 01 Jan 2026 00:00:00")
+DATED(short_zone, "Thu, 01 Jan 2026 00:00:00 +000")
+DATED(long_zone, "Thu, 01 Jan 2026 00:00:00 +00000")
+DATED(wide_zone, "Thu, 01 Jan 2026 00:00:00 +9960")
+DATED(more_behind, "Thu, 01 Jan 2026 00:00:00 +0000 x")
+DATED(zone_and_digit, "Thu, 01 Jan 2026 00:00:00 GMT1")
+
+/* all are */
+DATED(shortest, "1 Jan 2026 00:00 -0130")
+DATED(leap_second, "Sat, 31 Dec 2016 23:59:60 +0000 (UTC)")
+DATED(old_zone, "Thu, 01 Jan 2026 00:00:00 GMT")
+
+static bool no_by_clause(struct smtp_proof_mail *mail)
+{
+    return behind(mail, "Received: from a (by b); Thu, 01 Jan 2026 00:00:00 +0000\r\n");
+}
+
+static bool from_in_comment(struct smtp_proof_mail *mail)
+{
+    return behind(mail, "Received: (from a) by b; Thu, 01 Jan 2026 00:00:00 +0000\r\n");
+}
+
+static bool for_twice(struct smtp_proof_mail *mail)
+{
+    return behind(mail, "Received: from a by b for <x@a.example> for <y@a.example>;\r\n"
+                        " Thu, 01 Jan 2026 00:00:00 +0000\r\n");
+}
+
+static bool for_one(struct smtp_proof_mail *mail)
+{
+    return behind(mail, "Received: from a (to " PROOF_RECIPIENT " for " PROOF_OTHER ") by b\r\n"
+                        " for <" PROOF_RECIPIENT ">; Thu, 01 Jan 2026 00:00:00 +0000\r\n");
+}
+
+#define DELIVERED                                                                                  \
+    "Return-Path: <x@a.example>\r\nDelivered-To: y\r\nX-Original-To: y\r\nEnvelope-To: y\r\n"      \
+    "X-Envelope-To: y\r\nDelivery-date: now\r\n"                                                   \
+    "Received: from a by b;\r\n Thu, 01 Jan 2026 00:00:00 +0000\r\n"
+
+static bool rewrite_old_trace(struct smtp_proof_mail *mail)
+{
+    struct smtp_span content = mail->arrival.content;
+    const char *text = smtp_proof_text(mail, DELIVERED "%.*s", (int)content.len, content.bytes);
+    memcpy(strstr(text, "c.example by d.example"), "C", 1);
+    mail->arrival.content = smtp_span_of(text);
+    return true;
+}
+
+static bool deliver_behind_trace(struct smtp_proof_mail *mail)
+{
+    return behind(mail, DELIVERED);
+}
+
 static bool delivered_to_both(struct smtp_proof_mail *mail)
 {
     return behind(mail, "Delivered-To: " PROOF_RECIPIENT "\r\nDelivered-To: " PROOF_OTHER "\r\n");
@@ -97,9 +166,36 @@ static const struct smtp_server_proof trace[] = {
      .detail = "a FROM clause"},
     {"rfc5321/4.4/received-from-clause", .with = PROOF_MAILDIR, .mangle = no_trace,
      .detail = "a Received field"},
+    {"rfc5321/4.4/received-prepended", .with = PROOF_MAILDIR, .mangle = rewrite_old_trace,
+     .detail = "the old Received fields", .right_mangle = deliver_behind_trace},
+    {"rfc5321/4.4/received-from-clause", .with = PROOF_MAILDIR, .mangle = from_in_comment,
+     .detail = "a FROM clause"},
+    {"rfc5321/4.4/received-for-one-path", .with = PROOF_MAILDIR, .mangle = for_twice,
+     .detail = "one path", .right_mangle = for_one},
+    {"rfc5321/4.4/received-date", .with = PROOF_MAILDIR, .mangle = no_by_clause,
+     .detail = "a BY clause"},
     {"rfc5321/4.4/received-for-one-path", .with = PROOF_MAILDIR, .mangle = for_both,
      .detail = "one path"},
     {"rfc5321/4.4/received-date", .with = PROOF_MAILDIR, .mangle = short_year, .detail = "a date"},
+    {"rfc5321/4.4/received-date", .with = PROOF_MAILDIR, .mangle = thirty_two, .detail = "a date",
+     .right_mangle = shortest},
+    {"rfc5321/4.4/received-date", .with = PROOF_MAILDIR, .mangle = no_month, .detail = "a date",
+     .right_mangle = leap_second},
+    {"rfc5321/4.4/received-date", .with = PROOF_MAILDIR, .mangle = no_day, .detail = "a date",
+     .right_mangle = old_zone},
+    {"rfc5321/4.4/received-date", .with = PROOF_MAILDIR, .mangle = no_space, .detail = "a date"},
+    {"rfc5321/4.4/received-date", .with = PROOF_MAILDIR, .mangle = no_comma, .detail = "a date"},
+    {"rfc5321/4.4/received-date", .with = PROOF_MAILDIR, .mangle = hour_24, .detail = "a date"},
+    {"rfc5321/4.4/received-date", .with = PROOF_MAILDIR, .mangle = minute_60, .detail = "a date"},
+    {"rfc5321/4.4/received-date", .with = PROOF_MAILDIR, .mangle = second_61, .detail = "a date"},
+    {"rfc5321/4.4/received-date", .with = PROOF_MAILDIR, .mangle = one_digit, .detail = "a date"},
+    {"rfc5321/4.4/received-date", .with = PROOF_MAILDIR, .mangle = no_zone, .detail = "a date"},
+    {"rfc5321/4.4/received-date", .with = PROOF_MAILDIR, .mangle = short_zone, .detail = "a date"},
+    {"rfc5321/4.4/received-date", .with = PROOF_MAILDIR, .mangle = long_zone, .detail = "a date"},
+    {"rfc5321/4.4/received-date", .with = PROOF_MAILDIR, .mangle = wide_zone, .detail = "a date"},
+    {"rfc5321/4.4/received-date", .with = PROOF_MAILDIR, .mangle = more_behind, .detail = "a date"},
+    {"rfc5321/4.4/received-date", .with = PROOF_MAILDIR, .mangle = zone_and_digit,
+     .detail = "a date"},
     {"rfc5321/6.4/relay-adds-only-trace", .with = PROOF_RELAY, .mangle = add_date,
      .detail = "behind the trace"},
     {"rfc5321/7.2/no-recipient-list-in-header", .with = PROOF_RELAY, .mangle = delivered_to_both,
