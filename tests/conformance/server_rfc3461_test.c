@@ -212,6 +212,11 @@ TEST_WITHIN(server_rfc3461, a_relay_passes_on_and_tells_as_it_must_and_each_rule
 /* ---- RFC 6531 ---- */
 
 #define UTF8_EHLO "S: 220 a.test\nC: EHLO ...\nS: 250-a.test\nS: 250-8BITMIME\nS: 250 SMTPUTF8\n"
+#define ANY_250 "C: ......\nS: 250 Ok\n"
+/* a reply that may name an address */
+#define OTHER_PATH                                                                                 \
+    "S: 220 a.test\n" ANY_250 ANY_250 ANY_250 ANY_250 ANY_250 ANY_250 ANY_250                      \
+    "C: ......\nS: 551 Try <caf\\xc3\\xa9@a.test>\n" ANY_250
 #define BAD_UTF8 UTF8_EHLO "C: MAIL ...\nS: 501 No\n"
 
 static const struct smtp_server_proof utf8[] = {
@@ -241,7 +246,11 @@ static const struct smtp_server_proof utf8[] = {
     {"rfc6531/3.7.4.2/replies-stay-ascii",
      .faults =
          {"ehlo *: octets \"250-harness.test greets r\\xc3\\xa9seau\\r\\n250 SMTPUTF8\\r\\n\""},
-     .detail = "expected ASCII in the reply to \"EHLO"},
+     .detail = "expected ASCII in the reply to \"EHLO r"},
+    {"rfc6531/3.7.4.2/replies-stay-ascii",
+     .faults =
+         {"ehlo *: octets \"250-harness.test r\\xc3\\xa9seau\\r\\n250 SMTPUTF8\\r\\n\" from 2"},
+     .detail = "expected ASCII in the reply to \"EHLO check", .right_dialogue = OTHER_PATH},
     {"rfc6531/3.7.4.2/replies-stay-ascii",
      .faults = {"any CAF*: octets \"500 5.5.2 CAF\\xc3\\xa9?\\r\\n\""},
      .detail = "expected ASCII in the reply to \"CAF"},

@@ -12,6 +12,8 @@ static bool twice(struct smtp_proof_mail *mail)
     return true;
 }
 
+#define ONLY_QUIT "S: 554 No\nC: NOOP\nS: 503 Only QUIT\nC: QUIT\nS: 221 Bye\n"
+
 /* a keyword behind HELO */
 #define LISTED(keyword)                                                                            \
     {                                                                                              \
@@ -34,8 +36,12 @@ static const struct smtp_server_proof procedures[] = {
      .right_dialogue =
          "S: 220 a.test\nC: HELO ...\nS: 250-a.test\nS: 250-Sizes vary\nS: 250 DSN2\n"},
     {"rfc5321/3.1/reject-554-waits-for-quit", .dialogue = "S: 554 No\n[S close]\n",
-     .detail = "expected nothing",
-     .right_dialogue = "S: 554 No\nC: NOOP\nS: 503 Only QUIT\nC: QUIT\nS: 221 Bye\n[S close]\n"},
+     .detail = "expected nothing", .right_dialogue = ONLY_QUIT "[S close]\n"},
+    {"rfc5321/3.1/reject-554-waits-for-quit", .dialogue = ONLY_QUIT "S: 221 Bye\n[S close]\n",
+     .detail = "expected the end of the connection", .right_dialogue = "S: 220 a.test\n",
+     .right_verdict = SMTP_SKIP},
+    {"rfc5321/3.1/reject-554-waits-for-quit", .dialogue = "S: 554 No\nC: NOOP\nS: 250 Ok\n",
+     .detail = "expected 503; came \"250", .right_dialogue = ONLY_QUIT "[S close]\n"},
     {"rfc5321/3.3/rcpt-before-mail-503", .faults = {"rcpt: reply 250 2.1.5 once"},
      .detail = "expected 503; came \"250"},
     {"rfc5321/3.3/header-defects-not-refused", .faults = {"dot: reply 554 5.6.0 from 2"}},

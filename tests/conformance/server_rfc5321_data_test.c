@@ -173,6 +173,11 @@ static const struct smtp_server_proof proofs[] = {
      .dialogue = SESSION "C: ...\nC: The first.\\n.\\nMAIL FROM:...\nC: ...\nC: .\n"
                          "S: 250 Taken\nS: 500 No pipelining\n",
      .detail = "out of step"},
+    {"rfc5321/4.1.1.4/smuggling-lf-dot-lf",
+     .dialogue = SESSION "C: ...\nC: .\nS: 250 Taken\nC: QUIT\nS: 500 What?\n",
+     .detail = "out of step"},
+    {"rfc5321/4.1.1.4/smuggling-lf-dot-lf", .with = PROOF_MAILDIR, .spoil = accept_bare,
+     .mangle = twice, .detail = "a second message arrived"},
     {"rfc5321/4.1.1.4/smuggling-lf-dot-crlf", .serve = end_at_lf_dot_crlf, .detail = "exploitable"},
     {"rfc5321/4.1.1.4/smuggling-crlf-dot-lf",
      .dialogue = SESSION "C: ...\nC: The first.\nC: .\\nMAIL FROM:...\nC: ...\nC: Message-ID: ...\n"
