@@ -40,6 +40,7 @@ static const struct smtp_client_proof content[] = {
     {"rfc5321/2.3.8/smuggling-no-bare-cr-lf", .flaw = "raw-content", .detail = "pairs alone"},
     {"rfc5321/2.3.8/smuggling-no-bare-cr-lf", .flaw = "raw-cr", .detail = "pairs alone"},
     {"rfc5321/2.3.8/smuggling-no-bare-cr-lf", .flaw = "raw-lf", .detail = "pairs alone"},
+    {"rfc5321/2.3.8/smuggling-no-bare-cr-lf", .flaw = "raw-inner-cr", .detail = "pairs alone"},
     {"rfc5321/2.3.8/smuggling-no-bare-cr-lf", .flaw = "no-stuffing", .detail = "one message"},
     {"rfc5321/2.3.8/crlf-injection-envelope", .flaw = "raw-addresses", .detail = "in the sender"},
     {"rfc5321/2.4/local-part-case-kept", .flaw = "lowers", .detail = "MiXeD"},
@@ -82,6 +83,8 @@ static const struct smtp_client_proof replies[] = {
     {"rfc5321/4.2.1/bare-code-reply", .flaw = "needs-text=DATA"},
     {"rfc5321/4.2.1/bare-code-reply", .flaw = "needs-text=dot"},
     {"rfc5321/4.2.1/5yz-not-repeated", .flaw = "insists", .detail = "one RCPT"},
+    {"rfc5321/4.2.1/5yz-not-repeated", .flaw = "nothing-is-temporary",
+     .detail = "a temporary failure or another try"},
     {"rfc5321/4.5.3.1.10/rcpt-552-is-temporary", .flaw = "552-is-permanent",
      .detail = "a permanent failure"},
     {"rfc5321/4.5.3.1.10/rcpt-552-is-temporary", .flaw = "all-or-nothing",
@@ -133,6 +136,8 @@ static const struct smtp_client_proof extensions[] = {
     {"rfc9422/3.6/limits-latest-ehlo", .flaw = "keeps-capabilities", .detail = "one transaction"},
     {"rfc9422/3.7/limits-unknown-ignored", .flaw = "takes-any-limit", .detail = "one transaction"},
     {"rfc9422/4.2/limits-respected", .flaw = "no-limits", .detail = "RCPTMAX=2"},
+    {"rfc9422/4.2/limits-respected", .flaw = "first-group-alone",
+     .detail = "a RCPT for each recipient"},
 };
 
 static const struct smtp_client_proof security[] = {
@@ -181,6 +186,40 @@ static const struct smtp_client_proof security[] = {
     {"rfc5802/5/scram-verifies-server", .flaw = "trusts-scram", .detail = "MAIL after"},
 };
 
+/** Each keeps the rule on the wire, and says that it sent what it did not. */
+static const struct smtp_client_proof outcomes[] = {
+    {"rfc5321/2.3.8/crlf-injection-envelope", .flaw = "claims-success",
+     .detail = "say that it was not sent"},
+    {"rfc5321/3.3/no-content-without-354", .flaw = "claims-success",
+     .detail = "say that it was not sent"},
+    {"rfc5321/4.1.1.1/hello-before-mail", .flaw = "claims-success",
+     .detail = "say that it was not sent"},
+    {"rfc5321/4.2/out-of-range-code", .flaw = "claims-success",
+     .detail = "say that it was not sent"},
+    {"rfc2033/4.2/lmtp-counts-accepted-only", .flaw = "claims-success",
+     .detail = "say that it was not sent"},
+    {"rfc2920/3.1/all-statuses-checked", .flaw = "claims-success",
+     .detail = "say that it was not sent"},
+    {"rfc2920/3.1/data-accepted-no-recipients", .flaw = "claims-success",
+     .detail = "say that it was not sent"},
+    {"rfc3030/2/bdat-stop-after-error", .flaw = "claims-success small-chunks",
+     .detail = "say that it was not sent"},
+    {"rfc3207/4.1/quit-when-not-trusted", .flaw = "claims-success",
+     .detail = "say that it was not sent"},
+    {"rfc3207/6/tls-required-no-fallback", .flaw = "claims-success",
+     .detail = "say that it was not sent"},
+    {"rfc5802/5/scram-verifies-server", .flaw = "claims-success",
+     .detail = "say that it was not sent"},
+    {"rfc6531/3.2/no-utf8-unless-offered", .flaw = "claims-success",
+     .detail = "say that it was not sent"},
+    {"rfc7628/3.2.3/oauth-dummy-response", .flaw = "claims-success",
+     .detail = "say that it was not sent"},
+    {"rfc8314/5.2/min-confidentiality", .flaw = "claims-success",
+     .detail = "say that it was not sent"},
+    {"rfc8689/2/requiretls-only-in-tls", .flaw = "claims-success",
+     .detail = "say that it was not sent"},
+};
+
 TEST_WITHIN(client_sessions, each_rule_fails_a_client_that_breaks_it_and_passes_one_that_does_not,
             60)
 {
@@ -209,4 +248,10 @@ TEST_WITHIN(client_security, each_rule_fails_a_client_that_breaks_it_and_passes_
             60)
 {
     SMTP_CLIENT_PROOFS_HOLD(security);
+}
+
+TEST_WITHIN(client_outcomes, each_rule_fails_a_client_that_breaks_it_and_passes_one_that_does_not,
+            60)
+{
+    SMTP_CLIENT_PROOFS_HOLD(outcomes);
 }

@@ -99,6 +99,8 @@ def good(code, *exact):
 
 def failed(code, texts=()):
     """The exit status of a refusal."""
+    if flaw("nothing-is-temporary"):
+        return 1
     if flaw("enhanced-decides"):
         known = re.match(r"[45]\.\d\.\d\b", texts[0]) if texts else None
         return 75 if known and code // 100 == 4 else 1
@@ -304,6 +306,7 @@ def prepare(session, content, addresses):
     parameters = []
     if not flaw("raw-content"):
         line_end = rb"\r\n|\n" if flaw("raw-cr") else rb"\r\n|\r" if flaw("raw-lf") else rb"\r\n|\r|\n"
+        line_end = rb"\r\n|\n|\r\Z" if flaw("raw-inner-cr") else line_end
         content = re.sub(line_end, b"\r\n", content)
         content = re.sub(rb"([^\r\n]{998})[^\r\n]+", rb"\1", content) if flaw("cuts-lines") else content
         content = re.sub(rb"([^\r\n]{900})(?=[^\r\n])", rb"\1\r\n ", content) if flaw("folds-lines") else content
@@ -478,7 +481,8 @@ def main():
             content = file.read()
         most = limits(session).get("RCPTMAX", 1000)
         times = 2 if flaw("sends-twice") else 1
-        for group in groups_of(recipients, 1 if flaw("a-copy-each") else max(most, 1)) * times:
+        groups = groups_of(recipients, 1 if flaw("a-copy-each") else max(most, 1)) * times
+        for group in groups[:1] if flaw("first-group-alone") else groups:
             if mails == limits(session).get("MAILMAX", 1000):
                 quit_session(session)
                 session, mails = open_session(), 0
@@ -490,9 +494,10 @@ def main():
 
 
 try:
-    sys.exit(main())
+    status = main()
+    sys.exit(0 if flaw("claims-success") else status)
 except Ended as ended:
-    sys.exit(ended.args[0])
+    sys.exit(0 if flaw("claims-success") else ended.args[0])
 except TimeoutError:
     sys.exit(75)
 except OSError:
