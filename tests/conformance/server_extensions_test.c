@@ -196,6 +196,8 @@ static const struct smtp_server_proof chunking[] = {
      .dialogue = CHUNKING MAIL RCPT
      "C: BDAT ...\nC: ...\nC:\nS: 250 Taken\nC: BDAT 5\nC| QUIT\\r\nS: 250 Ok\n",
      .detail = "expected 503; came \"250"},
+    {"rfc3030/2/data-after-bdat-503", .faults = {"dot: reply 554 5.5.1"},
+     .detail = "expected 250; came \"554"},
     {"rfc3030/2/data-after-bdat-503", .faults = {"data: reply 250 2.0.0"},
      .detail = "expected 503; came \"250"},
     {"rfc3030/2/bdat-bad-size", .dialogue = CHUNKING MAIL RCPT "C: BDAT\nS: 250 Fine\n",
