@@ -52,7 +52,8 @@ static bool read_message(int fd, struct smtp_buffer *out)
 static void take_file(struct smtp_arrivals_watch *watch, const char *name)
 {
     struct smtp_buffer message = SMTP_BUFFER(MESSAGE_MAX);
-    int fd = openat(watch->new_directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    /* O_NONBLOCK: a FIFO would wait for its writer, and whoever stops us with it */
+    int fd = openat(watch->new_directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd >= 0 && read_message(fd, &message)) {
         const struct smtp_arrival arrival = {.content = smtp_buffer_span(&message)};
         smtp_arrivals_add(watch->arrivals, &arrival);

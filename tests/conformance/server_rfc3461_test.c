@@ -115,7 +115,7 @@ static bool tell(struct smtp_proof_mail *mail, const char *from, const char *to,
 }
 
 #define TO_SENDER "RCPT TO:<postmaster@example.com>"
-#define RELAYED "Original-Envelope-Id: check42\r\n\r\nAction: relayed"
+#define RELAYED "Original-Envelope-Id: check-42\r\n\r\nAction: relayed"
 
 static bool tell_relayed(struct smtp_proof_mail *mail)
 {
@@ -142,7 +142,7 @@ static bool tell_relayed_without_envid(struct smtp_proof_mail *mail)
 static bool tell_delivered(struct smtp_proof_mail *mail)
 {
     return !is_never_told(mail) && tell(mail, "MAIL FROM:<>", TO_SENDER "\n",
-                                        "Original-Envelope-Id: check42\r\n\r\nAction: delivered");
+                                        "Original-Envelope-Id: check-42\r\n\r\nAction: delivered");
 }
 
 static bool tell_failed(struct smtp_proof_mail *mail)

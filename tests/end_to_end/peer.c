@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define PEER_WAIT_MS 10000
+#define PEER_WAIT_MS 60000
 
 static void peer_fail(struct peer *peer, const char *step, const char *came)
 {

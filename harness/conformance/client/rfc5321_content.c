@@ -11,7 +11,7 @@ static void no_unoffered_parameter(struct smtp_check *check)
     unsigned can = check->options->abilities;
     struct smtp_task task = {.content = smtp_see_content(check, SMTP_SPAN("Caf\xC3\xA9.\r\n"))};
     if ((can & SMTP_NEEDS_DSN) != 0) {
-        task.envid = "check42";
+        task.envid = "check-42";
         task.ret = "HDRS";
         task.notify = "FAILURE";
     }

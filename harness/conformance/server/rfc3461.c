@@ -139,7 +139,7 @@ static void dsn_next_hop_without_dsn(struct smtp_check *check)
     smtp_arrivals_use(check, SMTP_ARRIVALS_NO_DSN);
     struct smtp_talk *talk = begin(check);
     struct smtp_arrival arrival, notification;
-    send_with(talk, " RET=HDRS ENVID=check42", " NOTIFY=SUCCESS ORCPT=rfc822;bob@example.com");
+    send_with(talk, " RET=HDRS ENVID=check-42", " NOTIFY=SUCCESS ORCPT=rfc822;bob@example.com");
     if (smtp_arrivals_wait(check, &arrival)) {
         bool has_any =
             smtp_span_has(arrival.mail, "RET=") || smtp_span_has(arrival.mail, "ENVID=") ||
@@ -153,7 +153,7 @@ static void dsn_next_hop_without_dsn(struct smtp_check *check)
     }
     smtp_check_that(check,
                     smtp_span_has(notification.content, "relayed") &&
-                        smtp_span_has(notification.content, "check42"),
+                        smtp_span_has(notification.content, "check-42"),
                     "expected a notification with action \"relayed\" and the ENVID, came %s",
                     smtp_check_show(check, notification.content));
     smtp_check_that(check, smtp_span_has(notification.mail, "<>"),
