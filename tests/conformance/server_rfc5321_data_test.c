@@ -94,6 +94,12 @@ static bool add_bare_lf_to_third(struct smtp_proof_mail *mail)
     return add_bare_lf_to(mail, ".3@check.example>");
 }
 
+static bool as_sent(struct smtp_proof_mail *mail)
+{
+    (void)mail;
+    return true;
+}
+
 static bool twice(struct smtp_proof_mail *mail)
 {
     mail->arrival.raw = SMTP_SPAN("DATA\r\nA line\r\n.\r\n");
@@ -178,6 +184,8 @@ static const struct smtp_server_proof proofs[] = {
      .detail = "out of step"},
     {"rfc5321/4.1.1.4/smuggling-lf-dot-lf", .with = PROOF_MAILDIR, .spoil = accept_bare,
      .mangle = twice, .detail = "a second message arrived"},
+    {"rfc5321/4.1.1.4/smuggling-lf-dot-lf", .with = PROOF_MAILDIR | PROOF_REFUSES,
+     .spoil = accept_bare, .mangle = as_sent, .detail = "the rest was refused"},
     {"rfc5321/4.1.1.4/smuggling-lf-dot-crlf", .serve = end_at_lf_dot_crlf, .detail = "exploitable"},
     {"rfc5321/4.1.1.4/smuggling-crlf-dot-lf",
      .dialogue = SESSION "C: ...\nC: The first.\nC: .\\nMAIL FROM:...\nC: ...\nC: Message-ID: ...\n"
