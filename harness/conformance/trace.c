@@ -47,18 +47,20 @@ bool smtp_trace_find(struct smtp_span content, struct smtp_span *field)
 
 size_t smtp_trace_len(struct smtp_span content)
 {
-    static const char *const deliveries[] = {"Return-Path", "Delivered-To",  "X-Original-To",
-                                             "Envelope-To", "X-Envelope-To", "Delivery-date"};
+    /* a server may be several hops, and filter: RFC 7208 9.1, 8601 2, 8617 4.1, 6376 3.5 */
+    static const char *const added[] = {
+        "Received",      "Return-Path",           "Delivered-To",
+        "X-Original-To", "Envelope-To",           "X-Envelope-To",
+        "Delivery-date", "Received-SPF",          "Authentication-Results",
+        "ARC-Seal",      "ARC-Message-Signature", "ARC-Authentication-Results",
+        "DKIM-Signature"};
     size_t at = 0, len;
     while ((len = field_len(content, at)) > 0) {
-        if (is_called(content, at, "Received")) {
-            return at + len;
+        bool is_added = false;
+        for (size_t i = 0; i < sizeof added / sizeof *added; i++) {
+            is_added = is_added || is_called(content, at, added[i]);
         }
-        bool is_delivery = false;
-        for (size_t i = 0; i < sizeof deliveries / sizeof *deliveries; i++) {
-            is_delivery = is_delivery || is_called(content, at, deliveries[i]);
-        }
-        if (!is_delivery) {
+        if (!is_added) {
             break;
         }
         at += len;

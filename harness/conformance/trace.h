@@ -6,8 +6,8 @@
 
 /** The first Received field of the content, CRLF within it too, without the last one; false: there is none. */
 bool smtp_trace_find(struct smtp_span content, struct smtp_span *field);
-/** Where the fields begin that a server did not add: behind its Return-Path, Delivered-To and the like and its
- *  first Received field. */
+/** Where the fields begin that no server adds: behind Received, Return-Path, Delivered-To and the like, and what filters
+ *  tell of the message. */
 size_t smtp_trace_len(struct smtp_span content);
 
 #define SMTP_TRACE_MAX 2048

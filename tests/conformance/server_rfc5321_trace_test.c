@@ -12,6 +12,14 @@ static bool behind(struct smtp_proof_mail *mail, const char *trace)
     return true;
 }
 
+/** A server that is two hops, and filters between them. */
+static bool two_hops(struct smtp_proof_mail *mail)
+{
+    return behind(mail, "Received: from a by b; Thu, 01 Jan 2026 00:00:01 +0000\r\n"
+                        "Authentication-Results: b; spf=none\r\n"
+                        "Received: from check.example by a; Thu, 01 Jan 2026 00:00:00 +0000\r\n");
+}
+
 static bool no_trace(struct smtp_proof_mail *mail)
 {
     (void)mail;
@@ -161,7 +169,7 @@ static bool bounce_to_recipient(struct smtp_proof_mail *mail)
 
 static const struct smtp_server_proof trace[] = {
     {"rfc5321/4.4/received-prepended", .with = PROOF_MAILDIR, .mangle = trace_at_the_end,
-     .detail = "at the top"},
+     .detail = "at the top", .right_mangle = two_hops},
     {"rfc5321/4.4/received-from-clause", .with = PROOF_MAILDIR, .mangle = no_from_clause,
      .detail = "a FROM clause"},
     {"rfc5321/4.4/received-from-clause", .with = PROOF_MAILDIR, .mangle = no_trace,
@@ -197,7 +205,7 @@ static const struct smtp_server_proof trace[] = {
     {"rfc5321/4.4/received-date", .with = PROOF_MAILDIR, .mangle = zone_and_digit,
      .detail = "a date"},
     {"rfc5321/6.4/relay-adds-only-trace", .with = PROOF_RELAY, .mangle = add_date,
-     .detail = "behind the trace"},
+     .detail = "behind the trace", .right_mangle = two_hops},
     {"rfc5321/7.2/no-recipient-list-in-header", .with = PROOF_RELAY, .mangle = delivered_to_both,
      .detail = "one recipient at most"},
 };
