@@ -6,6 +6,8 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#define READER_S 1 /* for whoever reads what is told, where a signal came */
+
 /* ---- results ---- */
 
 void smtp_check_telling_add(void *user, const struct smtp_suite_result *result)
@@ -82,6 +84,15 @@ static void end_by(int number)
     raise(number);
 }
 
+/** False: who has the lock writes, and nobody reads. */
+static bool lock_soon(struct smtp_check_telling *telling)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += READER_S;
+    return pthread_mutex_timedlock(&telling->lock, &until) == 0;
+}
+
 static void *await_signal(void *user)
 {
     struct smtp_check_telling *telling = user;
@@ -92,15 +103,20 @@ static void *await_signal(void *user)
         return NULL;
     }
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-    pthread_mutex_lock(&telling->lock);
-    telling->signal = number;
-    tell_sum(telling);
-    atomic_store_explicit(&telling->is_over, true, memory_order_relaxed);
-    pthread_mutex_unlock(&telling->lock);
+    bool may_tell = lock_soon(telling);
+    if (may_tell) {
+        telling->signal = number;
+        tell_sum(telling);
+        atomic_store_explicit(&telling->is_over, true, memory_order_relaxed);
+        pthread_mutex_unlock(&telling->lock);
+    }
     if (telling->view.line->side == SMTP_RULE_SERVER) {
         end_by(number); /* there is nothing to clear */
     }
     smtp_command_running_end(&telling->running);
+    if (!may_tell) {
+        end_by(number);
+    }
     return NULL;
 }
 

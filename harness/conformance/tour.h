@@ -6,7 +6,8 @@
 
 /** Goes through all of it and asks `look` of each reply (talk->reply). verb: "greeting", "EHLO", "MAIL", "dot" and so
  *  on. with_helo: the session is opened by HELO. Ends with QUIT and the end of the connection; a reply too many or
- *  too few fails the check there. */
+ *  too few fails the check there. A reply of another kind than it must be ends it, and the check is skipped; look NULL:
+ *  it fails. */
 void smtp_tour(struct smtp_check *check, bool with_helo,
                void (*look)(struct smtp_talk *talk, const char *verb));
 
