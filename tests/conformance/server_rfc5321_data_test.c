@@ -5,6 +5,7 @@
 #include "tests/support/test.h"
 
 #define OPENED "S: 220 a.test\nC: EHLO ...\nS: 250 a.test\n"
+#define HELLO "S: 220 a.test\nC: EHLO ...\nS: 250 a.test\n"
 #define SESSION                                                                                    \
     "S: 220 a.test\nC: EHLO ...\nS: 250 a.test\nC: MAIL FROM:...\nS: 250 Ok\nC: RCPT TO:...\n"     \
     "S: 250 Ok\nC: DATA\nS: 354 Go on\n"
@@ -186,6 +187,16 @@ static const struct smtp_server_proof proofs[] = {
      .mangle = twice, .detail = "a second message arrived"},
     {"rfc5321/4.1.1.4/smuggling-lf-dot-lf", .with = PROOF_MAILDIR | PROOF_REFUSES,
      .spoil = accept_bare, .mangle = as_sent, .detail = "the rest was refused"},
+    /* what stands in the way of a rule breaks none: it is busy, greylists, wants a login, takes no mail at all */
+    {"rfc5321/4.1.1.4/smuggling-lf-dot-lf", .serve = end_at_lf_dot_lf, .detail = "exploitable",
+     .right_dialogue = "S: 421 Busy\n", .right_verdict = SMTP_SKIP},
+    {"rfc5321/4.1.1.4/smuggling-lf-dot-lf", .serve = end_at_lf_dot_lf, .detail = "exploitable",
+     .right_dialogue = "S: 554 No mail here\n", .right_verdict = SMTP_SKIP},
+    {"rfc5321/4.1.1.4/smuggling-lf-dot-lf", .serve = end_at_lf_dot_lf, .detail = "exploitable",
+     .right_dialogue = HELLO "C: MAIL FROM:...\nS: 530 Log in\n", .right_verdict = SMTP_SKIP},
+    {"rfc5321/4.1.1.4/smuggling-lf-dot-lf", .serve = end_at_lf_dot_lf, .detail = "exploitable",
+     .right_dialogue = HELLO "C: MAIL FROM:...\nS: 250 Ok\nC: RCPT TO:...\nS: 450 Later\n",
+     .right_verdict = SMTP_SKIP},
     {"rfc5321/4.1.1.4/smuggling-lf-dot-crlf", .serve = end_at_lf_dot_crlf, .detail = "exploitable"},
     {"rfc5321/4.1.1.4/smuggling-crlf-dot-lf",
      .dialogue = SESSION "C: ...\nC: The first.\nC: .\\nMAIL FROM:...\nC: ...\nC: Message-ID: ...\n"

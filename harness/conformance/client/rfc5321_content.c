@@ -127,9 +127,9 @@ static void smuggling_no_bare_cr_lf(struct smtp_check *check)
         BODY("One\rTwo\r"),
         BODY("One\r\nTwo\nThree\rFour\r\n"),
         BODY("One\n.\nMAIL FROM:<evil@example.com>\n"),
-        BODY("One\n.\r\nRSET\r\n"),
-        BODY("One\r.\rRSET\r\n"),
-        BODY("One\r\n.\nRSET\r\n"),
+        BODY("One\n.\r\nMAIL FROM:<evil@example.com>\r\n"),
+        BODY("One\r.\rMAIL FROM:<evil@example.com>\r\n"),
+        BODY("One\r\n.\nMAIL FROM:<evil@example.com>\r\n"),
     };
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
         struct smtp_visit *visit = send_body(check, bodies[i]);

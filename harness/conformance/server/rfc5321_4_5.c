@@ -62,7 +62,7 @@ static void path_256(struct smtp_check *check)
         smtp_check_text(check, "%s@%s.%s.%.*s.example", local, label, label, (int)left, label);
     struct smtp_talk *talk = smtp_ask_hello(check);
     smtp_talk_try(talk, "MAIL FROM:<%s>", path);
-    smtp_check_that(check, !smtp_talk_is(talk, "500 501 552 553 555"),
+    smtp_check_that(check, !smtp_talk_is(talk, "500 501 552 555"),
                     "expected a path of 256 octets to be handled, came %s",
                     smtp_check_show(check, talk->reply.octets));
     smtp_talk_ask(talk, "250", "RSET");
@@ -80,8 +80,8 @@ static void command_line_512(struct smtp_check *check)
         smtp_check_skip(check, "it takes no argument of NOOP");
     }
     smtp_talk_try(talk, "NOOP %s", repeated(check, 'x', 512 - 2 - 5));
-    smtp_check_that(check, !smtp_talk_is(talk, "500"),
-                    "expected a line of 512 octets to be handled, came %s",
+    smtp_check_that(check, smtp_talk_is(talk, "250"),
+                    "expected a line of 512 octets to be handled as a short one was, came %s",
                     smtp_check_show(check, talk->reply.octets));
     smtp_ask_quit(talk);
 }
