@@ -59,7 +59,7 @@ static bool is_allowed(char c, const char *also)
     if (octet > 127) {
         return strstr(also, HIGH_OCTETS) != NULL;
     }
-    return smtp_is_letter(octet) || smtp_is_digit(octet) || strchr("-._~!$&'()*+,;=:", c) != NULL ||
+    return smtp_is_letter_or_digit(octet) || strchr("-._~!$&'()*+,;=:", c) != NULL ||
            strchr(also, c) != NULL;
 }
 
@@ -129,7 +129,7 @@ static bool is_host_name(const char *host)
 {
     for (const char *at = host; *at != '\0'; at++) {
         unsigned char octet = (unsigned char)*at;
-        if (!smtp_is_letter(octet) && !smtp_is_digit(octet) && strchr("-._", *at) == NULL) {
+        if (!smtp_is_letter_or_digit(octet) && strchr("-._", *at) == NULL) {
             return false;
         }
     }

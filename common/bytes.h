@@ -46,6 +46,10 @@ static inline bool smtp_is_letter(unsigned char c)
 {
     return (c | 32) >= 'a' && (c | 32) <= 'z';
 }
+static inline bool smtp_is_letter_or_digit(unsigned char c)
+{
+    return smtp_is_letter(c) || smtp_is_digit(c);
+}
 static inline bool smtp_is_control(unsigned char c)
 {
     return c < 32 || c == 127;

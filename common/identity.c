@@ -64,8 +64,7 @@ static bool is_domain_name(const char *name)
         unsigned char c = (unsigned char)name[at];
         if (c == '.' && label > 0) {
             label = 0;
-        } else if ((smtp_is_letter(c) || smtp_is_digit(c) || c == '-' || c == '_') &&
-                   label < LABEL_MAX) {
+        } else if ((smtp_is_letter_or_digit(c) || c == '-' || c == '_') && label < LABEL_MAX) {
             label++;
         } else {
             return false;

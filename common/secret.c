@@ -69,7 +69,7 @@ enum smtp_status smtp_base64_append(struct smtp_buffer *out, struct smtp_span oc
 
 static bool in_alphabet(unsigned char c)
 {
-    return smtp_is_letter(c) || smtp_is_digit(c) || c == '+' || c == '/';
+    return smtp_is_letter_or_digit(c) || c == '+' || c == '/';
 }
 
 /* How many '=' end the text; more than two are no padding. */

@@ -206,8 +206,7 @@ static size_t length_of(const char *link)
 bool smtp_harness_link_in_text(const char *text, size_t *from, struct smtp_harness_lines *link)
 {
     for (const char *at = text + *from; *at != '\0'; at++) {
-        bool inside = at > text && (smtp_is_letter((unsigned char)at[-1]) ||
-                                    smtp_is_digit((unsigned char)at[-1]));
+        bool inside = at > text && (smtp_is_letter_or_digit((unsigned char)at[-1]));
         if (inside || !has_scheme(at)) {
             continue;
         }

@@ -209,7 +209,7 @@ static void put_command(struct recording *recording, struct smtp_span line)
 static bool is_of_identifier(char c)
 {
     unsigned char octet = (unsigned char)c;
-    return smtp_is_letter(octet) || smtp_is_digit(octet) || c == '-' || c == '_';
+    return smtp_is_letter_or_digit(octet) || c == '-' || c == '_';
 }
 
 /* "Ok: queued as 4BzXk1", "OK: message 2": what numbers a message, and words that only a program makes up. */

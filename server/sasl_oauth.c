@@ -32,9 +32,8 @@ static const char *bearer_token(const char *value)
     const char *token = value + sizeof scheme - 1;
     token += strspn(token, " ");
     size_t len = 0;
-    for (const char *at = token;
-         smtp_is_letter((unsigned char)*at) || smtp_is_digit((unsigned char)*at) ||
-         (*at != '\0' && strchr("-._~+/", *at) != NULL);
+    for (const char *at = token; smtp_is_letter_or_digit((unsigned char)*at) ||
+                                 (*at != '\0' && strchr("-._~+/", *at) != NULL);
          at++) {
         len++;
     }

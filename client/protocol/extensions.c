@@ -31,7 +31,7 @@ static size_t keyword_length(struct smtp_span line)
     size_t len = 0;
     while (len < line.len) {
         unsigned char c = (unsigned char)line.bytes[len];
-        if (!smtp_is_letter(c) && !smtp_is_digit(c) && (c != '-' || len == 0)) {
+        if (!smtp_is_letter_or_digit(c) && (c != '-' || len == 0)) {
             break;
         }
         len++;

@@ -25,7 +25,7 @@ static bool is_letters_digits_hyphens(struct smtp_span label)
 {
     for (size_t i = 0; i < label.len; i++) {
         unsigned char c = (unsigned char)label.bytes[i];
-        if (!smtp_is_letter(c) && !smtp_is_digit(c) && c != '-') {
+        if (!smtp_is_letter_or_digit(c) && c != '-') {
             return false;
         }
     }

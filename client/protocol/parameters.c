@@ -217,8 +217,7 @@ enum smtp_status smtp_client_mail_options_append(struct smtp_buffer *out,
 static size_t parameter_length(const char *text, bool smtputf8)
 {
     size_t len = 0;
-    while (smtp_is_letter((unsigned char)text[len]) || smtp_is_digit((unsigned char)text[len]) ||
-           (text[len] == '-' && len > 0)) {
+    while (smtp_is_letter_or_digit((unsigned char)text[len]) || (text[len] == '-' && len > 0)) {
         len++;
     }
     if (len == 0 || text[len] != '=') {

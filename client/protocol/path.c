@@ -13,7 +13,7 @@
 
 static bool is_atext(unsigned char c)
 {
-    return smtp_is_letter(c) || smtp_is_digit(c) || c > 127 || /* RFC 6531 3.3: UTF8-non-ascii */
+    return smtp_is_letter_or_digit(c) || c > 127 || /* RFC 6531 3.3: UTF8-non-ascii */
            (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c));
 }
 

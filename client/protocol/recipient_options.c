@@ -52,8 +52,7 @@ static enum smtp_status append_notify(struct smtp_buffer *out, unsigned notify,
 static struct smtp_span take_type(struct smtp_span *text)
 {
     size_t len = 0;
-    while (len < text->len && (smtp_is_letter((unsigned char)text->bytes[len]) ||
-                               smtp_is_digit((unsigned char)text->bytes[len]) ||
+    while (len < text->len && (smtp_is_letter_or_digit((unsigned char)text->bytes[len]) ||
                                (text->bytes[len] == '-' && len > 0))) {
         len++;
     }

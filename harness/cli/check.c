@@ -33,10 +33,10 @@ static int judge_all(const struct smtp_check_line *line, struct smtp_check_telli
         smtp_report_end(telling->report);
     }
     if (status != SMTP_OK) {
-        return smtp_cli_wrong(line->program, "could not run: %s", smtp_status_name(status));
+        return smtp_cli_failed(line->program, "could not run: %s", smtp_status_name(status));
     }
     if (!smtp_check_telling_sum(telling)) {
-        return smtp_cli_wrong(line->program, "the results cannot be written");
+        return smtp_cli_failed(line->program, "the results cannot be written");
     }
     const struct smtp_check_sum *sum = &telling->view.sum;
     size_t broken = sum->must_failed + (line->strict ? sum->should_failed : 0);
@@ -47,7 +47,7 @@ static int judge_and_report(const struct smtp_check_line *line, struct smtp_chec
 {
     struct smtp_cli_kept xml = {.stream = NULL};
     if (line->junit != NULL && !smtp_cli_keep(&xml)) {
-        return smtp_cli_wrong(line->program, "out of memory");
+        return smtp_cli_failed(line->program, "out of memory");
     }
     struct smtp_report junit = {
         .form = &smtp_report_junit, .out = xml.stream, .name = line->program};
@@ -76,14 +76,14 @@ static int look_at_peer(struct smtp_check_line *line, struct smtp_check_telling 
     }
     return smtp_check_telling_is_interrupted(telling)
                ? SMTP_EXIT_USAGE
-               : smtp_cli_wrong(line->program, "%s", error.message);
+               : smtp_cli_failed(line->program, "%s", error.message);
 }
 
 static int judge_peer(struct smtp_check_line *line)
 {
     struct smtp_check_telling telling;
     if (!smtp_check_telling_begin(&telling, line)) {
-        return smtp_cli_wrong(line->program, "no thread can be had");
+        return smtp_cli_failed(line->program, "no thread can be had");
     }
     line->options.running = &telling.running;
     int status = look_at_peer(line, &telling);

@@ -5,6 +5,7 @@
 #include "common/secret.h"
 #include "harness/cli/verbs.h"
 #include "harness/cli/whole_file.h"
+#include "harness/conformance/suite.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +21,6 @@
 
 #define SECONDS_MAX (24u * 60 * 60)
 #define QUIET_MAX_MS 60000
-#define JOBS_MAX 256
 
 static void add_result_rows(struct smtp_check_line *line, struct smtp_cli_option rows[RESULT_ROWS])
 {
@@ -47,7 +47,7 @@ static void add_both_rows(struct smtp_check_line *line, struct smtp_cli_option r
     rows[2] = smtp_cli_number("quiet", &line->quiet_ms, 1, QUIET_MAX_MS,
                               "milliseconds of silence where nothing may come\n"
                               "(200); more where the peer is far or slow");
-    rows[3] = smtp_cli_number("jobs", &line->jobs, 1, JOBS_MAX, "rules at a time (8)");
+    rows[3] = smtp_cli_number("jobs", &line->jobs, 1, SMTP_SUITE_JOBS_MAX, "rules at a time (8)");
     rows[4] = smtp_cli_flag(0, "slow", &line->slow, "the rules that take minutes, too");
     rows[5] =
         smtp_cli_text("user", "NAME", &line->user,
@@ -196,7 +196,7 @@ static bool read_password(struct smtp_check_line *line)
         smtp_secret_wipe((char *)(uintptr_t)line->password_text,
                          len); /* argv's own: C17 5.1.2.2.1 */
         if (line->password == NULL) {
-            smtp_cli_wrong(line->program, "out of memory");
+            smtp_cli_failed(line->program, "out of memory");
         }
         return line->password != NULL;
     }
@@ -265,7 +265,7 @@ static bool apply_arrivals(struct smtp_check_line *line)
         status = smtp_arrivals_new_sink(&line->arrivals, (uint16_t)line->sink_port, &error);
     }
     if (status != SMTP_OK) {
-        smtp_cli_wrong(line->program, "%s", error.message);
+        smtp_cli_failed(line->program, "%s", error.message);
     }
     line->options.arrivals = line->arrivals;
     return status == SMTP_OK;

@@ -20,9 +20,9 @@ static bool make_ca_file(struct smtp_exec_place *place, const char *program, con
     }
     const char *why = smtp_errno_text(errno);
     if (place->ca_file == NULL) {
-        smtp_cli_wrong(program, "cannot make a file in %s: %s", directory, why);
+        smtp_cli_failed(program, "cannot make a file in %s: %s", directory, why);
     } else {
-        smtp_cli_wrong(program, "cannot write %s: %s", place->ca_file, why);
+        smtp_cli_failed(program, "cannot write %s: %s", place->ca_file, why);
     }
     return false;
 }
@@ -41,12 +41,12 @@ static bool make_argv(struct smtp_exec_place *place, const char *program,
         if (missing != NULL) {
             smtp_cli_wrong(program, "there is nothing that %s could stand for", missing);
         } else {
-            smtp_cli_wrong(program, "out of memory");
+            smtp_cli_failed(program, "out of memory");
         }
         return false;
     }
     if (place->argv == NULL) {
-        smtp_cli_wrong(program, "out of memory");
+        smtp_cli_failed(program, "out of memory");
     }
     return place->argv != NULL;
 }
@@ -77,7 +77,7 @@ bool smtp_exec_place_make(struct smtp_exec_place *place, const char *program,
     }
     place->environment = smtp_command_environment(variables, sizeof variables / sizeof *variables);
     if (place->environment == NULL) {
-        smtp_cli_wrong(program, "out of memory");
+        smtp_cli_failed(program, "out of memory");
         return false;
     }
     return true;

@@ -96,7 +96,7 @@ static int tell(const struct smtp_load_options *options, const struct smtp_load_
         smtp_load_print(stdout, figures);
     }
     if (fflush(stdout) != 0 || ferror(stdout) || !told) {
-        return smtp_cli_wrong(PROGRAM, "the figures cannot be written");
+        return smtp_cli_failed(PROGRAM, "the figures cannot be written");
     }
     if (!plot(options->plot, figures)) {
         return SMTP_EXIT_USAGE;
@@ -193,7 +193,7 @@ static int merge(const struct smtp_load_options *options)
     struct smtp_load_verification seen = {.verified = false};
     struct smtp_load_result *result = calloc(1, sizeof *result);
     if (result == NULL) {
-        return smtp_cli_wrong(PROGRAM, "out of memory");
+        return smtp_cli_failed(PROGRAM, "out of memory");
     }
     int status = options->words.count > 0
                      ? 0

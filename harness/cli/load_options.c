@@ -139,7 +139,7 @@ static int apply_recipients(struct smtp_load_options *options)
     options->forward_paths = calloc(count, sizeof *options->forward_paths);
     options->addresses = options->to.count > 0 ? NULL : malloc(count * ADDRESS_SIZE);
     if (options->forward_paths == NULL || (options->to.count == 0 && options->addresses == NULL)) {
-        return smtp_cli_wrong(PROGRAM, "out of memory");
+        return smtp_cli_failed(PROGRAM, "out of memory");
     }
     for (size_t i = 0; i < count; i++) {
         if (options->to.count > 0) {

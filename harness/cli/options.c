@@ -11,13 +11,28 @@
 #include <stdio.h>
 #include <string.h>
 
+static void complain(const char *program, const char *format, va_list arguments)
+{
+    fprintf(stderr, "%s: ", program);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+}
+
 int smtp_cli_wrong(const char *program, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    fprintf(stderr, "%s: ", program);
-    vfprintf(stderr, format, arguments);
-    fprintf(stderr, "\nTry '%s --help'.\n", program);
+    complain(program, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, "Try '%s --help'.\n", program);
+    return 2;
+}
+
+int smtp_cli_failed(const char *program, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    complain(program, format, arguments);
     va_end(arguments);
     return 2;
 }

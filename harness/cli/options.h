@@ -103,8 +103,11 @@ struct smtp_cli_line {
 };
 void smtp_cli_parse_line(const struct smtp_cli_usage *usage, void *line);
 
-/** Complains on standard error in the one form all verbs use, and returns the exit status 2. */
+/** Complains of the command line on standard error in the one form all verbs use, and returns the exit status 2. */
 int smtp_cli_wrong(const char *program, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/** The same where the line is right and something else is not: it points to no --help. */
+int smtp_cli_failed(const char *program, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 #endif

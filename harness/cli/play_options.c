@@ -124,7 +124,7 @@ static int apply_set(struct smtp_play_options *options)
         }
         options->names[i] = strndup(given, len);
         if (options->names[i] == NULL) {
-            return smtp_cli_wrong(PROGRAM, "out of memory");
+            return smtp_cli_failed(PROGRAM, "out of memory");
         }
         options->variables[i] =
             (struct smtp_dialogue_variable){options->names[i], smtp_span_of(given + len + 1)};

@@ -367,7 +367,7 @@ bool smtp_cli_server_options_plan(struct smtp_cli_server_options *options,
     }
     *plan = smtp_harness_faults_new(options->fault_seed, options->magic_addresses);
     if (*plan == NULL) {
-        smtp_cli_wrong(options->program, "--fault: out of memory");
+        smtp_cli_failed(options->program, "--fault: out of memory");
         return false;
     }
     options->server.hooks = smtp_harness_faults_hooks(*plan);

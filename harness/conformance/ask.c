@@ -13,20 +13,22 @@
 
 /* ---- sessions ---- */
 
+enum smtp_status smtp_ask_reach(const struct smtp_check_options *options, uint64_t deadline_ns,
+                                struct smtp_address *address, int *fd, struct smtp_error *error)
+{
+    enum smtp_status status = smtp_address_parse(options->address, DEFAULT_PORT, address, error);
+    return status == SMTP_OK ? smtp_net_connect(address, NULL, deadline_ns, fd, error) : status;
+}
+
 struct smtp_talk *smtp_ask_connect_clear(struct smtp_check *check)
 {
-    const struct smtp_check_options *options = check->options;
     struct smtp_address address;
     struct smtp_error error;
     int fd = -1;
     if (check->is_decided) {
         return check->nowhere;
     }
-    enum smtp_status status = smtp_address_parse(options->address, DEFAULT_PORT, &address, &error);
-    if (status == SMTP_OK) {
-        status = smtp_net_connect(&address, NULL, check->deadline_ns, &fd, &error);
-    }
-    if (status != SMTP_OK) {
+    if (smtp_ask_reach(check->options, check->deadline_ns, &address, &fd, &error) != SMTP_OK) {
         smtp_check_fail(check, "no connection: %s", error.message);
         return check->nowhere;
     }
@@ -71,27 +73,13 @@ static void learn_names(struct smtp_talk *talk)
     }
 }
 
-/** A reply that keeps a scenario from what it is about, and breaks no rule: a server may be too busy, or greylist (4yz), and
- *  may want a login first (RFC 4954 6). What else is not as it must be fails. */
-static void expect_way(struct smtp_talk *talk, const char *codes)
-{
-    if (smtp_check_goes_on(talk->check) && !smtp_talk_is(talk, codes) &&
-        smtp_talk_is(talk, "4yz 530")) {
-        smtp_check_skip(talk->check, "it stands in the way of the rule: %s",
-                        smtp_check_show(talk->check, talk->reply.octets));
-    }
-    smtp_check_that(talk->check, smtp_talk_is(talk, codes), "expected %s, came %s", codes,
-                    smtp_check_show(talk->check, talk->reply.octets));
-}
-
 struct smtp_talk *smtp_ask_greeted(struct smtp_check *check)
 {
     struct smtp_talk *talk = smtp_ask_connect(check);
-    smtp_talk_read(talk);
-    if (smtp_check_goes_on(check) && smtp_talk_is(talk, "521 554")) { /* RFC 5321 3.1, 7504 */
+    smtp_talk_expect_step(talk, "220 ~521 ~554");
+    if (smtp_talk_is(talk, "521 554")) { /* RFC 5321 3.1, 7504 */
         smtp_check_skip(check, "it takes no mail: %s", smtp_check_show(check, talk->reply.octets));
     }
-    expect_way(talk, "220");
     learn_names(talk);
     return talk;
 }
@@ -127,14 +115,32 @@ void smtp_ask_starttls(struct smtp_talk *talk)
     }
 }
 
-struct smtp_talk *smtp_ask_hello(struct smtp_check *check)
+void smtp_ask_begin_tls_if_told(struct smtp_talk *talk)
+{
+    if (talk->check->options->starttls && !talk->check->options->implicit_tls) {
+        smtp_ask_ehlo(talk);
+        smtp_ask_starttls(talk);
+    }
+}
+
+struct smtp_talk *smtp_ask_fresh(struct smtp_check *check)
 {
     struct smtp_talk *talk = smtp_ask_greeted(check);
+    smtp_ask_begin_tls_if_told(talk);
+    return talk;
+}
+
+struct smtp_talk *smtp_ask_open(struct smtp_check *check)
+{
+    struct smtp_talk *talk = smtp_ask_fresh(check);
     smtp_ask_ehlo(talk);
-    if (check->options->starttls && !check->options->implicit_tls) {
-        smtp_ask_starttls(talk);
-        smtp_ask_ehlo(talk);
-    }
+    return talk;
+}
+
+struct smtp_talk *smtp_ask_hello(struct smtp_check *check)
+{
+    struct smtp_talk *talk = smtp_ask_open(check);
+    smtp_ask_log_in_if_told(talk);
     return talk;
 }
 
@@ -150,11 +156,11 @@ struct smtp_talk *smtp_ask_hello_clear(struct smtp_check *check)
 
 struct smtp_talk *smtp_ask_secured(struct smtp_check *check)
 {
-    struct smtp_talk *talk = smtp_ask_hello(check);
-    if (smtp_check_goes_on(check) && talk->wire.tls == NULL) {
-        smtp_ask_starttls(talk);
-        smtp_ask_ehlo(talk);
+    struct smtp_talk *talk = smtp_ask_for_login(check);
+    if (talk->wire.tls == NULL) {
+        smtp_ask_needs(talk, "STARTTLS");
     }
+    smtp_ask_log_in_if_told(talk);
     return talk;
 }
 
@@ -202,27 +208,53 @@ bool smtp_ask_offers_mechanism(const struct smtp_talk *talk, const char *mechani
     return smtp_ask_parameters(talk, "AUTH", &mechanisms) && lists(mechanisms, mechanism);
 }
 
-void smtp_ask_log_in(struct smtp_talk *talk)
+/** Whether the login could be tried: its last reply is there. */
+static bool try_to_log_in(struct smtp_talk *talk)
 {
     struct smtp_check *check = talk->check;
     const char *user = check->options->user, *password = check->options->password;
-    if (check->is_decided) {
+    if (smtp_ask_offers_mechanism(talk, "PLAIN")) {
+        smtp_talk_secret_line(talk, "AUTH PLAIN ", smtp_ask_plain(check, user, password));
+        smtp_talk_read(talk);
+        return true;
+    }
+    if (!smtp_ask_offers_mechanism(talk, "LOGIN")) {
+        return false;
+    }
+    if (smtp_talk_try(talk, "AUTH LOGIN") == 334 &&
+        smtp_talk_try(talk, "%s", smtp_ask_base64(check, smtp_span_of(user))) == 334) {
+        smtp_talk_secret_line(talk, "", smtp_ask_base64(check, smtp_span_of(password)));
+        smtp_talk_read(talk);
+    }
+    return true;
+}
+
+void smtp_ask_log_in(struct smtp_talk *talk)
+{
+    struct smtp_check *check = talk->check;
+    if (!smtp_check_goes_on(check)) {
         return;
     }
-    if (smtp_ask_offers_mechanism(talk, "PLAIN")) {
-        smtp_talk_ask(talk, "235", "AUTH PLAIN %s", smtp_ask_plain(check, user, password));
-    } else if (smtp_ask_offers_mechanism(talk, "LOGIN")) {
-        smtp_talk_ask(talk, "334", "AUTH LOGIN");
-        smtp_talk_ask(talk, "334", "%s", smtp_ask_base64(check, smtp_span_of(user)));
-        smtp_talk_ask(talk, "235", "%s", smtp_ask_base64(check, smtp_span_of(password)));
-    } else {
+    if (!try_to_log_in(talk)) {
         smtp_check_skip(check, "neither AUTH PLAIN nor LOGIN is offered");
+    }
+    smtp_check_that(check, smtp_talk_is(talk, "235"), "expected 235 to the login, came %s",
+                    smtp_check_show(check, talk->reply.octets));
+}
+
+void smtp_ask_log_in_if_told(struct smtp_talk *talk)
+{
+    struct smtp_check *check = talk->check;
+    bool is_told = check->options->user != NULL && check->options->password != NULL;
+    if (smtp_check_goes_on(check) && is_told && try_to_log_in(talk) && !smtp_talk_is(talk, "235")) {
+        smtp_check_skip(check, "the login is refused: %s",
+                        smtp_check_show(check, talk->reply.octets));
     }
 }
 
 struct smtp_talk *smtp_ask_for_login(struct smtp_check *check)
 {
-    struct smtp_talk *talk = smtp_ask_hello(check);
+    struct smtp_talk *talk = smtp_ask_open(check);
     if (smtp_check_goes_on(check) && talk->wire.tls == NULL && smtp_ask_offers(talk, "STARTTLS")) {
         smtp_ask_starttls(talk);
         smtp_ask_ehlo(talk);
@@ -273,18 +305,39 @@ bool smtp_ask_needs(struct smtp_talk *talk, const char *keyword)
 
 /* ---- transactions ---- */
 
+void smtp_ask_mail(struct smtp_talk *talk)
+{
+    smtp_talk_step(talk, "250", "MAIL FROM:<%s>", talk->check->sender);
+}
+
+const char *smtp_ask_sender(struct smtp_check *check, const char *local_part)
+{
+    const char *at = strrchr(check->sender, '@');
+    return smtp_check_text(check, "%s%s", local_part, at != NULL ? at : "@example.com");
+}
+
+void smtp_ask_mail_from(struct smtp_talk *talk, const char *sender)
+{
+    if (smtp_talk_try(talk, "MAIL FROM:<%s>", sender) != 250) {
+        smtp_check_skip(talk->check, "it does not take <%s>", sender);
+    }
+}
+
+void smtp_ask_rcpt(struct smtp_talk *talk, const char *recipient)
+{
+    smtp_talk_step(talk, "250 251", "RCPT TO:<%s>", recipient);
+}
+
 void smtp_ask_begin(struct smtp_talk *talk)
 {
-    smtp_talk_try(talk, "MAIL FROM:<%s>", talk->check->sender);
-    expect_way(talk, "250");
-    smtp_talk_try(talk, "RCPT TO:<%s>", talk->check->recipient);
-    expect_way(talk, "250 251");
+    smtp_ask_mail(talk);
+    smtp_ask_rcpt(talk, talk->check->recipient);
 }
 
 void smtp_ask_data(struct smtp_talk *talk)
 {
     smtp_ask_begin(talk);
-    smtp_talk_ask(talk, "354", "DATA");
+    smtp_talk_step(talk, "354", "DATA");
 }
 
 /** The header of every message: complete, so that nobody adds to it. */
@@ -306,9 +359,9 @@ const char *smtp_ask_message(struct smtp_check *check)
 /** What the server says of the message: one reply, for LMTP of its one recipient. */
 void smtp_ask_send(struct smtp_talk *talk)
 {
-    smtp_talk_ask(talk, "354", "DATA");
+    smtp_talk_step(talk, "354", "DATA");
     smtp_talk_write(talk, "%s", smtp_ask_message(talk->check));
-    smtp_talk_expect(talk, "250");
+    smtp_talk_expect_step(talk, "250");
 }
 
 void smtp_ask_deliver(struct smtp_talk *talk)
@@ -330,7 +383,7 @@ void smtp_ask_deliver_body(struct smtp_talk *talk, struct smtp_span body)
         smtp_check_skip(talk->check, "out of memory");
     }
     smtp_buffer_free(&whole);
-    smtp_talk_expect(talk, "250");
+    smtp_talk_expect_step(talk, "250");
 }
 
 void smtp_ask_in_step(struct smtp_talk *talk)

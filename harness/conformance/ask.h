@@ -3,15 +3,27 @@
 #ifndef SMTP_HARNESS_CONFORMANCE_ASK_H
 #define SMTP_HARNESS_CONFORMANCE_ASK_H
 
+#include "common/address.h"
 #include "harness/conformance/talk.h"
 
+/** Connects to the server: *fd is the caller's. */
+enum smtp_status smtp_ask_reach(const struct smtp_check_options *options, uint64_t deadline_ns,
+                                struct smtp_address *address, int *fd, struct smtp_error *error)
+    SMTP_MUST_CHECK;
 /** A connection, TLS on it where that comes first, and nothing read yet. */
 struct smtp_talk *smtp_ask_connect(struct smtp_check *check);
 /** The same without TLS, which a server that begins with it does not expect. */
 struct smtp_talk *smtp_ask_connect_clear(struct smtp_check *check);
 /** The same and its greeting, which must be 220. */
 struct smtp_talk *smtp_ask_greeted(struct smtp_check *check);
-/** The same and EHLO (LHLO), answered 250; with `starttls` also the handshake and EHLO again. */
+/** Greeted, where `starttls` is told: EHLO, STARTTLS and the handshake, behind which all is as at the beginning. */
+void smtp_ask_begin_tls_if_told(struct smtp_talk *talk);
+/** A session in which nothing was said yet: greeted, and that. */
+struct smtp_talk *smtp_ask_fresh(struct smtp_check *check);
+/** The same and EHLO (LHLO), answered 250; nobody is logged in. */
+struct smtp_talk *smtp_ask_open(struct smtp_check *check);
+/** The same, and logged in where a user is told and AUTH is offered: ready for a transaction. The last reply may be
+ *  AUTH's. */
 struct smtp_talk *smtp_ask_hello(struct smtp_check *check);
 /** EHLO (LHLO) in an open session: keeps the keywords. */
 void smtp_ask_ehlo(struct smtp_talk *talk);
@@ -21,7 +33,7 @@ const char *smtp_ask_ehlo_line(const struct smtp_check *check);
 void smtp_ask_starttls(struct smtp_talk *talk);
 /** A session in the clear, EHLO answered; skips where TLS comes first. */
 struct smtp_talk *smtp_ask_hello_clear(struct smtp_check *check);
-/** A session inside TLS, EHLO answered there: by implicit TLS or STARTTLS; skips where there is neither. */
+/** As smtp_ask_hello, inside TLS: implicit TLS or STARTTLS; skips where there is neither. */
 struct smtp_talk *smtp_ask_secured(struct smtp_check *check);
 
 /* ---- a login: rules that need one have SMTP_NEEDS_LOGIN ---- */
@@ -30,6 +42,8 @@ struct smtp_talk *smtp_ask_secured(struct smtp_check *check);
 struct smtp_talk *smtp_ask_for_login(struct smtp_check *check);
 /** AUTH PLAIN or LOGIN with the suite's user, 235; skips where neither is offered. */
 void smtp_ask_log_in(struct smtp_talk *talk);
+/** The same where a user is told, and one of them is offered; a refusal skips. */
+void smtp_ask_log_in_if_told(struct smtp_talk *talk);
 /** Both. */
 struct smtp_talk *smtp_ask_logged_in(struct smtp_check *check);
 /** Whether AUTH is offered with that mechanism. */
@@ -52,6 +66,14 @@ void smtp_ask_keep_keywords(struct smtp_talk *talk);
 
 /* ---- transactions ---- */
 
+/** MAIL FROM the suite's sender, 250. */
+void smtp_ask_mail(struct smtp_talk *talk);
+/** MAIL FROM another local part at the domain of the suite's sender; skips where that is not taken. */
+void smtp_ask_mail_from(struct smtp_talk *talk, const char *sender);
+/** Such a sender. */
+const char *smtp_ask_sender(struct smtp_check *check, const char *local_part);
+/** RCPT TO, 250 or 251. */
+void smtp_ask_rcpt(struct smtp_talk *talk, const char *recipient);
 /** MAIL FROM and one RCPT TO (the suite's sender and recipient), both 250. */
 void smtp_ask_begin(struct smtp_talk *talk);
 /** The same and DATA, 354. */

@@ -2,9 +2,8 @@
 #include "harness/conformance/suite.h"
 
 #include "common/clock.h"
-#include "common/net.h"
 #include "harness/conformance/arrivals.h"
-#include "harness/conformance/talk.h"
+#include "harness/conformance/ask.h"
 
 #include <openssl/rand.h>
 #include <pthread.h>
@@ -15,8 +14,6 @@
 #define DEFAULT_TIMEOUT_MS 10000
 #define DEFAULT_QUIET_MS 200
 #define DEFAULT_JOBS 8
-#define JOBS_MAX 256
-#define DEFAULT_PORT 25
 
 /* ---- one rule ---- */
 
@@ -160,11 +157,8 @@ enum smtp_status smtp_suite_can_reach(const struct smtp_check_options *options,
     struct smtp_address address;
     int fd = -1;
     uint64_t timeout_ms = options->timeout_ms != 0 ? options->timeout_ms : DEFAULT_TIMEOUT_MS;
-    enum smtp_status status = smtp_address_parse(options->address, DEFAULT_PORT, &address, error);
-    if (status == SMTP_OK) {
-        status = smtp_net_connect(&address, NULL, smtp_clock_now_ns() + timeout_ms * SMTP_NS_PER_MS,
-                                  &fd, error);
-    }
+    uint64_t deadline_ns = smtp_deadline_after(smtp_clock_now_ns(), timeout_ms);
+    enum smtp_status status = smtp_ask_reach(options, deadline_ns, &address, &fd, error);
     if (status == SMTP_OK) {
         close(fd);
     }
@@ -239,10 +233,10 @@ static int compare(const void *judged, const void *other)
 
 static enum smtp_status work_on_threads(struct run *run)
 {
-    pthread_t threads[JOBS_MAX];
+    pthread_t threads[SMTP_SUITE_JOBS_MAX];
     size_t started = 0, wanted = run->suite->jobs != 0 ? run->suite->jobs : DEFAULT_JOBS;
     wanted = wanted < run->count ? wanted : run->count;
-    wanted = wanted < JOBS_MAX ? wanted : JOBS_MAX;
+    wanted = wanted < SMTP_SUITE_JOBS_MAX ? wanted : SMTP_SUITE_JOBS_MAX;
     while (started < wanted && pthread_create(&threads[started], NULL, work, run) == 0) {
         started++;
     }

@@ -26,12 +26,14 @@ void smtp_suite_judge(const struct smtp_rule *rule, const struct smtp_check_opti
 enum smtp_status smtp_suite_can_reach(const struct smtp_check_options *options,
                                       struct smtp_error *error) SMTP_MUST_CHECK;
 
+#define SMTP_SUITE_JOBS_MAX 256
+
 struct smtp_suite {
     enum smtp_rule_side side;
     const struct smtp_check_options *options;
     const char *const *prefixes; /* of ids; none: all rules */
     size_t prefix_count;
-    unsigned jobs; /* how many at a time; 0: 8 */
+    unsigned jobs; /* how many at a time, up to SMTP_SUITE_JOBS_MAX; 0: 8 */
     /** Called in the order of the rules, as soon as that is possible, one call at a time. */
     void (*tell)(void *user, const struct smtp_suite_result *result);
     void *user;

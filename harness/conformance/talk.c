@@ -181,13 +181,14 @@ static void log_said(struct smtp_talk *talk, struct smtp_span octets)
     }
 }
 
-void smtp_talk_put(struct smtp_talk *talk, struct smtp_span octets)
+/** Writes the octets, told as `shown`. */
+static void put(struct smtp_talk *talk, struct smtp_span octets, struct smtp_span shown)
 {
     if (talk->check->is_decided || octets.len == 0) {
         return;
     }
-    keep_said(talk, octets);
-    log_said(talk, octets);
+    keep_said(talk, shown);
+    log_said(talk, shown);
     enum smtp_status status = smtp_dialogue_wire_say(&talk->wire, octets, talk->check->deadline_ns);
     if (status == SMTP_TIMED_OUT) {
         smtp_check_fail(talk->check, "the %s took no octets for the whole time of the scenario",
@@ -196,6 +197,11 @@ void smtp_talk_put(struct smtp_talk *talk, struct smtp_span octets)
     if (status == SMTP_NO_MEMORY || status == SMTP_LIMIT_EXCEEDED) {
         smtp_check_fail(talk->check, "more came than anybody would say");
     }
+}
+
+void smtp_talk_put(struct smtp_talk *talk, struct smtp_span octets)
+{
+    put(talk, octets, octets);
 }
 
 static void write_formatted(struct smtp_talk *talk, const char *end, const char *format,
@@ -234,6 +240,13 @@ void smtp_talk_line(struct smtp_talk *talk, const char *format, ...)
     va_end(arguments);
 }
 
+void smtp_talk_secret_line(struct smtp_talk *talk, const char *before, const char *secret)
+{
+    const char *line = smtp_check_text(talk->check, "%s%s\r\n", before, secret);
+    const char *shown = smtp_check_text(talk->check, "%s***\r\n", before);
+    put(talk, smtp_span_of(line), smtp_span_of(shown));
+}
+
 int smtp_talk_ask(struct smtp_talk *talk, const char *codes, const char *format, ...)
 {
     va_list arguments;
@@ -241,6 +254,15 @@ int smtp_talk_ask(struct smtp_talk *talk, const char *codes, const char *format,
     write_formatted(talk, "\r\n", format, arguments);
     va_end(arguments);
     return smtp_talk_expect(talk, codes);
+}
+
+int smtp_talk_step(struct smtp_talk *talk, const char *codes, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    write_formatted(talk, "\r\n", format, arguments);
+    va_end(arguments);
+    return smtp_talk_expect_step(talk, codes);
 }
 
 int smtp_talk_try(struct smtp_talk *talk, const char *format, ...)

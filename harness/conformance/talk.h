@@ -51,6 +51,8 @@ void smtp_talk_put(struct smtp_talk *talk, struct smtp_span octets);
 void smtp_talk_write(struct smtp_talk *talk, const char *format, ...) SMTP_PRINTF(2, 3);
 /** A line: CRLF is added. */
 void smtp_talk_line(struct smtp_talk *talk, const char *format, ...) SMTP_PRINTF(2, 3);
+/** A line of two parts, the second of which is shown as "***", in the dialogue as in every detail. */
+void smtp_talk_secret_line(struct smtp_talk *talk, const char *before, const char *secret);
 /** Says that nothing more comes, and still listens. */
 void smtp_talk_half_close(struct smtp_talk *talk);
 void smtp_talk_close(struct smtp_talk *talk);
@@ -67,7 +69,12 @@ int smtp_talk_read(struct smtp_talk *talk);
 /** A line and the reply to it. */
 int smtp_talk_ask(struct smtp_talk *talk, const char *codes, const char *format, ...)
     SMTP_PRINTF(3, 4);
-/** The same for whatever code. */
+/** The two for a step that is not what the rule is about: a reply that breaks no rule skips. A server may be too busy, or
+ *  greylist (4yz), and may want a login or TLS first (530: RFC 4954 6, RFC 3207 4). */
+int smtp_talk_expect_step(struct smtp_talk *talk, const char *codes);
+int smtp_talk_step(struct smtp_talk *talk, const char *codes, const char *format, ...)
+    SMTP_PRINTF(3, 4);
+/** A line and the reply, whatever its code. */
 int smtp_talk_try(struct smtp_talk *talk, const char *format, ...) SMTP_PRINTF(2, 3);
 /** A reply, or 0 where the connection ended or nothing came within the time: decides nothing. ANY_TIME: as long as
  *  the check lasts. */

@@ -15,7 +15,7 @@ static void visit(struct smtp_talk *talk, const struct stop *stop,
                   void (*look)(struct smtp_talk *talk, const char *verb))
 {
     if (look == NULL) {
-        smtp_talk_ask(talk, stop->codes, "%s", stop->line);
+        smtp_talk_step(talk, stop->codes, "%s", stop->line);
         return;
     }
     smtp_talk_try(talk, "%s", stop->line);
@@ -83,7 +83,10 @@ void smtp_tour(struct smtp_check *check, bool with_helo,
         look(talk, "greeting");
     }
     const char *hello = with_helo ? "HELO check.example" : smtp_ask_ehlo_line(check);
+    smtp_ask_begin_tls_if_told(talk);
     visit(talk, &(struct stop){with_helo ? "HELO" : "EHLO", hello, "250"}, look);
+    smtp_ask_keep_keywords(talk);
+    smtp_ask_log_in_if_told(talk);
     see_commands(talk, look);
     visit(talk, &(struct stop){"QUIT", "QUIT", "221"}, look);
     smtp_talk_ends(talk);

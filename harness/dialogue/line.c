@@ -84,8 +84,7 @@ static bool add_part(struct reader *reader, const struct smtp_dialogue_part *par
 
 static bool is_name_octet(char c)
 {
-    return smtp_is_letter((unsigned char)c) || smtp_is_digit((unsigned char)c) || c == '_' ||
-           c == '-';
+    return smtp_is_letter_or_digit((unsigned char)c) || c == '_' || c == '-';
 }
 
 static bool read_value(struct reader *reader, struct smtp_dialogue_part *part)

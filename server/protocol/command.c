@@ -51,7 +51,7 @@ static size_t keyword_len(struct smtp_span text)
     size_t len = 0;
     while (len < text.len) {
         unsigned char c = (unsigned char)text.bytes[len];
-        if (!smtp_is_letter(c) && !smtp_is_digit(c) && (c != '-' || len == 0)) {
+        if (!smtp_is_letter_or_digit(c) && (c != '-' || len == 0)) {
             break;
         }
         len++;

@@ -30,7 +30,7 @@ static bool take(struct smtp_span *text, char c)
 
 static bool is_let_dig(unsigned char c)
 {
-    return smtp_is_letter(c) || smtp_is_digit(c);
+    return smtp_is_letter_or_digit(c);
 }
 
 static bool is_ldh(unsigned char c)

@@ -29,13 +29,22 @@ static void keep(void *user, const struct smtp_suite_result *result)
     }
 }
 
-/** Every rule of that side that is not skipped is kept, and so many are not skipped. */
+/** What a server that demands TLS and a login says to those who may not yet. */
+static const char *const demands_ids[] = {"rfc3207", "rfc4954/6", "rfc8314"};
+
+/** Every rule of that side that is not skipped is kept, and so many are not skipped. prefixes: all rules, or the first
+ *  so many of demands_ids. */
 static void expect_kept(enum smtp_rule_side side, const struct smtp_check_options *options,
-                        size_t least)
+                        size_t prefixes, size_t least)
 {
     struct outcome outcome = {.failures = ""};
-    const struct smtp_suite suite = {
-        .side = side, .options = options, .jobs = 6, .tell = keep, .user = &outcome};
+    const struct smtp_suite suite = {.side = side,
+                                     .options = options,
+                                     .prefixes = demands_ids,
+                                     .prefix_count = prefixes,
+                                     .jobs = 6,
+                                     .tell = keep,
+                                     .user = &outcome};
     expect_int(smtp_suite_run(&suite), SMTP_OK);
     if (outcome.counts[SMTP_FAIL] > 0) {
         SMTP_TEST_FAIL("%zu rules are not kept:%s", outcome.counts[SMTP_FAIL], outcome.failures);
@@ -74,8 +83,15 @@ static struct smtp_harness *start(const char *listen, const struct smtp_arrivals
     return harness;
 }
 
-static void judge_server(const char *listen, bool with_sink, bool demands, size_t least)
+enum own_server {
+    OWN_TAKES_ALL,
+    OWN_DEMANDS,     /* TLS and a login: the rules of that */
+    OWN_IS_GIVEN_IT, /* the same, and every rule is judged behind them */
+};
+
+static void judge_server(const char *listen, bool with_sink, enum own_server what, size_t least)
 {
+    bool demands = what != OWN_TAKES_ALL;
     static const char *const recipients[] = {PROOF_RECIPIENT, PROOF_OTHER};
     struct smtp_arrivals *arrivals = NULL;
     struct smtp_error error;
@@ -90,6 +106,7 @@ static void judge_server(const char *listen, bool with_sink, bool demands, size_
         .quiet_ms = QUIET_MS,
         .address = address,
         .implicit_tls = strncmp(listen, "smtps:", 6) == 0,
+        .starttls = what == OWN_IS_GIVEN_IT,
         .lmtp = strncmp(listen, "lmtp:", 5) == 0,
         .role = demands ? SMTP_ROLE_SUBMISSION : SMTP_ROLE_MX,
         .recipients = recipients,
@@ -99,43 +116,34 @@ static void judge_server(const char *listen, bool with_sink, bool demands, size_
         .password = PROOF_PASSWORD,
         .arrivals = arrivals,
     };
-    if (demands) { /* what a server says to those who may not yet */
-        static const char *const ids[] = {"rfc3207", "rfc4954/6", "rfc8314"};
-        struct outcome outcome = {.failures = ""};
-        const struct smtp_suite suite = {.side = SMTP_RULE_SERVER,
-                                         .options = &options,
-                                         .prefixes = ids,
-                                         .prefix_count = 3,
-                                         .tell = keep,
-                                         .user = &outcome};
-        expect_int(smtp_suite_run(&suite), SMTP_OK);
-        expect_str(outcome.failures, "");
-        expect_true(outcome.counts[SMTP_PASS] >= least);
-    } else {
-        expect_kept(SMTP_RULE_SERVER, &options, least);
-    }
+    expect_kept(SMTP_RULE_SERVER, &options, what == OWN_DEMANDS ? 3 : 0, least);
     smtp_harness_stop(harness);
     smtp_arrivals_free(arrivals);
 }
 
 TEST_WITHIN(own_server, keeps_every_rule_over_tcp_as_a_relay, 120)
 {
-    judge_server("127.0.0.1:0", true, false, 130);
+    judge_server("127.0.0.1:0", true, OWN_TAKES_ALL, 130);
 }
 
 TEST_WITHIN(own_server, keeps_every_rule_over_tls, 120)
 {
-    judge_server("smtps://127.0.0.1:0", true, false, 120);
+    judge_server("smtps://127.0.0.1:0", true, OWN_TAKES_ALL, 120);
 }
 
 TEST_WITHIN(own_server, keeps_every_rule_over_lmtp, 120)
 {
-    judge_server("lmtp://127.0.0.1:0", false, false, 100);
+    judge_server("lmtp://127.0.0.1:0", false, OWN_TAKES_ALL, 100);
 }
 
 TEST_WITHIN(own_server, that_demands_tls_and_a_login_keeps_the_rules_of_that, 60)
 {
-    judge_server("127.0.0.1:0", false, true, 8);
+    judge_server("127.0.0.1:0", false, OWN_DEMANDS, 8);
+}
+
+TEST_WITHIN(own_server, that_demands_tls_and_a_login_keeps_every_rule_behind_them, 120)
+{
+    judge_server("127.0.0.1:0", true, OWN_IS_GIVEN_IT, 125);
 }
 
 TEST_WITHIN(own_client, keeps_every_rule, 180)
@@ -145,5 +153,5 @@ TEST_WITHIN(own_client, keeps_every_rule, 180)
         .timeout_ms = TIMEOUT_MS, .quiet_ms = QUIET_MS, .command = command};
     struct smtp_error error;
     expect_int(smtp_visit_abilities(&options, &options.abilities, &error), SMTP_OK);
-    expect_kept(SMTP_RULE_CLIENT, &options, 66);
+    expect_kept(SMTP_RULE_CLIENT, &options, 0, 66);
 }

@@ -37,8 +37,8 @@ static void without_utf8(struct smtp_harness_options *options)
 static const struct smtp_server_proof protocols[] = {
     {"rfc3848/1/with-keyword", .with = PROOF_MAILDIR, .mangle = with_esmtp,
      .detail = "expected WITH SMTP, came \"ESMTP\""},
-    {"rfc3848/1/with-keyword", .with = PROOF_MAILDIR | PROOF_IMPLICIT_TLS | PROOF_LOGIN,
-     .mangle = with_esmtp, .detail = "expected WITH ESMTPS, came \"ESMTP\""},
+    {"rfc3848/1/with-keyword", .with = PROOF_MAILDIR | PROOF_IMPLICIT_TLS, .mangle = with_esmtp,
+     .detail = "expected WITH ESMTPS, came \"ESMTP\""},
     {"rfc3848/1/with-keyword", .with = PROOF_MAILDIR | PROOF_IMPLICIT_TLS, .mangle = with_esmtps,
      .detail = "expected WITH UTF8SMTPS, came \"ESMTPS\""},
     {"rfc3848/1/with-keyword", .with = PROOF_MAILDIR | PROOF_IMPLICIT_TLS | PROOF_LOGIN,

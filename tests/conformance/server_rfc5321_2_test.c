@@ -29,7 +29,9 @@ static const struct smtp_server_proof proofs[] = {
      .dialogue = "S: 220 a.test\nC: EHLO ...\nS: 250 a.test\nC: ehLO ...\nS: 500 What?\n",
      .detail = "ehLO"},
     {"rfc5321/2.4/local-part-case-preserved", .with = PROOF_RELAY, .mangle = make_lower_case,
-     .detail = "<MiXeD@example.com> downstream"},
+     .detail = "<MiXeD@example.com> downstream",
+     .right_dialogue = "S: 220 a.test\nC: EHLO ...\nS: 250 a.test\nC: MAIL ...\nS: 553 Who?\n",
+     .right_verdict = SMTP_SKIP},
     {"rfc5321/2.4/raw-8bit-envelope-refused", .faults = {"mail: reply 250 2.1.0"},
      .detail = "expected 5yz"},
 };

@@ -40,7 +40,13 @@ static const struct smtp_server_proof order[] = {
     {"rfc5321/4.1.2/quoted-local-part", .faults = {"rcpt *\"*: reply 550 5.1.1"},
      .detail = "<\"ann\"@"},
     {"rfc5321/4.1.2/null-reverse-path-accepted",
-     .dialogue = OPENED "C: MAIL FROM:<>\nS: 550 Spam\n", .detail = "MAIL FROM:<>"},
+     .dialogue = OPENED "C: MAIL FROM:<>\nS: 550 Spam\n", .detail = "MAIL FROM:<>",
+     .right_dialogue = OPENED "C: MAIL FROM:<>\nS: 530 Log in first\n", .right_verdict = SMTP_SKIP},
+    {"rfc5321/4.1.2/null-reverse-path-accepted", .with = PROOF_LOGIN, .faults = {"dot: reply 500"},
+     .detail = "expected 250; came \"500",
+     .right_dialogue = "S: 220 a.test\nC: EHLO ...\nS: 250-a.test\nS: 250 AUTH PLAIN\n"
+                       "C: AUTH PLAIN ...\nS: 535 Who?\n",
+     .right_verdict = SMTP_SKIP},
     {"rfc5321/4.1.2/null-reverse-path-accepted", .faults = {"rcpt: reply 550 5.7.1"},
      .detail = "expected 250 or 251; came \"550"},
     {"rfc5321/4.1.2/null-reverse-path-accepted", .faults = {"dot: reply 550 5.7.1"},
@@ -78,7 +84,10 @@ static const struct smtp_server_proof replies[] = {
     {"rfc5321/4.2/one-reply-per-command",
      .dialogue = TOUR "S: 502 No\nS: 502 No\nC: RCPT ...\nS: 503 No\nC: MAIL FROM:<unclosed\n"
                       "S: 501 No\nC: MAIL ...\nS: 250 Ok\n",
-     .detail = "came \"501"},
+     .detail = "came \"501",
+     .right_dialogue = TOUR "S: 502 No\nC: RCPT ...\nS: 503 No\nC: MAIL FROM:<unclosed\n"
+                            "S: 501 No\nC: RSET\nS: 250 Ok\nC: MAIL ...\nS: 530 Log in first\n",
+     .right_verdict = SMTP_SKIP},
     {"rfc5321/4.2.1/multiline-same-code", .dialogue = TOUR "S: 250-One\nS: 252 Two\n",
      .detail = "one code in all lines"},
     {"rfc5321/4.2.4/no-dead-capability", .faults = {"any VRFY*: reply 502 5.5.1"},

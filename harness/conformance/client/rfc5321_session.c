@@ -59,8 +59,7 @@ static bool is_domain(struct smtp_span name)
             label = 0;
             continue;
         }
-        bool fits =
-            smtp_is_letter(octet) || smtp_is_digit(octet) || (octet == '-' && label > 0 && !ends);
+        bool fits = smtp_is_letter_or_digit(octet) || (octet == '-' && label > 0 && !ends);
         if (!fits || ++label > 63) {
             return false;
         }

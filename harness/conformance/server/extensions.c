@@ -19,8 +19,8 @@ static void with_is(struct smtp_talk *talk, const char *parameters, const char *
     struct smtp_trace trace;
     struct smtp_span field;
     char word[SMTP_TRACE_MAX];
-    smtp_talk_ask(talk, "250", "MAIL FROM:<%s>%s", check->sender, parameters);
-    smtp_talk_ask(talk, "250 251", "RCPT TO:<%s>", check->recipient);
+    smtp_talk_step(talk, "250", "MAIL FROM:<%s>%s", check->sender, parameters);
+    smtp_ask_rcpt(talk, check->recipient);
     smtp_ask_send(talk);
     if (!smtp_arrivals_wait_many(check, arrivals, count)) {
         return;
@@ -37,18 +37,23 @@ static void with_keyword(struct smtp_check *check)
     const char *base = options->lmtp ? "LMTP" : "ESMTP";
     size_t count = 0;
     struct smtp_talk *talk;
+    if (options->user != NULL && options->password != NULL) {
+        talk = smtp_ask_logged_in(check);
+        with_is(talk, "", smtp_check_text(check, "%s%sA", base, talk->wire.tls != NULL ? "S" : ""),
+                ++count);
+    }
     if (!options->lmtp && !options->implicit_tls && !options->starttls) {
         talk = smtp_ask_greeted(check);
         smtp_talk_ask(talk, "250", "HELO check.example");
         with_is(talk, "", "SMTP", ++count);
     }
-    talk = smtp_ask_hello(check);
+    talk = smtp_ask_open(check);
     bool has_tls = smtp_ask_offers(talk, "STARTTLS") || talk->wire.tls != NULL;
     bool has_utf8 = smtp_ask_offers(talk, "SMTPUTF8");
     with_is(talk, "", smtp_check_text(check, "%s%s", base, talk->wire.tls != NULL ? "S" : ""),
             ++count);
     if (has_tls) {
-        talk = smtp_ask_secured(check);
+        talk = smtp_ask_for_login(check);
         with_is(talk, "", smtp_check_text(check, "%sS", base), ++count);
     }
     if (has_utf8) {
@@ -56,11 +61,6 @@ static void with_keyword(struct smtp_check *check)
             talk, " SMTPUTF8",
             smtp_check_text(check, "UTF8%s%s", options->lmtp ? "LMTP" : "SMTP", has_tls ? "S" : ""),
             ++count);
-    }
-    if (options->user != NULL && options->password != NULL) {
-        talk = smtp_ask_logged_in(check);
-        with_is(talk, "", smtp_check_text(check, "%s%sA", base, talk->wire.tls != NULL ? "S" : ""),
-                ++count);
     }
 }
 
@@ -94,8 +94,8 @@ static void is_held(struct smtp_talk *talk, unsigned seconds)
     struct smtp_check *check = talk->check;
     struct smtp_arrival arrival;
     uint64_t begun_ns = smtp_clock_now_ns();
-    smtp_talk_ask(talk, "250", "MAIL FROM:<%s> HOLDFOR=%u", check->sender, seconds);
-    smtp_talk_ask(talk, "250 251", "RCPT TO:<%s>", check->recipient);
+    smtp_talk_step(talk, "250", "MAIL FROM:<%s> HOLDFOR=%u", check->sender, seconds);
+    smtp_ask_rcpt(talk, check->recipient);
     smtp_ask_send(talk);
     if (smtp_arrivals_wait(check, &arrival)) {
         uint64_t held_ms = (smtp_clock_now_ns() - begun_ns) / SMTP_NS_PER_MS;
@@ -110,9 +110,7 @@ static void futurerelease_limits(struct smtp_check *check)
     struct smtp_talk *talk = smtp_ask_for_login(check);
     struct smtp_span parameters;
     uint64_t limit = 0;
-    if (check->options->user != NULL && smtp_ask_offers(talk, "AUTH")) {
-        smtp_ask_log_in(talk);
-    }
+    smtp_ask_log_in_if_told(talk);
     smtp_ask_needs(talk, "FUTURERELEASE");
     smtp_ask_parameters(talk, "FUTURERELEASE", &parameters);
     size_t digits = 0;
@@ -144,7 +142,7 @@ static void requiretls_onward(struct smtp_check *check)
     smtp_talk_ask(talk, "250 4yz 5yz", "MAIL FROM:<%s> REQUIRETLS", check->sender);
     if (smtp_talk_is(talk, "250") &&
         smtp_talk_try(talk, "RCPT TO:<%s>", check->recipient) / 100 == 2) {
-        smtp_talk_ask(talk, "354", "DATA");
+        smtp_talk_step(talk, "354", "DATA");
         smtp_talk_write(talk, "%s", smtp_ask_message(check));
         smtp_talk_expect(talk, "250 4yz 5yz");
     }
@@ -210,7 +208,7 @@ static void limits_syntax_and_truth(struct smtp_check *check)
     smtp_ask_parameters(talk, "LIMITS", &limits);
     uint64_t rcpts = limit_of(check, limits, "RCPTMAX"), mails = limit_of(check, limits, "MAILMAX");
     limit_of(check, limits, "RCPTDOMAINMAX");
-    smtp_talk_ask(talk, "250", "MAIL FROM:<%s>", check->sender);
+    smtp_ask_mail(talk);
     for (uint64_t i = 0; i < rcpts && i < TRIED_MAX && smtp_check_goes_on(check); i++) {
         smtp_talk_ask(talk, "250 251", "RCPT TO:<%s>", check->recipient);
     }

@@ -21,7 +21,7 @@ static void size_over_limit_552(struct smtp_check *check)
     struct smtp_talk *talk = smtp_ask_hello(check);
     unsigned long long limit = offered_limit(talk);
     smtp_talk_ask(talk, "552", "MAIL FROM:<%s> SIZE=%llu", check->sender, limit + 1);
-    smtp_talk_ask(talk, "250 452", "MAIL FROM:<%s> SIZE=%llu", check->sender, limit);
+    smtp_talk_step(talk, "250 452", "MAIL FROM:<%s> SIZE=%llu", check->sender, limit);
     if (talk->reply.code == 452) {
         smtp_check_warn(check, "no room for the size it offers: %s",
                         smtp_check_show(check, talk->reply.octets));
@@ -45,9 +45,9 @@ static void deliver_declared(struct smtp_talk *talk, size_t declared, size_t oct
     struct smtp_check *check = talk->check;
     char line[72];
     memset(line, 'x', sizeof line);
-    smtp_talk_ask(talk, "250", "MAIL FROM:<%s> SIZE=%zu", check->sender, declared);
-    smtp_talk_ask(talk, "250 251", "RCPT TO:<%s>", check->recipient);
-    smtp_talk_ask(talk, "354", "DATA");
+    smtp_talk_step(talk, "250", "MAIL FROM:<%s> SIZE=%zu", check->sender, declared);
+    smtp_ask_rcpt(talk, check->recipient);
+    smtp_talk_step(talk, "354", "DATA");
     const char *header = smtp_ask_header(check);
     smtp_talk_write(talk, "%s", header);
     for (size_t sent = strlen(header); sent < octets; sent += sizeof line + 2) {

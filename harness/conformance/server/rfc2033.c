@@ -4,7 +4,7 @@
 
 static void lmtp_no_helo(struct smtp_check *check)
 {
-    struct smtp_talk *talk = smtp_ask_greeted(check);
+    struct smtp_talk *talk = smtp_ask_fresh(check);
     smtp_talk_ask(talk, "500 ~5yz", "EHLO check.example");
     smtp_talk_ask(talk, "500 ~5yz", "HELO check.example");
     smtp_ask_ehlo(talk);
@@ -17,7 +17,7 @@ static void lmtp_no_helo(struct smtp_check *check)
 static void lmtp_data_no_recipient_503(struct smtp_check *check)
 {
     struct smtp_talk *talk = smtp_ask_hello(check);
-    smtp_talk_ask(talk, "250", "MAIL FROM:<%s>", check->sender);
+    smtp_ask_mail(talk);
     smtp_ask_bad_recipient(talk);
     smtp_talk_ask(talk, "503", "DATA");
 }
@@ -28,8 +28,8 @@ static void name_recipients(struct smtp_talk *talk)
     struct smtp_check *check = talk->check;
     smtp_ask_begin(talk);
     smtp_ask_bad_recipient(talk);
-    smtp_talk_ask(talk, "250 251", "RCPT TO:<%s>", check->other_recipient);
-    smtp_talk_ask(talk, "250 251", "RCPT TO:<%s>", check->recipient);
+    smtp_ask_rcpt(talk, check->other_recipient);
+    smtp_ask_rcpt(talk, check->recipient);
 }
 
 /** Three replies for a, b, a, and no more. Where a reply names another recipient than its own, it is not in order. */
@@ -54,7 +54,7 @@ static void lmtp_reply_per_recipient(struct smtp_check *check)
 {
     struct smtp_talk *talk = smtp_ask_hello(check);
     name_recipients(talk);
-    smtp_talk_ask(talk, "354", "DATA");
+    smtp_talk_step(talk, "354", "DATA");
     smtp_talk_write(talk, "%s", smtp_ask_message(check));
     expect_replies(talk);
 }
@@ -69,7 +69,7 @@ static void lmtp_bdat_last_replies(struct smtp_check *check)
     smtp_talk_expect(talk, "250");
     smtp_talk_write(talk, "BDAT 9 LAST\r\nA line.\r\n");
     expect_replies(talk);
-    smtp_talk_ask(talk, "250", "MAIL FROM:<%s>", check->sender);
+    smtp_ask_mail(talk);
     smtp_ask_bad_recipient(talk);
     smtp_talk_write(talk, "BDAT 3 LAST\r\nxyz");
     smtp_talk_ask(talk, "250", "NOOP");

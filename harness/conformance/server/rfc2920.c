@@ -13,7 +13,7 @@ static struct smtp_talk *begin(struct smtp_check *check)
 /** Skips where the refused recipient is accepted. */
 static void need_refusal(struct smtp_talk *talk)
 {
-    smtp_talk_ask(talk, "250", "MAIL FROM:<%s>", talk->check->sender);
+    smtp_ask_mail(talk);
     smtp_ask_bad_recipient(talk);
     smtp_talk_ask(talk, "250", "RSET");
 }
@@ -98,7 +98,7 @@ static void data_only_with_recipients(struct smtp_check *check)
 static void empty_message_not_sent(struct smtp_check *check)
 {
     struct smtp_talk *talk = begin(check);
-    smtp_talk_ask(talk, "250", "MAIL FROM:<%s+%s@example.com>", "check", check->token);
+    smtp_ask_mail_from(talk, smtp_ask_sender(check, check->token));
     smtp_ask_bad_recipient(talk);
     if (smtp_talk_try(talk, "DATA") == 354) {
         smtp_talk_ask(talk, "4yz 5yz ~2yz", ".");

@@ -88,7 +88,7 @@ static void bdat_failure_consumes_chunk(struct smtp_check *check)
     struct smtp_talk *talk = begin(check);
     bdat(talk, "5yz", command_in_chunk, !check->options->lmtp); /* LMTP: LAST has no reply */
     smtp_ask_in_step(talk);
-    smtp_talk_ask(talk, "250", "MAIL FROM:<%s>", check->sender);
+    smtp_ask_mail(talk);
     smtp_ask_bad_recipient(talk);
     bdat(talk, "5yz", command_in_chunk, !check->options->lmtp); /* LMTP: LAST has no reply */
     smtp_ask_quit(talk);
@@ -98,7 +98,7 @@ static void bdat_pipelined_after_failure(struct smtp_check *check)
 {
     struct smtp_talk *talk = begin(check);
     smtp_ask_needs(talk, "PIPELINING");
-    smtp_talk_ask(talk, "250", "MAIL FROM:<%s>", check->sender);
+    smtp_ask_mail(talk);
     smtp_ask_bad_recipient(talk);
     smtp_talk_write(talk, "BDAT 6\r\nRSET\r\nBDAT 6\r\nNOOP\r\nBDAT 6%s\r\nQUIT\r\n",
                     check->options->lmtp ? "" : " LAST"); /* which has no reply there */
@@ -154,8 +154,8 @@ static void binarymime_needs_bdat(struct smtp_check *check)
 {
     struct smtp_talk *talk = begin(check);
     smtp_ask_needs(talk, "BINARYMIME");
-    smtp_talk_ask(talk, "250", "MAIL FROM:<%s> BODY=BINARYMIME", check->sender);
-    smtp_talk_ask(talk, "250 251", "RCPT TO:<%s>", check->recipient);
+    smtp_talk_step(talk, "250", "MAIL FROM:<%s> BODY=BINARYMIME", check->sender);
+    smtp_ask_rcpt(talk, check->recipient);
     smtp_talk_ask(talk, "503", "DATA");
 }
 
@@ -168,8 +168,8 @@ static void binarymime_octets_kept(struct smtp_check *check)
     struct smtp_span body = {all, sizeof all};
     struct smtp_talk *talk = begin(check);
     smtp_ask_needs(talk, "BINARYMIME");
-    smtp_talk_ask(talk, "250", "MAIL FROM:<%s> BODY=BINARYMIME", check->sender);
-    smtp_talk_ask(talk, "250 251", "RCPT TO:<%s>", check->recipient);
+    smtp_talk_step(talk, "250", "MAIL FROM:<%s> BODY=BINARYMIME", check->sender);
+    smtp_ask_rcpt(talk, check->recipient);
     bdat(talk, "250", header(check), false);
     bdat(talk, "250", body, true);
     expect_end(check, body);
@@ -193,11 +193,11 @@ static void rule_8bitmime_octets_kept(struct smtp_check *check)
         250) {
         smtp_talk_ask(talk, "250", "RSET");
     }
-    smtp_talk_ask(talk, "250", "MAIL FROM:<%s> BODY=7BIT", check->sender);
+    smtp_talk_step(talk, "250", "MAIL FROM:<%s> BODY=7BIT", check->sender);
     smtp_talk_ask(talk, "250", "RSET");
-    smtp_talk_ask(talk, "250", "MAIL FROM:<%s> BODY=8BITMIME", check->sender);
-    smtp_talk_ask(talk, "250 251", "RCPT TO:<%s>", check->recipient);
-    smtp_talk_ask(talk, "354", "DATA");
+    smtp_talk_step(talk, "250", "MAIL FROM:<%s> BODY=8BITMIME", check->sender);
+    smtp_ask_rcpt(talk, check->recipient);
+    smtp_talk_step(talk, "354", "DATA");
     smtp_talk_write(talk, "%s", smtp_ask_header(check));
     smtp_talk_put(talk, (struct smtp_span){body, len + 2});
     smtp_talk_put_literal(talk, ".\r\n");

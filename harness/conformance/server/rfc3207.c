@@ -23,7 +23,7 @@ static void starttls_state_discarded(struct smtp_check *check)
 {
     struct smtp_talk *talk = begin(check);
     if (smtp_talk_try(talk, "MAIL FROM:<%s>", check->sender) == 250) { /* else TLS comes first */
-        smtp_talk_ask(talk, "250 251", "RCPT TO:<%s>", check->recipient);
+        smtp_ask_rcpt(talk, check->recipient);
     }
     smtp_ask_starttls(talk);
     smtp_talk_ask(talk, "503 554 530", "DATA");
@@ -162,8 +162,9 @@ static void cleartext_auth_uniform(struct smtp_check *check)
 {
     struct smtp_talk *talk = smtp_ask_hello_clear(check);
     const char *user = check->options->user;
-    if (smtp_talk_try(talk, "AUTH PLAIN %s",
-                      smtp_ask_plain(check, user, check->options->password)) == 235) {
+    smtp_talk_secret_line(talk, "AUTH PLAIN ",
+                          smtp_ask_plain(check, user, check->options->password));
+    if (smtp_talk_read(talk) == 235) {
         smtp_check_skip(check, "it takes passwords in the clear");
     }
     const char *right =

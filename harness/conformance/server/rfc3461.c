@@ -52,7 +52,7 @@ static void dsn_bad_rcpt_parameter_501(struct smtp_check *check)
                                              "NOTIFY=FAILURE NOTIFY=DELAY", "ORCPT=noaddrtype",
                                              "ORCPT=rfc822;a+zz"};
     struct smtp_talk *talk = begin(check);
-    smtp_talk_ask(talk, "250", "MAIL FROM:<%s>", check->sender);
+    smtp_ask_mail(talk);
     for (size_t i = 0; i < sizeof parameters / sizeof *parameters; i++) {
         smtp_talk_ask(talk, "501", "RCPT TO:<%s> %s", check->recipient, parameters[i]);
     }
@@ -80,8 +80,8 @@ static void dsn_parameter_sizes(struct smtp_check *check)
 static void send_with(struct smtp_talk *talk, const char *of_mail, const char *of_rcpt)
 {
     struct smtp_check *check = talk->check;
-    smtp_talk_ask(talk, "250", "MAIL FROM:<%s>%s", check->sender, of_mail);
-    smtp_talk_ask(talk, "250 251", "RCPT TO:<%s>%s", check->recipient, of_rcpt);
+    smtp_talk_step(talk, "250", "MAIL FROM:<%s>%s", check->sender, of_mail);
+    smtp_talk_step(talk, "250 251", "RCPT TO:<%s>%s", check->recipient, of_rcpt);
     smtp_ask_send(talk);
 }
 
@@ -122,9 +122,9 @@ static void never_is_not_told(struct smtp_check *check)
     struct smtp_arrival notification;
     smtp_arrivals_use(check, SMTP_ARRIVALS_REFUSING);
     struct smtp_talk *talk = begin(check);
-    smtp_talk_ask(talk, "250", "MAIL FROM:<%s>", check->sender);
-    smtp_talk_ask(talk, "250 251", "RCPT TO:<%s> NOTIFY=NEVER", check->recipient);
-    smtp_talk_ask(talk, "354", "DATA");
+    smtp_ask_mail(talk);
+    smtp_talk_step(talk, "250 251", "RCPT TO:<%s> NOTIFY=NEVER", check->recipient);
+    smtp_talk_step(talk, "354", "DATA");
     smtp_talk_write(talk, "%s", smtp_ask_message(check));
     if (smtp_talk_read(talk) / 100 == 2) { /* else it asks the next hop before it answers */
         bool came = smtp_arrivals_notified_soon(check, &notification);
@@ -165,9 +165,9 @@ static void dsn_envelope(struct smtp_check *check)
 {
     smtp_arrivals_use(check, SMTP_ARRIVALS_REFUSING);
     struct smtp_talk *talk = begin(check);
-    smtp_talk_ask(talk, "250", "MAIL FROM:<%s>", check->sender);
-    smtp_talk_ask(talk, "250 251", "RCPT TO:<%s> NOTIFY=FAILURE", check->recipient);
-    smtp_talk_ask(talk, "354", "DATA");
+    smtp_ask_mail(talk);
+    smtp_talk_step(talk, "250 251", "RCPT TO:<%s> NOTIFY=FAILURE", check->recipient);
+    smtp_talk_step(talk, "354", "DATA");
     smtp_talk_write(talk, "%s", smtp_ask_message(check));
     if (smtp_talk_read(talk) / 100 != 2) {
         smtp_check_skip(check, "it asks the next hop before it answers, so that nothing bounces");

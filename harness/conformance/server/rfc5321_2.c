@@ -7,7 +7,7 @@
 
 static void ehlo_supported(struct smtp_check *check)
 {
-    struct smtp_talk *talk = smtp_ask_greeted(check);
+    struct smtp_talk *talk = smtp_ask_fresh(check);
     smtp_talk_ask(talk, "250", "EHLO check.example");
 }
 
@@ -37,7 +37,7 @@ static bool is_registered(struct smtp_span keyword)
 
 static void ehlo_keywords_registered(struct smtp_check *check)
 {
-    struct smtp_talk *talk = smtp_ask_hello(check);
+    struct smtp_talk *talk = smtp_ask_open(check);
     for (size_t i = 1; i < talk->reply.line_count; i++) {
         struct smtp_span line = smtp_talk_text(talk, i);
         const char *space = memchr(line.bytes, ' ', line.len);
@@ -54,8 +54,7 @@ static void ehlo_keywords_registered(struct smtp_check *check)
 
 static void verbs_case_insensitive(struct smtp_check *check)
 {
-    struct smtp_talk *talk =
-        check->options->starttls ? smtp_ask_hello(check) : smtp_ask_greeted(check);
+    struct smtp_talk *talk = smtp_ask_hello(check);
     smtp_talk_ask(talk, "250", check->options->lmtp ? "lHlO check.example" : "ehLO check.example");
     smtp_talk_ask(talk, "250", "mAiL fRoM:<%s>", check->sender);
     smtp_talk_ask(talk, "250 251", "rcpt to:<%s>", check->recipient);
@@ -69,9 +68,10 @@ static void local_part_case_preserved(struct smtp_check *check)
 {
     const char *at = strchr(check->recipient, '@');
     const char *domain = at != NULL ? at : "@example.com";
-    const char *from = "MiXeD@example.com", *to = smtp_check_text(check, "OtHeR%s", domain);
+    const char *from = smtp_ask_sender(check, "MiXeD"),
+               *to = smtp_check_text(check, "OtHeR%s", domain);
     struct smtp_talk *talk = smtp_ask_hello(check);
-    smtp_talk_ask(talk, "250", "MAIL FROM:<%s>", from);
+    smtp_ask_mail_from(talk, from);
     if (smtp_talk_try(talk, "RCPT TO:<%s>", to) / 100 != 2) {
         smtp_check_skip(check, "it does not take <%s>", to);
     }
@@ -93,7 +93,7 @@ static void raw_8bit_envelope_refused(struct smtp_check *check)
 {
     struct smtp_talk *talk = smtp_ask_hello(check);
     smtp_talk_ask(talk, "5yz", "MAIL FROM:<caf" E_ACUTE "@example.org>");
-    smtp_talk_ask(talk, "250", "MAIL FROM:<%s>", check->sender);
+    smtp_ask_mail(talk);
     smtp_talk_ask(talk, "5yz", "RCPT TO:<caf" E_ACUTE "@%s>", check->domain);
     smtp_ask_in_step(talk);
 }

@@ -8,8 +8,8 @@ static void trailing_space_tolerated(struct smtp_check *check)
     struct smtp_talk *talk = smtp_ask_hello(check);
     smtp_talk_ask(talk, "250", "NOOP ");
     smtp_talk_ask(talk, "250", "RSET ");
-    smtp_talk_ask(talk, "250", "MAIL FROM:<%s> ", check->sender);
-    smtp_talk_ask(talk, "250 251", "RCPT TO:<%s> ", check->recipient);
+    smtp_talk_step(talk, "250", "MAIL FROM:<%s> ", check->sender);
+    smtp_talk_step(talk, "250 251", "RCPT TO:<%s> ", check->recipient);
     smtp_talk_ask(talk, "354", "DATA ");
     smtp_talk_write(talk, "%s", smtp_ask_message(check));
     smtp_talk_expect(talk, "250");
@@ -29,22 +29,18 @@ static void argument_on_bare_command(struct smtp_check *check)
 
 static void helo_supported(struct smtp_check *check)
 {
-    struct smtp_talk *talk = smtp_ask_greeted(check);
+    struct smtp_talk *talk = smtp_ask_fresh(check);
     smtp_talk_ask(talk, "250", "HELO check.example");
     smtp_ask_deliver(talk);
     smtp_ask_quit(talk);
-}
-
-static bool is_letter_or_digit(char octet)
-{
-    return smtp_is_letter((unsigned char)octet) || smtp_is_digit((unsigned char)octet);
 }
 
 /** ehlo-keyword *( SP ehlo-param ) (RFC 5321 4.1.1.1). */
 static bool is_ehlo_line(struct smtp_span line)
 {
     size_t at = 0;
-    while (at < line.len && (is_letter_or_digit(line.bytes[at]) || line.bytes[at] == '-')) {
+    while (at < line.len &&
+           (smtp_is_letter_or_digit((unsigned char)line.bytes[at]) || line.bytes[at] == '-')) {
         at++;
     }
     if (at == 0 || line.bytes[0] == '-') {
@@ -71,7 +67,8 @@ static bool begins_with_domain(struct smtp_span line)
     size_t at = 0;
     bool is_literal = line.len > 0 && line.bytes[0] == '[';
     while (at < line.len && line.bytes[at] != ' ') {
-        bool fits = is_letter_or_digit(line.bytes[at]) || strchr("-.", line.bytes[at]) != NULL ||
+        bool fits = smtp_is_letter_or_digit((unsigned char)line.bytes[at]) ||
+                    strchr("-.", line.bytes[at]) != NULL ||
                     (is_literal && strchr("[:]", line.bytes[at]) != NULL);
         if (!fits) {
             return false;
@@ -84,7 +81,7 @@ static bool begins_with_domain(struct smtp_span line)
 
 static void ehlo_reply_grammar(struct smtp_check *check)
 {
-    struct smtp_talk *talk = smtp_ask_hello(check);
+    struct smtp_talk *talk = smtp_ask_open(check);
     struct smtp_span first = smtp_talk_text(talk, 0);
     smtp_check_that(check, begins_with_domain(first), "expected the server's domain first, came %s",
                     smtp_check_show(check, first));
@@ -112,16 +109,17 @@ static void optional_commands_listed(struct smtp_check *check)
 static void source_route_syntax_accepted(struct smtp_check *check)
 {
     struct smtp_talk *talk = smtp_ask_hello(check);
-    smtp_talk_ask(talk, "250", "MAIL FROM:<%s>", check->sender);
+    smtp_ask_mail(talk);
     smtp_talk_ask(talk, "250 251 4yz 550 551 553 ~554", "RCPT TO:<@one.example,@two.example:%s>",
                   check->recipient);
 }
 
 static void rset_discards(struct smtp_check *check)
 {
-    struct smtp_talk *talk = smtp_ask_greeted(check);
+    struct smtp_talk *talk = smtp_ask_fresh(check);
     smtp_talk_ask(talk, "250", "RSET");
     smtp_ask_ehlo(talk);
+    smtp_ask_log_in_if_told(talk);
     smtp_ask_begin(talk);
     smtp_talk_ask(talk, "250", "RSET");
     smtp_talk_ask(talk, "503 554", "DATA");
@@ -167,7 +165,7 @@ static void unknown_parameter_555(struct smtp_check *check)
     struct smtp_talk *talk = smtp_ask_hello(check);
     smtp_talk_ask(talk, "555", "MAIL FROM:<%s> NOSUCHPARAM=1", check->sender);
     smtp_talk_ask(talk, "503 ~5yz", "RCPT TO:<%s>", check->recipient);
-    smtp_talk_ask(talk, "250", "MAIL FROM:<%s>", check->sender);
+    smtp_ask_mail(talk);
     smtp_talk_ask(talk, "555", "RCPT TO:<%s> NOSUCHPARAM=1", check->recipient);
     smtp_talk_ask(talk, "503 554", "DATA");
 }

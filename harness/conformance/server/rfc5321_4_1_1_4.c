@@ -27,8 +27,8 @@ static void transaction_cleared_after_data(struct smtp_check *check)
     struct smtp_talk *talk = smtp_ask_hello(check);
     smtp_ask_deliver(talk);
     smtp_talk_ask(talk, "503", "RCPT TO:<%s>", check->recipient);
-    smtp_talk_ask(talk, "250", "MAIL FROM:<%s>", check->sender);
-    smtp_talk_ask(talk, "250 251", "RCPT TO:<%s>", check->other_recipient);
+    smtp_ask_mail(talk);
+    smtp_ask_rcpt(talk, check->other_recipient);
     smtp_ask_send(talk);
     smtp_ask_quit(talk);
     struct smtp_arrival arrivals[2];

@@ -49,8 +49,7 @@ static void multiline_same_code(struct smtp_check *check)
 
 static bool is_domain_octet(char octet)
 {
-    return smtp_is_letter((unsigned char)octet) || smtp_is_digit((unsigned char)octet) ||
-           octet == '-' || octet == '.';
+    return smtp_is_letter_or_digit((unsigned char)octet) || octet == '-' || octet == '.';
 }
 
 static void greeting_form(struct smtp_check *check)

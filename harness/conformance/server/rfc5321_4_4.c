@@ -77,8 +77,8 @@ static void deliver_to_both(struct smtp_check *check)
 {
     struct smtp_talk *talk = smtp_ask_hello(check);
     smtp_ask_begin(talk);
-    smtp_talk_ask(talk, "250 251", "RCPT TO:<%s>", check->other_recipient);
-    smtp_talk_ask(talk, "354", "DATA");
+    smtp_ask_rcpt(talk, check->other_recipient);
+    smtp_talk_step(talk, "354", "DATA");
     smtp_talk_write(talk,
                     "From: <%s>\r\nSubject: %s\r\nDate: Thu, 01 Jan 2026 00:00:00 +0000\r\n"
                     "Message-ID: <%s@check.example>\r\n\r\nTo both.\r\n.\r\n",

@@ -10,10 +10,10 @@
 static void postmaster_without_domain(struct smtp_check *check)
 {
     struct smtp_talk *talk = smtp_ask_hello(check);
-    smtp_talk_ask(talk, "250", "MAIL FROM:<%s>", check->sender);
-    smtp_talk_ask(talk, "250 251", "RCPT TO:<postmaster>");
-    smtp_talk_ask(talk, "250 251", "RCPT TO:<POSTMASTER>");
-    smtp_talk_ask(talk, "250 251", "RCPT TO:<PoStMaStEr>");
+    smtp_ask_mail(talk);
+    smtp_talk_step(talk, "250 251", "RCPT TO:<postmaster>");
+    smtp_talk_step(talk, "250 251", "RCPT TO:<POSTMASTER>");
+    smtp_talk_step(talk, "250 251", "RCPT TO:<PoStMaStEr>");
 }
 
 static void vrfy_implemented(struct smtp_check *check)
@@ -29,6 +29,9 @@ static void vrfy_disabled_is_252(struct smtp_check *check)
 {
     struct smtp_talk *talk = smtp_ask_hello(check);
     int known = smtp_talk_try(talk, "VRFY %s", check->recipient);
+    if (known == 530) {
+        smtp_check_skip(check, "it wants a login or TLS first");
+    }
     int unknown = smtp_talk_try(talk, "VRFY %s@%s", check->token, check->domain);
     smtp_check_that(check, known != unknown || known == 252,
                     "expected 252 where a known and an unknown name are answered alike, came %s",
@@ -66,7 +69,7 @@ static void path_256(struct smtp_check *check)
                     "expected a path of 256 octets to be handled, came %s",
                     smtp_check_show(check, talk->reply.octets));
     smtp_talk_ask(talk, "250", "RSET");
-    smtp_talk_ask(talk, "250", "MAIL FROM:<%s>", check->sender);
+    smtp_ask_mail(talk);
     smtp_talk_try(talk, "RCPT TO:<%s>", path);
     smtp_check_that(check, !smtp_talk_is(talk, "500 501 552 555"),
                     "expected a path of 256 octets to be handled, came %s",
@@ -163,7 +166,7 @@ static void text_line_1000(struct smtp_check *check)
 static void hundred_recipients(struct smtp_check *check)
 {
     struct smtp_talk *talk = smtp_ask_hello(check);
-    smtp_talk_ask(talk, "250", "MAIL FROM:<%s>", check->sender);
+    smtp_ask_mail(talk);
     for (int i = 0; i < RECIPIENTS && smtp_check_goes_on(check); i++) {
         smtp_talk_ask(talk, "250 251", "RCPT TO:<%s>", check->recipient);
     }
@@ -174,7 +177,7 @@ static void hundred_recipients(struct smtp_check *check)
 static void too_many_recipients_452(struct smtp_check *check)
 {
     struct smtp_talk *talk = smtp_ask_hello(check);
-    smtp_talk_ask(talk, "250", "MAIL FROM:<%s>", check->sender);
+    smtp_ask_mail(talk);
     int accepted = 0;
     while (accepted < RECIPIENTS_TRIED &&
            smtp_talk_try(talk, "RCPT TO:<%s>", check->recipient) / 100 == 2) {

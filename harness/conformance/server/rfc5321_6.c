@@ -8,10 +8,10 @@ static bool send_refused(struct smtp_check *check, const char *reverse_path)
 {
     smtp_arrivals_use(check, SMTP_ARRIVALS_REFUSING);
     struct smtp_talk *talk = smtp_ask_hello(check);
-    smtp_talk_ask(talk, "250", "MAIL FROM:<%s>", reverse_path);
+    smtp_talk_step(talk, "250", "MAIL FROM:<%s>", reverse_path);
     int code = smtp_talk_try(talk, "RCPT TO:<%s>", check->recipient);
     if (code / 100 == 2) {
-        smtp_talk_ask(talk, "354", "DATA");
+        smtp_talk_step(talk, "354", "DATA");
         smtp_talk_write(talk, "%s", smtp_ask_message(check));
         code = smtp_talk_read(talk);
     }

@@ -18,7 +18,7 @@ static bool is_ascii(struct smtp_span octets)
 
 static void smtputf8_offer(struct smtp_check *check)
 {
-    struct smtp_talk *talk = smtp_ask_hello(check);
+    struct smtp_talk *talk = smtp_ask_open(check);
     struct smtp_span parameters;
     smtp_ask_needs(talk, "SMTPUTF8");
     smtp_ask_parameters(talk, "SMTPUTF8", &parameters);
@@ -47,7 +47,7 @@ static void smtputf8_addresses(struct smtp_check *check)
                     "expected a UTF-8 reverse-path to be understood, came %s",
                     smtp_check_show(check, talk->reply.octets));
     smtp_talk_try(talk, "RSET");
-    smtp_talk_ask(talk, "250", "MAIL FROM:<%s> SMTPUTF8", check->sender);
+    smtp_talk_step(talk, "250", "MAIL FROM:<%s> SMTPUTF8", check->sender);
     smtp_talk_try(talk, "RCPT TO:<" UTF8_PATH ">");
     smtp_check_that(check, !is_syntax_refusal(talk),
                     "expected a UTF-8 forward-path to be understood, came %s",
@@ -67,7 +67,7 @@ static void replies_stay_ascii(struct smtp_check *check)
         smtp_check_text(check, "RCPT TO:<" E_ACUTE "%s>", check->bad_recipient),
         "RCPT TO:<" UTF8_PATH "> NOTIFY=" E_ACUTE,
     };
-    struct smtp_talk *talk = smtp_ask_greeted(check);
+    struct smtp_talk *talk = smtp_ask_fresh(check);
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         smtp_talk_try(talk, "%s", lines[i]);
         bool may = smtp_talk_is(talk, "251 551");

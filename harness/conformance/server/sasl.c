@@ -43,7 +43,8 @@ static void try_plain(struct smtp_check *check, const char *codes, const char *m
 {
     struct smtp_talk *talk = begin(check, "PLAIN");
     smtp_talk_ask(talk, "334", "AUTH PLAIN");
-    smtp_talk_ask(talk, codes, "%s", message);
+    smtp_talk_secret_line(talk, "", message);
+    smtp_talk_expect(talk, codes);
 }
 
 static void plain_field_sizes(struct smtp_check *check)
@@ -111,7 +112,8 @@ static void login_two_prompts(struct smtp_check *check)
     const char *first = smtp_scram_decode(talk);
     smtp_talk_ask(talk, "334", "%s", user);
     const char *second = smtp_scram_decode(talk);
-    smtp_talk_ask(talk, "235", "%s", password);
+    smtp_talk_secret_line(talk, "", password);
+    smtp_talk_expect(talk, "235");
     if (smtp_check_goes_on(check) &&
         (strcmp(first, "User Name") != 0 || strcmp(second, "Password") != 0)) {
         smtp_check_warn(check,
@@ -120,7 +122,8 @@ static void login_two_prompts(struct smtp_check *check)
     }
     talk = begin(check, "LOGIN");
     if (smtp_talk_try(talk, "AUTH LOGIN %s", user) == 334) { /* a server need not take it */
-        smtp_talk_ask(talk, "235", "%s", password);
+        smtp_talk_secret_line(talk, "", password);
+        smtp_talk_expect(talk, "235");
     }
 }
 
