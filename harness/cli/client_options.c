@@ -201,8 +201,8 @@ static int apply_tls(struct smtp_cli_client_options *options)
     tls->name = options->tls_name;
     tls->insecure = options->insecure;
     if (options->ca_file != NULL && access(options->ca_file, R_OK) != 0) {
-        smtp_cli_failed(options->program, "--ca: cannot read %s: %s", options->ca_file,
-                        smtp_errno_text(errno));
+        smtp_cli_wrong(options->program, "--ca: cannot read %s: %s", options->ca_file,
+                       smtp_errno_text(errno));
         return EX_CONFIG;
     }
     if (options->certificate_file != NULL &&
@@ -222,8 +222,8 @@ static char *read_password(const struct smtp_cli_client_options *options)
     int fd = open(options->password_file, O_RDONLY | O_CLOEXEC);
     ssize_t len = fd >= 0 && text != NULL ? read(fd, text, PASSWORD_MAX) : -1;
     if (len < 0) {
-        smtp_cli_failed(options->program, "--password-file: cannot read %s: %s",
-                        options->password_file, smtp_errno_text(errno));
+        smtp_cli_wrong(options->program, "--password-file: cannot read %s: %s",
+                       options->password_file, smtp_errno_text(errno));
         free(text);
         text = NULL;
     } else {

@@ -90,7 +90,7 @@ static bool start_server(struct exec *exec)
     options.magic_addresses = common->magic_addresses;
     exec->harness = smtp_harness_start(&options, &error);
     if (exec->harness == NULL) {
-        smtp_cli_failed(PROGRAM, "%s", error.message);
+        smtp_cli_wrong(PROGRAM, "%s", error.message);
         return false;
     }
     return add_faults(exec);

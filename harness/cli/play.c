@@ -44,7 +44,7 @@ static bool read_stream(const char *path, FILE *in, struct smtp_buffer *text)
         size_t len = fread(room, 1, 65536, in);
         smtp_buffer_added(text, len);
         if (len == 0 && ferror(in) != 0) {
-            smtp_cli_failed(PROGRAM, "cannot read %s: %s", path, smtp_errno_text(errno));
+            smtp_cli_wrong(PROGRAM, "cannot read %s: %s", path, smtp_errno_text(errno));
             return false;
         }
         if (len == 0) {
@@ -58,7 +58,7 @@ static bool read_dialogue(const char *path, struct smtp_dialogue **out)
     struct smtp_buffer text = SMTP_BUFFER(FILE_MAX);
     FILE *in = fopen(path, "r");
     if (in == NULL) {
-        smtp_cli_failed(PROGRAM, "cannot read %s: %s", path, smtp_errno_text(errno));
+        smtp_cli_wrong(PROGRAM, "cannot read %s: %s", path, smtp_errno_text(errno));
         return false;
     }
     bool read = read_stream(path, in, &text);

@@ -120,7 +120,7 @@ static struct smtp_server *make_server(struct smtp_serve_options *options)
     }
     if (smtp_server_new(&server, &options->common.server, &error) != SMTP_OK) {
         smtp_cli_server_options_release_tables(&options->common);
-        smtp_cli_failed(PROGRAM, "%s", error.message);
+        smtp_cli_wrong(PROGRAM, "%s", error.message);
         return NULL;
     }
     if (options->faults != NULL) {

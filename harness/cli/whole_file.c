@@ -141,7 +141,7 @@ char *smtp_cli_read_file(const char *program, const char *path)
         text[len] = '\0';
     }
     if (!read) {
-        smtp_cli_failed(program, "cannot read %s: %s", path, smtp_errno_text(errno));
+        smtp_cli_wrong(program, "cannot read %s: %s", path, smtp_errno_text(errno));
         free(text);
         text = NULL;
     }

@@ -266,8 +266,8 @@ TEST_WITHIN(check_server, one_that_floods_passes_no_rule_and_its_flood_is_not_ke
 
 TEST_WITHIN(check_server, one_that_is_not_there_ends_with_2, 90)
 {
-    expect_wrong(ARGV("check", "server", "unix:/nowhere/at/all"),
-                 "cannot connect to unix:/nowhere/at/all");
+    expect_failed(ARGV("check", "server", "unix:/nowhere/at/all"),
+                  "cannot connect to unix:/nowhere/at/all");
 }
 
 /* ---- what is judged, and how it counts ---- */
@@ -517,9 +517,9 @@ TEST_WITHIN(check_client, a_command_that_floods_the_connection_is_ended, 90)
 
 TEST_WITHIN(check_client, a_command_that_is_none_is_told_and_ends_with_2, 90)
 {
-    expect_wrong(ARGV("check", "client", "--", "/nonexistent/client"),
-                 "cannot run '/nonexistent/client': No such file or directory");
-    expect_wrong(ARGV("check", "client", "--", "/etc/passwd"), "Permission denied");
+    expect_failed(ARGV("check", "client", "--", "/nonexistent/client"),
+                  "cannot run '/nonexistent/client': No such file or directory");
+    expect_failed(ARGV("check", "client", "--", "/etc/passwd"), "Permission denied");
     expect_wrong(ARGV("check", "client", "--strict"), "a COMMAND is needed");
     expect_wrong(ARGV("check", "client", "--only", "rfc5321/99", "--", "true"),
                  "no rule is called 'rfc5321/99'");

@@ -6,14 +6,24 @@
 #include <stdio.h>
 #include <string.h>
 
-void expect_wrong(const char *const argv[], const char *complaint)
+static void expect_complaint(const char *const argv[], const char *complaint, bool points_to_help)
 {
     struct ended ended = run_to_end(argv);
     expect_int(ended.exit_status, 2);
     expect_str(ended.out, "");
     expect_contains(ended.err, complaint);
-    expect_contains(ended.err, "--help'");
+    expect_true((strstr(ended.err, "--help'") != NULL) == points_to_help);
     ended_clear(&ended);
+}
+
+void expect_wrong(const char *const argv[], const char *complaint)
+{
+    expect_complaint(argv, complaint, true);
+}
+
+void expect_failed(const char *const argv[], const char *complaint)
+{
+    expect_complaint(argv, complaint, false);
 }
 
 void hear_url(struct background *serve, char *url, size_t capacity)

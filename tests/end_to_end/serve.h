@@ -11,6 +11,8 @@
 
 /** A wrong command line: exit status 2, nothing on standard output, this on standard error. */
 void expect_wrong(const char *const argv[], const char *complaint);
+/** The same where the line is right and something else is not: it points to no --help. */
+void expect_failed(const char *const argv[], const char *complaint);
 /** What stands behind "listening on " in its next line. */
 void hear_url(struct background *serve, char *url, size_t capacity);
 /** Connects to a URL that it told, past EHLO (with LMTP: LHLO): that reply. */
