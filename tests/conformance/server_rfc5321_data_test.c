@@ -146,6 +146,8 @@ static void accept_bare(struct smtp_harness_options *options)
     options->server.bare_line_end = SMTP_BARE_ACCEPT;
 }
 
+#define ONE_LINE OPENED "C: NOOP\\n\nS: 500 What?\n[S close]\n[session]\n"
+
 static const struct smtp_server_proof proofs[] = {
     {"rfc5321/2.3.8/smuggling-cr-dot-cr", .serve = end_at_cr_dot_cr, .detail = "exploitable"},
     {"rfc5321/2.3.8/smuggling-nul-dot", .serve = end_at_nul_dot, .detail = "exploitable"},
@@ -159,12 +161,24 @@ static const struct smtp_server_proof proofs[] = {
      .mangle = twice, .detail = "another message"},
     {"rfc5321/2.3.8/command-bare-lf", .serve = lines_at_lf, .detail = "NOOP with LF alone"},
     {"rfc5321/2.3.8/command-bare-lf",
-     .dialogue = OPENED "C: NOOP\\n\nS: 500 What?\nC| MAIL FROM:...>\\n\nS: 250 Ok\n",
-     .detail = "MAIL with LF alone"},
+     .dialogue = ONE_LINE OPENED "C| MAIL FROM:...>\\n\nS: 250 Ok\n",
+     .detail = "MAIL with LF alone",
+     .right_dialogue = OPENED "C| NOOP\\n\nS: 521 5.5.2 Bare LF\n[S close]\n[session]\n" OPENED
+                              "C| MAIL FROM:...>\\n\nS: 421 Bare LF\n[S close]\n"},
+    {"rfc5321/2.3.8/command-bare-lf", .dialogue = OPENED "C| NOOP\\n\nS: 354 Go on\n",
+     .detail = "NOOP with LF alone",
+     .right_dialogue = OPENED "C| NOOP\\n\n[S close]\n[session]\n" OPENED
+                              "C| MAIL FROM:...>\\n\nS: 554 Bare LF\n"},
     {"rfc5321/2.3.8/command-bare-lf",
-     .dialogue = OPENED "C: NOOP\\n\nS: 500 What?\nC: MAIL FROM:...>\\n\nS: 501 No\nS: 500 What?\n",
-     .detail = "which is one line"},
-    {"rfc5321/2.3.8/command-bare-cr", .serve = lines_at_cr, .detail = "NOOP with CR alone"},
+     .dialogue = ONE_LINE OPENED "C: MAIL FROM:...>\\n\nS: 501 No\nS: 500 What?\n",
+     .detail = "which is one line",
+     .right_dialogue = ONE_LINE OPENED "C: MAIL FROM:...>\\n\nS: 501 No\n[S close]\n"},
+    {"rfc5321/2.3.8/command-bare-lf", .dialogue = OPENED "C: NOOP\\n\n[wait 2s]\nS: 250 Ok\n",
+     .is_mute = true, .detail = "came none",
+     .right_dialogue =
+         OPENED "C: NOOP\\n\n[S close]\n[session]\n" OPENED "C: MAIL FROM:...>\\n\n[S close]\n"},
+    {"rfc5321/2.3.8/command-bare-cr", .serve = lines_at_cr, .detail = "NOOP with CR alone",
+     .right_dialogue = OPENED "C| NOOP\\r\nS: 500 Bare CR\n[S close]\n"},
     {"rfc5321/2.3.8/command-bare-cr", .dialogue = OPENED "C: NOOP\\rNOOP\nS: 250 Ok\nS: 250 Ok\n",
      .detail = "which is one line"},
     {"rfc5321/4.1.1.4/transaction-cleared-after-data", .with = PROOF_MAILDIR,
