@@ -58,6 +58,7 @@ struct smtp_server_proof {
     bool is_mute;       /* it is in saying nothing at all: the wait for it is shorter */
 
     /* ---- the right server, where it is not our own ---- */
+    unsigned right_with; /* besides `with` */
     const char *right_dialogue;
     void (*right_serve)(int connection, struct smtp_arrivals *arrivals);
     bool (*right_mangle)(struct smtp_proof_mail *mail);

@@ -167,6 +167,9 @@ static bool bounce_to_recipient(struct smtp_proof_mail *mail)
     return true;
 }
 
+#define OPENED                                                                                     \
+    "S: 220 a.test\nC: EHLO ...\nS: 250 a.test\nC: MAIL ...\nS: 250 Ok\nC: RCPT ...\nS: 250 Ok\n"
+
 static const struct smtp_server_proof trace[] = {
     {"rfc5321/4.4/received-prepended", .with = PROOF_MAILDIR, .mangle = trace_at_the_end,
      .detail = "at the top", .right_mangle = two_hops},
@@ -206,6 +209,14 @@ static const struct smtp_server_proof trace[] = {
      .detail = "a date"},
     {"rfc5321/6.4/relay-adds-only-trace", .with = PROOF_RELAY, .mangle = add_date,
      .detail = "behind the trace", .right_mangle = two_hops},
+    {"rfc5321/6.4/relay-adds-only-trace", .with = PROOF_RELAY, .mangle = add_date,
+     .detail = "behind the trace",
+     .right_dialogue = OPENED "C: DATA\nS: 354 Go on\nC: ...\nC: .\nS: 554 A header?\n",
+     .right_verdict = SMTP_SKIP},
+    {"rfc5321/6.4/relay-adds-only-trace", .with = PROOF_RELAY,
+     .dialogue = OPENED "C: DATA\nS: 354 Go on\nC: ...\nC: .\nS: 354 Go on\n",
+     .detail = "came \"354", .right_mangle = add_date, .right_with = PROOF_SUBMISSION,
+     .right_verdict = SMTP_SKIP},
     {"rfc5321/7.2/no-recipient-list-in-header", .with = PROOF_RELAY, .mangle = delivered_to_both,
      .detail = "one recipient at most"},
 };
