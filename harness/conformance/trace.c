@@ -33,9 +33,14 @@ static bool is_called(struct smtp_span content, size_t at, const char *name)
 
 bool smtp_trace_find(struct smtp_span content, struct smtp_span *field)
 {
+    return smtp_trace_find_named(content, "Received", field);
+}
+
+bool smtp_trace_find_named(struct smtp_span content, const char *name, struct smtp_span *field)
+{
     size_t at = 0, len;
     while ((len = field_len(content, at)) > 0) {
-        if (is_called(content, at, "Received")) {
+        if (is_called(content, at, name)) {
             *field = (struct smtp_span){content.bytes + at, len - 2};
             return true;
         }

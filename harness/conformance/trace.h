@@ -6,6 +6,8 @@
 
 /** The first Received field of the content, CRLF within it too, without the last one; false: there is none. */
 bool smtp_trace_find(struct smtp_span content, struct smtp_span *field);
+/** The same of another name. */
+bool smtp_trace_find_named(struct smtp_span content, const char *name, struct smtp_span *field);
 /** Where the fields begin that no server adds: behind Received, Return-Path, Delivered-To and the like, and what filters
  *  tell of the message. */
 size_t smtp_trace_len(struct smtp_span content);

@@ -318,6 +318,12 @@ static void look(void *user, const struct smtp_suite_result *result)
         complain(judgement, "failed, not because of \"%s\" but: %s\n%s", proof->detail,
                  result->detail, dialogue != NULL ? dialogue : "");
     }
+    const char *warning = judgement->wrong ? NULL : proof->right_warning;
+    if (warning != NULL && (warning[0] == '\0' ? result->warning[0] != '\0'
+                                               : strstr(result->warning, warning) == NULL)) {
+        complain(judgement, "expected a warning with \"%s\", came \"%s\"", warning,
+                 result->warning);
+    }
     free(dialogue);
 }
 

@@ -63,6 +63,7 @@ struct smtp_server_proof {
     void (*right_serve)(int connection, struct smtp_arrivals *arrivals);
     bool (*right_mangle)(struct smtp_proof_mail *mail);
     bool (*right_notify)(struct smtp_proof_mail *mail);
+    const char *right_warning; /* a part of what it is warned of, "": nothing; NULL: either */
     enum smtp_verdict
         right_verdict; /* SMTP_PASS, but for a rule that our own server need not show */
 };

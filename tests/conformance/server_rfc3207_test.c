@@ -239,7 +239,8 @@ static const struct smtp_server_proof tls[] = {
                                   "C: AUTH PLAIN ...\nS: 535 5.7.8 No\n",
      .detail = "expected one answer",
      .right_dialogue = EHLO("STARTTLS") "C: AUTH PLAIN ...\nS: 538 5.7.11 In TLS (id 1)\n"
-                                        "C: AUTH PLAIN ...\nS: 538 5.7.11 In TLS (id 2)\n"},
+                                        "C: AUTH PLAIN ...\nS: 538 5.7.11 In TLS (id 2)\n",
+     .right_warning = "other texts"},
     {"rfc8314/4.1/cleartext-auth-uniform", .with = PROOF_LOGIN,
      .dialogue = EHLO("STARTTLS") "C: AUTH PLAIN ...\nS: 535 5.7.11 No\n"
                                   "C: AUTH PLAIN ...\nS: 535 5.7.8 No\n",

@@ -108,12 +108,27 @@ static bool twice(struct smtp_proof_mail *mail)
     return true;
 }
 
+static bool say_delivered(struct smtp_proof_mail *mail, const char *field)
+{
+    mail->arrival.content = smtp_span_of(smtp_proof_text(
+        mail, "%s\r\n%.*s", field, (int)mail->arrival.content.len, mail->arrival.content.bytes));
+    return true;
+}
+
 static bool add_first_recipient(struct smtp_proof_mail *mail)
 {
-    mail->arrival.content =
-        smtp_span_of(smtp_proof_text(mail, "Delivered-To: " PROOF_RECIPIENT "\r\n%.*s",
-                                     (int)mail->arrival.content.len, mail->arrival.content.bytes));
-    return true;
+    return say_delivered(mail, "Delivered-To: <" PROOF_RECIPIENT ">");
+}
+
+static bool for_first_recipient(struct smtp_proof_mail *mail)
+{
+    return say_delivered(mail, "Received: from a by b for <" PROOF_RECIPIENT ">; now");
+}
+
+static bool for_longer_name(struct smtp_proof_mail *mail)
+{
+    return say_delivered(mail, "Delivered-To: jo" PROOF_RECIPIENT "\r\n"
+                               "Received: from a by b for <jo" PROOF_RECIPIENT ">; now");
 }
 
 static bool add_empty_line(struct smtp_proof_mail *mail)
@@ -164,7 +179,8 @@ static const struct smtp_server_proof proofs[] = {
      .dialogue = ONE_LINE OPENED "C| MAIL FROM:...>\\n\nS: 250 Ok\n",
      .detail = "MAIL with LF alone",
      .right_dialogue = OPENED "C| NOOP\\n\nS: 521 5.5.2 Bare LF\n[S close]\n[session]\n" OPENED
-                              "C| MAIL FROM:...>\\n\nS: 421 Bare LF\n[S close]\n"},
+                              "C| MAIL FROM:...>\\n\nS: 421 Bare LF\n[S close]\n",
+     .right_warning = ""},
     {"rfc5321/2.3.8/command-bare-lf", .dialogue = OPENED "C| NOOP\\n\nS: 354 Go on\n",
      .detail = "NOOP with LF alone",
      .right_dialogue = OPENED "C| NOOP\\n\n[S close]\n[session]\n" OPENED
@@ -183,6 +199,8 @@ static const struct smtp_server_proof proofs[] = {
      .detail = "which is one line"},
     {"rfc5321/4.1.1.4/transaction-cleared-after-data", .with = PROOF_MAILDIR,
      .mangle = add_first_recipient, .detail = "alone"},
+    {"rfc5321/4.1.1.4/transaction-cleared-after-data", .with = PROOF_MAILDIR,
+     .mangle = for_first_recipient, .detail = "alone", .right_mangle = for_longer_name},
     {"rfc5321/4.1.1.4/dot-at-once-ends-data", .serve = never_first_line, .is_mute = true,
      .detail = "nothing"},
     {"rfc5321/4.1.1.4/end-of-data-any-segmentation", .serve = end_in_one_read, .is_mute = true,

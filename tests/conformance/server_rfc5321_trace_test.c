@@ -103,6 +103,31 @@ static bool for_one(struct smtp_proof_mail *mail)
                         " for <" PROOF_RECIPIENT ">; Thu, 01 Jan 2026 00:00:00 +0000\r\n");
 }
 
+/* names that hold those of others */
+static bool for_one_of_two(struct smtp_proof_mail *mail)
+{
+    return behind(mail, "Received: from a by b id rebob@harness.test for <" PROOF_RECIPIENT ">;\r\n"
+                        " Thu, 01 Jan 2026 00:00:00 +0000\r\n");
+}
+
+static bool from_longer_name(struct smtp_proof_mail *mail)
+{
+    return behind(mail, "Received: from precheck.example (check.example.org [127.0.0.1]) by b;\r\n"
+                        " Thu, 01 Jan 2026 00:00:00 +0000\r\n");
+}
+
+static bool from_helo(struct smtp_proof_mail *mail)
+{
+    return behind(mail, "Received: from [127.0.0.1] (helo=Check.Example) by b;\r\n"
+                        " Thu, 01 Jan 2026 00:00:00 +0000\r\n");
+}
+
+static bool from_reverse(struct smtp_proof_mail *mail)
+{
+    return behind(mail, "Received: from check.example. (a) by b;\r\n"
+                        " Thu, 01 Jan 2026 00:00:00 +0000\r\n");
+}
+
 #define DELIVERED                                                                                  \
     "Return-Path: <x@a.example>\r\nDelivered-To: y\r\nX-Original-To: y\r\nEnvelope-To: y\r\n"      \
     "X-Envelope-To: y\r\nDelivery-date: now\r\n"                                                   \
@@ -125,6 +150,11 @@ static bool deliver_behind_trace(struct smtp_proof_mail *mail)
 static bool delivered_to_both(struct smtp_proof_mail *mail)
 {
     return behind(mail, "Delivered-To: " PROOF_RECIPIENT "\r\nDelivered-To: " PROOF_OTHER "\r\n");
+}
+
+static bool delivered_to_one(struct smtp_proof_mail *mail)
+{
+    return behind(mail, "Delivered-To: " PROOF_RECIPIENT "\r\nX-List: " PROOF_OTHER ".net\r\n");
 }
 
 static bool add_date(struct smtp_proof_mail *mail)
@@ -171,6 +201,14 @@ static bool bounce_to_recipient(struct smtp_proof_mail *mail)
     "S: 220 a.test\nC: EHLO ...\nS: 250 a.test\nC: MAIL ...\nS: 250 Ok\nC: RCPT ...\nS: 250 Ok\n"
 
 static const struct smtp_server_proof trace[] = {
+    {"rfc5321/4.4/received-from-clause", .with = PROOF_MAILDIR, .mangle = no_from_clause,
+     .detail = "a FROM clause", .right_mangle = from_longer_name,
+     .right_warning = "the EHLO name should be in it"},
+    {"rfc5321/4.4/received-from-clause", .with = PROOF_MAILDIR, .mangle = no_from_clause,
+     .detail = "a FROM clause", .right_mangle = from_helo, .right_warning = ""},
+    {"rfc5321/4.4/received-from-clause", .with = PROOF_MAILDIR, .mangle = no_from_clause,
+     .detail = "a FROM clause", .right_mangle = from_reverse,
+     .right_warning = "the peer's address should be in it"},
     {"rfc5321/4.4/received-prepended", .with = PROOF_MAILDIR, .mangle = trace_at_the_end,
      .detail = "at the top", .right_mangle = two_hops},
     {"rfc5321/4.4/received-from-clause", .with = PROOF_MAILDIR, .mangle = no_from_clause,
@@ -186,7 +224,7 @@ static const struct smtp_server_proof trace[] = {
     {"rfc5321/4.4/received-date", .with = PROOF_MAILDIR, .mangle = no_by_clause,
      .detail = "a BY clause"},
     {"rfc5321/4.4/received-for-one-path", .with = PROOF_MAILDIR, .mangle = for_both,
-     .detail = "one path"},
+     .detail = "one path", .right_mangle = for_one_of_two},
     {"rfc5321/4.4/received-date", .with = PROOF_MAILDIR, .mangle = short_year, .detail = "a date"},
     {"rfc5321/4.4/received-date", .with = PROOF_MAILDIR, .mangle = thirty_two, .detail = "a date",
      .right_mangle = shortest},
@@ -218,8 +256,15 @@ static const struct smtp_server_proof trace[] = {
      .detail = "came \"354", .right_mangle = add_date, .right_with = PROOF_SUBMISSION,
      .right_verdict = SMTP_SKIP},
     {"rfc5321/7.2/no-recipient-list-in-header", .with = PROOF_RELAY, .mangle = delivered_to_both,
-     .detail = "one recipient at most"},
+     .detail = "one recipient at most", .right_mangle = delivered_to_one},
 };
+
+static bool bounce_to_longer_name(struct smtp_proof_mail *mail)
+{
+    bounce(mail);
+    mail->arrival.rcpts = SMTP_SPAN("RCPT TO:<no-postmaster@example.com>\n");
+    return true;
+}
 
 static const struct smtp_server_proof failures[] = {
     {"rfc5321/6.1/bounce-null-reverse-path", .with = PROOF_RELAY, .mangle = bounce_from_daemon,
@@ -227,6 +272,8 @@ static const struct smtp_server_proof failures[] = {
     {"rfc5321/6.1/bounce-null-reverse-path", .with = PROOF_RELAY, .mangle = is_lost,
      .detail = "came none", .right_mangle = bounce},
     {"rfc5321/6.1/bounce-null-reverse-path", .with = PROOF_RELAY, .mangle = bounce_to_recipient,
+     .detail = "expected the notification for", .right_mangle = bounce},
+    {"rfc5321/6.1/bounce-null-reverse-path", .with = PROOF_RELAY, .mangle = bounce_to_longer_name,
      .detail = "expected the notification for", .right_mangle = bounce},
     {"rfc5321/6.1/no-bounce-to-null", .with = PROOF_RELAY, .mangle = bounce,
      .detail = "no notification", .right_mangle = is_lost},
