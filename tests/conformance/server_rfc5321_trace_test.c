@@ -63,7 +63,7 @@ static bool short_year(struct smtp_proof_mail *mail)
 DATED(thirty_two, "Thu, 32 Jan 2026 00:00:00 +0000")
 DATED(no_month, "Thu, 01 Jam 2026 00:00:00 +0000")
 DATED(no_day, "Foo, 01 Jan 2026 00:00:00 +0000")
-DATED(no_space, "Thu,01 Jan 2026 00:00:00 +0000")
+DATED(space_before_comma, "Thu ,01 Jan 2026 00:00:00 +0000")
 DATED(no_comma, "Thu 01 Jan 2026 00:00:00 +0000")
 DATED(hour_24, "Thu, 01 Jan 2026 24:00:00 +0000")
 DATED(minute_60, "Thu, 01 Jan 2026 00:60:00 +0000")
@@ -79,7 +79,49 @@ DATED(zone_and_digit, "Thu, 01 Jan 2026 00:00:00 GMT1")
 /* all are */
 DATED(shortest, "1 Jan 2026 00:00 -0130")
 DATED(leap_second, "Sat, 31 Dec 2016 23:59:60 +0000 (UTC)")
+DATED(no_space, "Thu,01 Jan 2026 00:00:00 +0000")
 DATED(old_zone, "Thu, 01 Jan 2026 00:00:00 GMT")
+
+#define STAMPED(name, stamp)                                                                       \
+    static bool name(struct smtp_proof_mail *mail)                                                 \
+    {                                                                                              \
+        return behind(mail, "Received: " stamp "; Thu, 01 Jan 2026 00:00:00 +0000\r\n");           \
+    }
+
+/* none is a Stamp */
+STAMPED(by_before_from, "by b from a")
+STAMPED(with_before_by, "from a with SMTP by b")
+STAMPED(with_before_via, "from a by b with SMTP via TCP")
+STAMPED(id_before_with, "from a by b id 1 with SMTP")
+STAMPED(for_before_id, "from a by b for <x@a.example> id 1")
+STAMPED(from_twice, "from a from a by b")
+STAMPED(by_twice, "from a by b by c")
+STAMPED(id_twice, "from a by b ID 1 id 2")
+STAMPED(with_nothing, "from a by b with (SMTP)")
+STAMPED(id_of_nothing, "from a by b id for <x@a.example>")
+STAMPED(by_no_domain, "from a by b..c")
+STAMPED(by_no_literal, "from a by [garbage]")
+STAMPED(from_no_domain, "from a- by b")
+
+/* all are, as they are written: by Postfix, Exim, OpenSMTPD, Dovecot */
+STAMPED(of_postfix, "from check.example (localhost [127.0.0.1])\r\n"
+                    "\t(using TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits)\r\n"
+                    "\t key-exchange X25519 server-signature ECDSA (prime256v1))\r\n"
+                    "\t(No client certificate requested)\r\n"
+                    "\tby mail.example (Postfix) with ESMTPS id 4ABC12\r\n\tfor <x@a.example>")
+STAMPED(of_exim, "from [127.0.0.1] (helo=check.example)\r\n"
+                 "\tby mail.example with esmtps  (TLS1.3) tls TLS_AES_256_GCM_SHA384\r\n"
+                 "\t(Exim 4.96)\r\n\t(envelope-from <x@a.example>)\r\n"
+                 "\tid 1tFabc-000000001Xy-0abc\r\n\tfor x@a.example")
+STAMPED(of_opensmtpd, "from check.example (<unknown> [127.0.0.1])\r\n"
+                      "\tby mail.example (OpenSMTPD) with ESMTPSA id 12ab34cd "
+                      "(TLSv1.3:TLS_AES_256_GCM_SHA384:256:NO) auth=yes user=ann\r\n"
+                      "\tfor <x@a.example>")
+STAMPED(of_dovecot, "from mail.example ([127.0.0.1])\r\n\tby mail.example with LMTP\r\n"
+                    "\tid AB+CdEf12 (envelope-from <x@a.example>)\r\n\tfor <x@a.example>")
+STAMPED(of_quotes, "from [IPv6:::1] by b via TCP with ESMTP (a \\) for b) id <1@a>\r\n"
+                   " for <\"a \\\" for (by) ; b\"@a.example>")
+STAMPED(of_many_words, "from a by b (1.2.3.4) with A Mail Server (version=TLS1_2) id 15.20.1")
 
 static bool no_by_clause(struct smtp_proof_mail *mail)
 {
@@ -231,8 +273,9 @@ static const struct smtp_server_proof trace[] = {
     {"rfc5321/4.4/received-date", .with = PROOF_MAILDIR, .mangle = no_month, .detail = "a date",
      .right_mangle = leap_second},
     {"rfc5321/4.4/received-date", .with = PROOF_MAILDIR, .mangle = no_day, .detail = "a date",
-     .right_mangle = old_zone},
-    {"rfc5321/4.4/received-date", .with = PROOF_MAILDIR, .mangle = no_space, .detail = "a date"},
+     .right_mangle = old_zone, .right_warning = "a numeric offset is preferred"},
+    {"rfc5321/4.4/received-date", .with = PROOF_MAILDIR, .mangle = space_before_comma,
+     .detail = "a date", .right_mangle = no_space, .right_warning = ""},
     {"rfc5321/4.4/received-date", .with = PROOF_MAILDIR, .mangle = no_comma, .detail = "a date"},
     {"rfc5321/4.4/received-date", .with = PROOF_MAILDIR, .mangle = hour_24, .detail = "a date"},
     {"rfc5321/4.4/received-date", .with = PROOF_MAILDIR, .mangle = minute_60, .detail = "a date"},
@@ -266,6 +309,30 @@ static bool bounce_to_longer_name(struct smtp_proof_mail *mail)
     return true;
 }
 
+#define STAMP(wrong, expected, right)                                                              \
+    {                                                                                              \
+        "rfc5321/4.4/received-date", .with = PROOF_MAILDIR, .mangle = wrong, .detail = expected,   \
+                                     .right_mangle = right                                         \
+    }
+
+static const struct smtp_server_proof stamps[] = {
+    STAMP(by_before_from, "in that order", of_postfix),
+    STAMP(with_before_by, "in that order", of_exim),
+    STAMP(with_before_via, "in that order", of_opensmtpd),
+    STAMP(id_before_with, "in that order", of_dovecot),
+    STAMP(for_before_id, "in that order", of_quotes),
+    STAMP(from_twice, "in that order", of_many_words),
+    STAMP(by_twice, "in that order", shortest),
+    STAMP(id_twice, "in that order", shortest),
+    STAMP(with_nothing, "something behind", shortest),
+    STAMP(id_of_nothing, "something behind", shortest),
+    STAMP(by_no_domain, "behind FROM and BY", shortest),
+    STAMP(by_no_literal, "behind FROM and BY", shortest),
+    STAMP(from_no_domain, "behind FROM and BY", shortest),
+    {"rfc5321/4.4/received-for-one-path", .with = PROOF_MAILDIR, .mangle = for_twice,
+     .detail = "one path", .right_mangle = of_quotes},
+};
+
 static const struct smtp_server_proof failures[] = {
     {"rfc5321/6.1/bounce-null-reverse-path", .with = PROOF_RELAY, .mangle = bounce_from_daemon,
      .detail = "MAIL FROM:<>", .right_mangle = bounce},
@@ -284,6 +351,11 @@ TEST_WITHIN(server_rfc5321_4_4,
             each_rule_fails_a_server_that_breaks_it_and_passes_one_that_does_not, 60)
 {
     SMTP_SERVER_PROOFS_HOLD(trace);
+}
+
+TEST_WITHIN(server_rfc5321_4_4, a_stamp_has_its_clauses_in_their_order, 60)
+{
+    SMTP_SERVER_PROOFS_HOLD(stamps);
 }
 
 TEST_WITHIN(server_rfc5321_6, each_rule_fails_a_server_that_breaks_it_and_passes_one_that_does_not,

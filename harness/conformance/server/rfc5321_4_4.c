@@ -120,6 +120,8 @@ static void received_date(struct smtp_check *check)
     char word[SMTP_TRACE_MAX];
     smtp_check_that(check, smtp_trace_clause(&trace, "by", word),
                     "expected a BY clause, came \"%s\"", trace.text);
+    const char *expected = smtp_trace_judge_stamp(&trace);
+    smtp_check_that(check, expected == NULL, "expected %s, came \"%s\"", expected, trace.text);
     enum smtp_trace_date judged = smtp_trace_judge_date(trace.date);
     smtp_check_that(
         check, judged != SMTP_DATE_WRONG,
@@ -194,7 +196,9 @@ static const struct smtp_rule rows[] = {
     {"rfc5321/4.4/received-date", SMTP_MUST, SMTP_NEEDS_ARRIVALS,
      "The added Received field follows the Stamp grammar; its date has a four-digit year "
      "and no obsolete form (RFC 5322 3.6.7), numeric offset preferred.",
-     "[sink] Parse the added field as Stamp; date parses strictly.", received_date},
+     "[sink] Parse the added field as Stamp: its clauses in their order, each once at most; date "
+     "parses strictly.",
+     received_date},
     {"rfc5321/6.4/relay-adds-only-trace", SMTP_MUST_NOT, SMTP_NEEDS_SINK,
      "A relay does not add Message-ID or Date, fix addresses or touch the body; only trace "
      "fields are added. [known deviation: MTAs that also act as submission servers often "
