@@ -39,6 +39,10 @@ struct judgement {
     char directory[64];
     char address[64];
 
+    struct smtp_proof_mail late; /* its message, where that arrives later */
+    pthread_t late_thread;
+    int late_end[2];
+
     struct smtp_harness *harness;
     /* in place of it */
     struct smtp_dialogue *dialogue;
@@ -128,6 +132,26 @@ static struct smtp_proof_mail mail_of(const struct smtp_message *message)
     return mail;
 }
 
+static void *arrive_late(void *user)
+{
+    struct judgement *judgement = user;
+    struct pollfd end = {.fd = judgement->late_end[0], .events = POLLIN};
+    if (poll(&end, 1, (int)judgement->late.late_ms) == 0) {
+        smtp_arrivals_add(judgement->arrivals, &judgement->late.arrival);
+    }
+    return NULL;
+}
+
+static void end_late(struct judgement *judgement)
+{
+    if (judgement->late.kept != NULL) {
+        close(judgement->late_end[1]);
+        pthread_join(judgement->late_thread, NULL);
+        close(judgement->late_end[0]);
+        clear_mail(&judgement->late);
+    }
+}
+
 static enum smtp_server_verdict mangle(void *user, const struct smtp_server_session_info *session,
                                        struct smtp_message *message,
                                        struct smtp_server_reply *reply)
@@ -138,6 +162,12 @@ static enum smtp_server_verdict mangle(void *user, const struct smtp_server_sess
     (void)reply;
     bool notifies = notify_of(judgement) != NULL && notify_of(judgement)(&mail);
     if (mangle_of(judgement)(&mail)) {
+        if (mail.late_ms > 0 && judgement->late.kept == NULL) {
+            judgement->late = mail;
+            expect_int(pipe(judgement->late_end), 0);
+            expect_int(pthread_create(&judgement->late_thread, NULL, arrive_late, judgement), 0);
+            return SMTP_ACCEPT;
+        }
         for (; mail.copies > 0; mail.copies--) {
             smtp_arrivals_add(judgement->arrivals, &mail.arrival);
         }
@@ -286,6 +316,7 @@ static void start_other(struct judgement *judgement)
 static void stop(struct judgement *judgement)
 {
     smtp_harness_stop(judgement->harness);
+    end_late(judgement);
     if (judgement->listener >= 0) {
         judgement->over = true;
         shutdown(judgement->listener, SHUT_RD);

@@ -33,6 +33,8 @@ enum smtp_proof_with {
 struct smtp_proof_mail {
     struct smtp_arrival arrival; /* as it arrives; each span may be set to what lives long enough */
     unsigned copies;             /* how often it arrives: 1 */
+    unsigned
+        late_ms; /* after what time, once; the content is by smtp_proof_text then; 0: at once */
     struct smtp_arrival notification; /* what tells of it */
     struct smtp_proof_kept *kept;     /* by smtp_proof_text */
 };
