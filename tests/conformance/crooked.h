@@ -16,6 +16,8 @@ struct smtp_crooked {
     bool refuses_recipients;              /* 550 to each, and DATA is taken all the same */
     size_t limit;                         /* octets of content, as sent; 0: none */
     const char *keyword;                  /* offered besides PIPELINING; NULL: none */
+    bool one_by_one;                      /* PIPELINING is not offered */
+    unsigned lag_ms;                      /* before what was read is answered: it is far away */
     bool (*refuses)(const char *command); /* with 501; NULL: none */
     unsigned
         hold_ms; /* between the reply to a message and its arrival; nothing is read meanwhile */

@@ -143,6 +143,14 @@ static void limit_messages(struct smtp_harness_options *options)
     options->server.limits.messages = 5;
 }
 
+/** With 50 ms between what comes and what is said. */
+static void keep_limits_far(int connection, struct smtp_arrivals *arrivals)
+{
+    (void)arrivals;
+    smtp_crooked_serve(connection, &(struct smtp_crooked){
+                                       .keyword = "LIMITS RCPTMAX=300 MAILMAX=80", .lag_ms = 50});
+}
+
 static const struct smtp_server_proof limits[] = {
     {"rfc7504/3/greeting-521", .configure = be_without_mail,
      .dialogue = "S: 521 No mail here\nC: EHLO ...\nS: 250 a.test\n",
@@ -160,10 +168,15 @@ static const struct smtp_server_proof limits[] = {
      .detail = "RCPTDOMAINMAX from 1 to 999999"},
     {"rfc9422/4/limits-syntax-and-truth",
      .dialogue = EHLO("LIMITS RCPTMAX=2") MAIL RCPT "C: RCPT ...\nS: 452 Too many\n",
-     .detail = "expected 250 or 251; came \"452"},
+     .detail = "came \"452 Too many\\r\\n\" to RCPT", .right_serve = keep_limits_far},
     {"rfc9422/4/limits-syntax-and-truth", .configure = limit_messages,
      .dialogue = EHLO("LIMITS MAILMAX=2") MAIL RSET "C: MAIL ...\nS: 452 Too many\n",
-     .detail = "expected 250; came \"452"},
+     .detail = "came \"452 Too many\\r\\n\" to MAIL"},
+    {"rfc9422/4/limits-syntax-and-truth", .configure = limit_messages,
+     .dialogue = EHLO("LIMITS RCPTMAX=2 MAILMAX=3") MAIL RCPT RCPT RSET MAIL RSET
+     "C: MAIL ...\nS: 452 Too many\n",
+     .detail = "came \"452 Too many\\r\\n\" to MAIL",
+     .right_dialogue = EHLO("LIMITS RCPTMAX=2 MAILMAX=1") MAIL RCPT RCPT},
 };
 
 TEST_WITHIN(server_rfc9422, each_rule_fails_a_server_that_breaks_it_and_passes_one_that_does_not,

@@ -5,6 +5,7 @@
 #include "harness/conformance/ask.h"
 #include "harness/conformance/rules.h"
 #include "harness/conformance/trace.h"
+#include "harness/conformance/volley.h"
 
 #include <strings.h>
 
@@ -201,6 +202,19 @@ static uint64_t limit_of(struct smtp_check *check, struct smtp_span limits, cons
     return number;
 }
 
+static size_t tried(uint64_t limit)
+{
+    return limit < TRIED_MAX ? (size_t)limit : TRIED_MAX;
+}
+
+static void expect_taken(struct smtp_talk *talk, const char *what, const struct smtp_volley *volley)
+{
+    size_t taken = smtp_volley(talk, volley);
+    smtp_check_that(talk->check, taken == volley->count,
+                    "expected as many %s as LIMITS says to be taken, came %s to %s", what,
+                    smtp_volley_came(talk), volley->lines[taken % volley->line_count]);
+}
+
 static void limits_syntax_and_truth(struct smtp_check *check)
 {
     struct smtp_talk *talk = smtp_ask_hello(check);
@@ -210,13 +224,11 @@ static void limits_syntax_and_truth(struct smtp_check *check)
     uint64_t rcpts = limit_of(check, limits, "RCPTMAX"), mails = limit_of(check, limits, "MAILMAX");
     limit_of(check, limits, "RCPTDOMAINMAX");
     smtp_talk_ask(talk, "250", "MAIL FROM:<%s>", check->sender);
-    for (uint64_t i = 0; i < rcpts && i < TRIED_MAX && smtp_check_goes_on(check); i++) {
-        smtp_talk_ask(talk, "250 251", "RCPT TO:<%s>", check->recipient);
-    }
-    for (uint64_t i = 1; i < mails && i < TRIED_MAX && smtp_check_goes_on(check); i++) {
-        smtp_talk_ask(talk, "250", "RSET");
-        smtp_talk_ask(talk, "250", "MAIL FROM:<%s>", check->sender);
-    }
+    const char *const rcpt = smtp_check_text(check, "RCPT TO:<%s>", check->recipient);
+    expect_taken(talk, "recipients", &(struct smtp_volley){&rcpt, 1, tried(rcpts), "250 251"});
+    const char *const again[] = {"RSET", smtp_check_text(check, "MAIL FROM:<%s>", check->sender)};
+    size_t further = mails > 0 ? tried(mails) - 1 : 0; /* one has begun */
+    expect_taken(talk, "transactions", &(struct smtp_volley){again, 2, 2 * further, "250"});
 }
 
 static const struct smtp_rule rows[] = {
