@@ -69,6 +69,10 @@ static size_t content_len(const struct crooked *crooked)
     size_t from = crooked->how->needs_whole_end ? crooked->heard.len - crooked->fresh : 0;
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         size_t at = ends[i] != NULL ? find(crooked, from, ends[i]) : SIZE_MAX;
+        if (at != SIZE_MAX && crooked->how->misses_end != NULL &&
+            crooked->how->misses_end(at, strlen(ends[i]))) {
+            continue;
+        }
         if (at < first) {
             first = at;
             len = at + strlen(ends[i]);

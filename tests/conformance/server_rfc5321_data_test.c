@@ -67,6 +67,51 @@ static void never_first_line(int connection, struct smtp_arrivals *arrivals)
     smtp_crooked_serve(connection, &(struct smtp_crooked){.needs_line_before_end = true});
 }
 
+/* ends that are not seen: across the end of a buffer, the last in a block, the first in one */
+
+static bool is_across(size_t mark, size_t at, size_t len)
+{
+    return at < mark && mark < at + len;
+}
+
+#define BUFFER(octets)                                                                             \
+    static bool is_across_##octets(size_t at, size_t len)                                          \
+    {                                                                                              \
+        return is_across(octets, at, len);                                                         \
+    }                                                                                              \
+    static void end_not_across_##octets(int connection, struct smtp_arrivals *arrivals)            \
+    {                                                                                              \
+        (void)arrivals;                                                                            \
+        smtp_crooked_serve(connection, &(struct smtp_crooked){.misses_end = is_across_##octets});  \
+    }
+
+BUFFER(1024)
+BUFFER(4096)
+BUFFER(8192)
+BUFFER(16384)
+
+static bool is_last_of_block(size_t at, size_t len)
+{
+    return (at + len) % 1024 == 0;
+}
+
+static void end_not_last(int connection, struct smtp_arrivals *arrivals)
+{
+    (void)arrivals;
+    smtp_crooked_serve(connection, &(struct smtp_crooked){.misses_end = is_last_of_block});
+}
+
+static bool is_first_of_block(size_t at, size_t len)
+{
+    return at % 1024 == 0 && len > 0;
+}
+
+static void end_not_first(int connection, struct smtp_arrivals *arrivals)
+{
+    (void)arrivals;
+    smtp_crooked_serve(connection, &(struct smtp_crooked){.misses_end = is_first_of_block});
+}
+
 /* ---- what arrives ---- */
 
 static bool add_bare_lf(struct smtp_proof_mail *mail)
@@ -138,6 +183,12 @@ static bool add_empty_line(struct smtp_proof_mail *mail)
     return true;
 }
 
+static bool lose_line(struct smtp_proof_mail *mail)
+{
+    mail->arrival.content.len -= sizeof "One line.\r\n" - 1;
+    return true;
+}
+
 static bool keep_dots(struct smtp_proof_mail *mail)
 {
     mail->arrival.content = smtp_span_of(
@@ -205,6 +256,22 @@ static const struct smtp_server_proof proofs[] = {
      .detail = "nothing"},
     {"rfc5321/4.1.1.4/end-of-data-any-segmentation", .serve = end_in_one_read, .is_mute = true,
      .detail = "nothing"},
+    {"rfc5321/4.1.1.4/end-of-data-any-segmentation", .serve = end_not_across_1024, .is_mute = true,
+     .detail = "nothing"},
+    {"rfc5321/4.1.1.4/end-of-data-any-segmentation", .serve = end_not_across_4096, .is_mute = true,
+     .detail = "nothing"},
+    {"rfc5321/4.1.1.4/end-of-data-any-segmentation", .serve = end_not_across_8192, .is_mute = true,
+     .detail = "nothing"},
+    {"rfc5321/4.1.1.4/end-of-data-any-segmentation", .serve = end_not_across_16384, .is_mute = true,
+     .detail = "nothing"},
+    {"rfc5321/4.1.1.4/end-of-data-any-segmentation", .serve = end_not_last, .is_mute = true,
+     .detail = "nothing"},
+    {"rfc5321/4.1.1.4/end-of-data-any-segmentation", .serve = end_not_first, .is_mute = true,
+     .detail = "nothing"},
+    {"rfc5321/4.1.1.4/end-of-data-any-segmentation", .faults = {"quit: reply 500 5.5.1"},
+     .detail = "expected 221"},
+    {"rfc5321/4.1.1.4/no-extra-crlf-stored", .with = PROOF_MAILDIR, .mangle = lose_line,
+     .detail = "at its end"},
     {"rfc5321/4.1.1.4/no-extra-crlf-stored", .with = PROOF_MAILDIR, .mangle = add_empty_line,
      .detail = "at its end"},
     {"rfc5321/4.1.1.4/smuggling-lf-dot-lf", .serve = end_at_lf_dot_lf, .detail = "exploitable"},
