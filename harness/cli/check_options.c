@@ -42,20 +42,20 @@ static void add_both_rows(struct smtp_check_line *line, struct smtp_cli_option r
 {
     bool server = line->side == SMTP_RULE_SERVER;
     rows[0] = smtp_cli_heading("How it is judged:");
-    rows[1] = smtp_cli_number("timeout", &line->timeout_s, 1, SECONDS_MAX,
-                              "seconds a rule may take (10)");
-    rows[2] = smtp_cli_number("quiet", &line->quiet_ms, 1, QUIET_MAX_MS,
-                              "milliseconds of silence where nothing may come\n"
-                              "(200); more where the peer is far or slow");
-    rows[3] = smtp_cli_number("jobs", &line->jobs, 1, SMTP_SUITE_JOBS_MAX, "rules at a time (8)");
-    rows[4] = smtp_cli_flag(0, "slow", &line->slow, "the rules that take minutes, too");
-    rows[5] =
+    rows[1] =
         smtp_cli_text("user", "NAME", &line->user,
                       server ? "who logs in; or in the URL" : "who logs in, as COMMAND is told");
-    rows[7] = smtp_cli_text("password", "TEXT", &line->password_text,
-                            "the password; wiped where others can see it");
-    rows[6] = smtp_cli_text("password-file", "FILE", &line->password_file,
+    rows[2] = smtp_cli_text("password-file", "FILE", &line->password_file,
                             "the password is its first line (SMTP_PASSWORD)");
+    rows[3] = smtp_cli_text("password", "TEXT", &line->password_text,
+                            "the password; wiped where others can see it");
+    rows[4] = smtp_cli_flag(0, "slow", &line->slow, "the rules that take minutes, too");
+    rows[5] = smtp_cli_number("quiet", &line->quiet_ms, 1, QUIET_MAX_MS,
+                              "milliseconds of silence where nothing may come\n"
+                              "(200); more where the peer is far or slow");
+    rows[6] = smtp_cli_number("timeout", &line->timeout_s, 1, SECONDS_MAX,
+                              "seconds a rule may take (10)");
+    rows[7] = smtp_cli_number("jobs", &line->jobs, 1, SMTP_SUITE_JOBS_MAX, "rules at a time (8)");
 }
 
 /* in the order of enum smtp_check_role */
@@ -81,15 +81,15 @@ static void add_server_rows(struct smtp_check_line *line, struct smtp_cli_option
                             "whom it refuses (a name nobody has, there)");
     rows[3] =
         smtp_cli_text("sender", "ADDR", &line->sender, "the reverse-path (postmaster@example.com)");
-    rows[4] = smtp_cli_flag(0, "tls", &line->starttls, "STARTTLS first, for every rule");
-    rows[9] = smtp_cli_choice("role", "ROLE", &line->role, role_names,
-                              "what it is for: mx, submission (by its port)");
-    rows[5] = smtp_cli_text("ca", "FILE", &line->ca_file,
-                            "its certificate is looked at, by this (it is not)");
-    rows[6] = smtp_cli_flag(0, "lmtp", &line->lmtp, "as lmtp://");
-    rows[7] = smtp_cli_text("maildir", "DIR", &line->maildir, "the Maildir that it delivers to");
-    rows[8] = smtp_cli_number("sink", &line->sink_port, 1, UINT16_MAX,
+    rows[4] = smtp_cli_text("maildir", "DIR", &line->maildir, "the Maildir that it delivers to");
+    rows[5] = smtp_cli_number("sink", &line->sink_port, 1, UINT16_MAX,
                               "the port of 127.0.0.1 that it relays to");
+    rows[6] = smtp_cli_choice("role", "ROLE", &line->role, role_names,
+                              "what it is for: mx, submission (by its port)");
+    rows[7] = smtp_cli_flag(0, "tls", &line->starttls, "STARTTLS first, for every rule");
+    rows[8] = smtp_cli_text("ca", "FILE", &line->ca_file,
+                            "its certificate is looked at, by this (it is not)");
+    rows[9] = smtp_cli_flag(0, "lmtp", &line->lmtp, "as lmtp://");
 }
 
 static void add_client_rows(struct smtp_check_line *line, struct smtp_cli_option rows[CLIENT_ROWS])

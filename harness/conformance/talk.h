@@ -84,6 +84,8 @@ int smtp_talk_read_if(struct smtp_talk *talk, uint64_t within_ms);
 bool smtp_talk_is(const struct smtp_talk *talk, const char *codes);
 /** Line i (0-based) of the last reply without code, separator and CRLF. */
 struct smtp_span smtp_talk_text(const struct smtp_talk *talk, size_t i);
+/** The length of the enhanced code (RFC 2034 4) that such a text begins with; 0: it has none. */
+size_t smtp_talk_enhanced_len(struct smtp_span text);
 
 /** A line that came, without its CRLF; empty and false at the end of the connection, which decides nothing.
  *  A time that passes fails the check. Lives until the next read. */

@@ -286,6 +286,21 @@ struct smtp_span smtp_talk_text(const struct smtp_talk *talk, size_t i)
     return (struct smtp_span){"", 0};
 }
 
+size_t smtp_talk_enhanced_len(struct smtp_span text)
+{
+    size_t at = 0, part = 0;
+    for (; part < 3; part++) {
+        size_t begin = at;
+        while (at < text.len && smtp_is_digit((unsigned char)text.bytes[at])) {
+            at++;
+        }
+        if (at == begin || (part < 2 && (at == text.len || text.bytes[at++] != '.'))) {
+            return 0;
+        }
+    }
+    return at == text.len || text.bytes[at] == ' ' ? at : 0;
+}
+
 /* ---- lines, octets, silence ---- */
 
 bool smtp_talk_hear(struct smtp_talk *talk, struct smtp_span *line)

@@ -1,6 +1,8 @@
 /* trace.c - see trace.h. */
 #include "harness/conformance/trace.h"
 
+#include "harness/conformance/name.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -33,9 +35,14 @@ static bool is_called(struct smtp_span content, size_t at, const char *name)
 
 bool smtp_trace_find(struct smtp_span content, struct smtp_span *field)
 {
+    return smtp_trace_find_named(content, "Received", field);
+}
+
+bool smtp_trace_find_named(struct smtp_span content, const char *name, struct smtp_span *field)
+{
     size_t at = 0, len;
     while ((len = field_len(content, at)) > 0) {
-        if (is_called(content, at, "Received")) {
+        if (is_called(content, at, name)) {
             *field = (struct smtp_span){content.bytes + at, len - 2};
             return true;
         }
@@ -94,15 +101,21 @@ bool smtp_trace_parse(struct smtp_span field, struct smtp_trace *out)
 {
     struct writer text = {out->text, 0}, comments = {out->comments, 0};
     size_t depth = 0;
+    bool is_quoted = false;
     const char *colon = memchr(field.bytes, ':', field.len);
     if (colon == NULL) {
         return false;
     }
     for (const char *at = colon + 1; at < field.bytes + field.len; at++) {
-        bool opens = *at == '(', closes = *at == ')' && depth > 0;
+        bool opens = *at == '(' && !is_quoted, closes = *at == ')' && depth > 0;
+        bool is_pair = *at == '\\' && at + 1 < field.bytes + field.len;
         depth += opens;
-        add(depth > 0 || closes ? &comments : &text, *at);
+        add(depth > 0 ? &comments : &text, *at);
         depth -= closes;
+        is_quoted = is_quoted != (*at == '"' && depth == 0);
+        if (is_pair) {
+            add(depth > 0 ? &comments : &text, *++at);
+        }
     }
     end(&text);
     end(&comments);
@@ -116,36 +129,93 @@ bool smtp_trace_parse(struct smtp_span field, struct smtp_trace *out)
     return true;
 }
 
-/** The next place of " clause " from there; NULL: none. */
-static const char *find_clause(const char *text, const char *whole, const char *clause)
+/* ---- its clauses ---- */
+
+/* in the order of Opt-info and what stands before it (RFC 5321 4.4) */
+static const char *const clauses[] = {"from", "by", "via", "with", "id", "for"};
+#define CLAUSES (sizeof clauses / sizeof *clauses)
+#define BY 1
+
+static size_t clause_of(struct smtp_span word)
 {
-    size_t len = strlen(clause);
-    for (const char *at = text; (at = strcasestr(at, clause)) != NULL; at++) {
-        if ((at == whole || at[-1] == ' ') && at[len] == ' ') {
-            return at + len + 1;
+    size_t i = 0;
+    while (i < CLAUSES && !smtp_span_equal_nocase(word, smtp_span_of(clauses[i]))) {
+        i++;
+    }
+    return i;
+}
+
+/** The word at *at, up to a space that is not quoted; *at is behind it. Empty: there is none. */
+static struct smtp_span next_word(const char **at)
+{
+    *at += **at == ' ';
+    const char *begin = *at;
+    bool is_quoted = false;
+    for (; **at != '\0' && (is_quoted || **at != ' '); ++*at) {
+        is_quoted = is_quoted != (**at == '"');
+        *at += **at == '\\' && (*at)[1] != '\0';
+    }
+    return (struct smtp_span){begin, (size_t)(*at - begin)};
+}
+
+/** The next clause from *at and what it says, empty where that is missing; CLAUSES: there is none. */
+static size_t next_clause(const char **at, struct smtp_span *says)
+{
+    for (struct smtp_span word; (word = next_word(at)).len > 0;) {
+        size_t clause = clause_of(word);
+        if (clause < CLAUSES) {
+            const char *behind = *at;
+            *says = next_word(&behind);
+            bool is_missing = clause_of(*says) < CLAUSES;
+            says->len = is_missing ? 0 : says->len;
+            *at = is_missing ? *at : behind;
+            return clause;
         }
     }
-    return NULL;
+    *says = (struct smtp_span){"", 0};
+    return CLAUSES;
 }
 
 bool smtp_trace_clause(const struct smtp_trace *trace, const char *clause,
                        char word[SMTP_TRACE_MAX])
 {
-    const char *at = find_clause(trace->text, trace->text, clause);
-    word[0] = '\0';
-    if (at != NULL) {
-        snprintf(word, SMTP_TRACE_MAX, "%.*s", (int)strcspn(at, " "), at);
+    const char *at = trace->text;
+    struct smtp_span says;
+    size_t wanted = clause_of(smtp_span_of(clause)), found;
+    while ((found = next_clause(&at, &says)) < CLAUSES && found != wanted) {
     }
-    return at != NULL;
+    snprintf(word, SMTP_TRACE_MAX, "%.*s", (int)says.len, says.bytes);
+    return found == wanted;
 }
 
 size_t smtp_trace_count(const struct smtp_trace *trace, const char *clause)
 {
-    size_t count = 0;
-    for (const char *at = trace->text; (at = find_clause(at, trace->text, clause)) != NULL;) {
-        count++;
+    const char *at = trace->text;
+    struct smtp_span says;
+    size_t count = 0, wanted = clause_of(smtp_span_of(clause));
+    for (size_t found; (found = next_clause(&at, &says)) < CLAUSES;) {
+        count += found == wanted;
     }
     return count;
+}
+
+const char *smtp_trace_judge_stamp(const struct smtp_trace *trace)
+{
+    const char *at = trace->text;
+    struct smtp_span says;
+    size_t least = 0;
+    for (size_t clause; (clause = next_clause(&at, &says)) < CLAUSES; least = clause + 1) {
+        if (clause < least) {
+            return "FROM, BY, VIA, WITH, ID and FOR, each once at most, in that order";
+        }
+        if (says.len == 0) {
+            return "something behind each of FROM, BY, VIA, WITH, ID and FOR";
+        }
+        if (clause <= BY && !smtp_name_is_host(says)) {
+            return "a domain or an address literal behind FROM and BY";
+        }
+    }
+    return NULL;
 }
 
 /* ---- dates ---- */
@@ -183,8 +253,11 @@ static bool is_octet(const char **at, char octet)
 
 static bool is_day_and_time(const char **at)
 {
-    if (is_word_of("MonTueWedThuFriSatSun", at) && !(is_octet(at, ',') && is_octet(at, ' '))) {
-        return false;
+    if (is_word_of("MonTueWedThuFriSatSun", at)) {
+        if (!is_octet(at, ',')) {
+            return false;
+        }
+        (void)is_octet(at, ' '); /* the FWS before the day may be none */
     }
     return is_number(at, 1, 2, 31) && is_octet(at, ' ') &&
            is_word_of("JanFebMarAprMayJunJulAugSepOctNovDec", at) && is_octet(at, ' ') &&

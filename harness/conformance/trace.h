@@ -6,6 +6,8 @@
 
 /** The first Received field of the content, CRLF within it too, without the last one; false: there is none. */
 bool smtp_trace_find(struct smtp_span content, struct smtp_span *field);
+/** The same of another name. */
+bool smtp_trace_find_named(struct smtp_span content, const char *name, struct smtp_span *field);
 /** Where the fields begin that no server adds: behind Received, Return-Path, Delivered-To and the like, and what filters
  *  tell of the message. */
 size_t smtp_trace_len(struct smtp_span content);
@@ -26,6 +28,9 @@ bool smtp_trace_clause(const struct smtp_trace *trace, const char *clause,
                        char word[SMTP_TRACE_MAX]);
 /** How often the clause stands there. */
 size_t smtp_trace_count(const struct smtp_trace *trace, const char *clause);
+/** Whether what stands before the date is that of a Stamp: NULL, or what was expected of it. Lenient with additional
+ *  clauses, which stand anywhere, and says nothing of a clause that is missing. */
+const char *smtp_trace_judge_stamp(const struct smtp_trace *trace);
 
 enum smtp_trace_date { SMTP_DATE_STRICT, SMTP_DATE_OBSOLETE_ZONE, SMTP_DATE_WRONG };
 /** date-time of RFC 5322 3.3 with a four-digit year, nothing behind it. */

@@ -35,6 +35,8 @@ static bool hear(struct crooked *crooked)
     if (len <= 0) {
         return false;
     }
+    struct pollfd gone = {.fd = crooked->fd};
+    (void)poll(&gone, 1, (int)crooked->how->lag_ms);
     crooked->fresh = 0;
     for (ssize_t i = 0; i < len; i++) {
         if (octets[i] != '\0' || !crooked->how->ignores_nul) {
@@ -67,6 +69,10 @@ static size_t content_len(const struct crooked *crooked)
     size_t from = crooked->how->needs_whole_end ? crooked->heard.len - crooked->fresh : 0;
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         size_t at = ends[i] != NULL ? find(crooked, from, ends[i]) : SIZE_MAX;
+        if (at != SIZE_MAX && crooked->how->misses_end != NULL &&
+            crooked->how->misses_end(at, strlen(ends[i]))) {
+            continue;
+        }
         if (at < first) {
             first = at;
             len = at + strlen(ends[i]);
@@ -129,7 +135,7 @@ static bool command(struct crooked *crooked, const char *line)
     if (strncasecmp(line, "EHLO", 4) == 0) {
         say(crooked, "250-crooked.test\r\n250-");
         say(crooked, crooked->how->keyword != NULL ? crooked->how->keyword : "HELP");
-        say(crooked, "\r\n250 PIPELINING\r\n");
+        say(crooked, crooked->how->one_by_one ? "\r\n250 8BITMIME\r\n" : "\r\n250 PIPELINING\r\n");
         return true;
     }
     bool refused = strncasecmp(line, "RCPT", 4) == 0 && crooked->how->refuses_recipients;

@@ -349,7 +349,7 @@ def stuffed(content):
 
 
 def send_chunks(session, content):
-    size = 40 if flaw("small-chunks") else len(content)
+    size = 1 << 18
     code = 250
     for at in range(0, len(content), size):
         chunk = content[at : at + size]

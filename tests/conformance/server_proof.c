@@ -39,6 +39,10 @@ struct judgement {
     char directory[64];
     char address[64];
 
+    struct smtp_proof_mail late; /* its message, where that arrives later */
+    pthread_t late_thread;
+    int late_end[2];
+
     struct smtp_harness *harness;
     /* in place of it */
     struct smtp_dialogue *dialogue;
@@ -88,6 +92,13 @@ static void complain(struct judgement *judgement, const char *format, ...)
     va_end(arguments);
 }
 
+/** Whether it is judged with that. */
+static bool has(const struct judgement *judgement, enum smtp_proof_with what)
+{
+    const struct smtp_server_proof *proof = judgement->proof;
+    return ((proof->with | (judgement->wrong ? 0u : proof->right_with)) & what) != 0;
+}
+
 /* ---- our own server ---- */
 
 static bool (*mangle_of(const struct judgement *judgement))(struct smtp_proof_mail *)
@@ -121,6 +132,26 @@ static struct smtp_proof_mail mail_of(const struct smtp_message *message)
     return mail;
 }
 
+static void *arrive_late(void *user)
+{
+    struct judgement *judgement = user;
+    struct pollfd end = {.fd = judgement->late_end[0], .events = POLLIN};
+    if (poll(&end, 1, (int)judgement->late.late_ms) == 0) {
+        smtp_arrivals_add(judgement->arrivals, &judgement->late.arrival);
+    }
+    return NULL;
+}
+
+static void end_late(struct judgement *judgement)
+{
+    if (judgement->late.kept != NULL) {
+        close(judgement->late_end[1]);
+        pthread_join(judgement->late_thread, NULL);
+        close(judgement->late_end[0]);
+        clear_mail(&judgement->late);
+    }
+}
+
 static enum smtp_server_verdict mangle(void *user, const struct smtp_server_session_info *session,
                                        struct smtp_message *message,
                                        struct smtp_server_reply *reply)
@@ -131,6 +162,12 @@ static enum smtp_server_verdict mangle(void *user, const struct smtp_server_sess
     (void)reply;
     bool notifies = notify_of(judgement) != NULL && notify_of(judgement)(&mail);
     if (mangle_of(judgement)(&mail)) {
+        if (mail.late_ms > 0 && judgement->late.kept == NULL) {
+            judgement->late = mail;
+            expect_int(pipe(judgement->late_end), 0);
+            expect_int(pthread_create(&judgement->late_thread, NULL, arrive_late, judgement), 0);
+            return SMTP_ACCEPT;
+        }
         for (; mail.copies > 0; mail.copies--) {
             smtp_arrivals_add(judgement->arrivals, &mail.arrival);
         }
@@ -139,24 +176,23 @@ static enum smtp_server_verdict mangle(void *user, const struct smtp_server_sess
         smtp_arrivals_add(judgement->arrivals, &mail.notification);
     }
     clear_mail(&mail);
-    return (judgement->proof->with & PROOF_REFUSES) != 0 ? SMTP_REFUSE : SMTP_ACCEPT;
+    return has(judgement, PROOF_REFUSES) ? SMTP_REFUSE : SMTP_ACCEPT;
 }
 
 /** Where its messages go: through `mangle`, into a Maildir, or to the sink. False: nowhere else. */
 static bool receive(struct judgement *judgement, struct smtp_server_hooks *table)
 {
     struct smtp_error error;
-    const struct smtp_server_proof *proof = judgement->proof;
     if (mangle_of(judgement) != NULL) {
         *table = (struct smtp_server_hooks){.user = judgement, .message = mangle};
         return true;
     }
-    if ((proof->with & PROOF_MAILDIR) != 0) {
+    if (has(judgement, PROOF_MAILDIR)) {
         const struct smtp_maildir maildir = {.path = judgement->directory};
         expect_int(smtp_receiver_maildir(table, &maildir, &error), SMTP_OK);
         return true;
     }
-    if ((proof->with & PROOF_RELAY) != 0) {
+    if (has(judgement, PROOF_RELAY)) {
         char next[32];
         snprintf(next, sizeof next, "127.0.0.1:%u",
                  (unsigned)smtp_arrivals_port(judgement->arrivals));
@@ -175,9 +211,9 @@ static void start_own(struct judgement *judgement)
     struct smtp_server_hooks table;
     struct smtp_error error;
     smtp_harness_options_init(&options);
-    const char *listen = (proof->with & PROOF_LMTP) != 0           ? "lmtp://127.0.0.1:0"
-                         : (proof->with & PROOF_IMPLICIT_TLS) != 0 ? "smtps://127.0.0.1:0"
-                                                                   : "127.0.0.1:0";
+    const char *listen = has(judgement, PROOF_LMTP)           ? "lmtp://127.0.0.1:0"
+                         : has(judgement, PROOF_IMPLICIT_TLS) ? "smtps://127.0.0.1:0"
+                                                              : "127.0.0.1:0";
     options.server.listen = &listen;
     options.server.listen_count = 1;
     options.server.auth.users = users;
@@ -280,6 +316,7 @@ static void start_other(struct judgement *judgement)
 static void stop(struct judgement *judgement)
 {
     smtp_harness_stop(judgement->harness);
+    end_late(judgement);
     if (judgement->listener >= 0) {
         judgement->over = true;
         shutdown(judgement->listener, SHUT_RD);
@@ -312,6 +349,12 @@ static void look(void *user, const struct smtp_suite_result *result)
         complain(judgement, "failed, not because of \"%s\" but: %s\n%s", proof->detail,
                  result->detail, dialogue != NULL ? dialogue : "");
     }
+    const char *warning = judgement->wrong ? NULL : proof->right_warning;
+    if (warning != NULL && (warning[0] == '\0' ? result->warning[0] != '\0'
+                                               : strstr(result->warning, warning) == NULL)) {
+        complain(judgement, "expected a warning with \"%s\", came \"%s\"", warning,
+                 result->warning);
+    }
     free(dialogue);
 }
 
@@ -328,8 +371,7 @@ static const struct smtp_rule *find_rule(const char *id)
 static void watch_arrivals(struct judgement *judgement)
 {
     struct smtp_error error;
-    unsigned with = judgement->proof->with;
-    if ((with & PROOF_MAILDIR) != 0) {
+    if (has(judgement, PROOF_MAILDIR)) {
         /* the receiver makes the folders, so it is there before anybody watches */
         struct smtp_server_hooks table;
         smtp_make_directory(judgement->directory);
@@ -338,17 +380,18 @@ static void watch_arrivals(struct judgement *judgement)
         table.release(table.user);
         expect_int(smtp_arrivals_new_maildir(&judgement->arrivals, judgement->directory, &error),
                    SMTP_OK);
-    } else if ((with & PROOF_RELAY) != 0) {
+    } else if (has(judgement, PROOF_RELAY)) {
         expect_int(smtp_arrivals_new_sink(&judgement->arrivals, 0, &error), SMTP_OK);
     }
 }
 
-static void give_login(struct smtp_check_options *options, unsigned with)
+static void give_login(struct judgement *judgement)
 {
-    if ((with & PROOF_LOGIN) != 0) {
+    struct smtp_check_options *options = &judgement->options;
+    if (has(judgement, PROOF_LOGIN)) {
         options->user = PROOF_USER;
         options->password = PROOF_PASSWORD;
-    } else if ((with & PROOF_LONG_LOGIN) != 0) {
+    } else if (has(judgement, PROOF_LONG_LOGIN)) {
         options->user = LONG_USER;
         options->password = LONG_PASSWORD;
     }
@@ -373,21 +416,21 @@ static void judge(struct judgement *judgement)
     judgement->options = (struct smtp_check_options){
         .timeout_ms = judgement->wrong && proof->is_mute ? MUTE_MS : TIMEOUT_MS,
         .quiet_ms = QUIET_MS,
-        .slow = (proof->with & PROOF_SLOW) != 0,
+        .slow = has(judgement, PROOF_SLOW),
         .slow_divisor = 1000,
         .address = judgement->address,
-        .implicit_tls = (proof->with & PROOF_IMPLICIT_TLS) != 0,
-        .starttls = (proof->with & PROOF_STARTTLS) != 0,
-        .lmtp = (proof->with & PROOF_LMTP) != 0,
+        .implicit_tls = has(judgement, PROOF_IMPLICIT_TLS),
+        .starttls = has(judgement, PROOF_STARTTLS),
+        .lmtp = has(judgement, PROOF_LMTP),
         .recipients = recipients,
         .recipient_count = 2,
         .bad_recipient = PROOF_BAD,
-        .role = (proof->with & PROOF_MX) != 0           ? SMTP_ROLE_MX
-                : (proof->with & PROOF_SUBMISSION) != 0 ? SMTP_ROLE_SUBMISSION
-                                                        : SMTP_ROLE_UNKNOWN,
+        .role = has(judgement, PROOF_MX)           ? SMTP_ROLE_MX
+                : has(judgement, PROOF_SUBMISSION) ? SMTP_ROLE_SUBMISSION
+                                                   : SMTP_ROLE_UNKNOWN,
         .arrivals = judgement->arrivals,
     };
-    give_login(&judgement->options, proof->with);
+    give_login(judgement);
     if (judgement->complaint == NULL) {
         smtp_suite_judge(rule, &judgement->options, look, judgement);
     }

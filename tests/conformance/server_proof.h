@@ -33,6 +33,8 @@ enum smtp_proof_with {
 struct smtp_proof_mail {
     struct smtp_arrival arrival; /* as it arrives; each span may be set to what lives long enough */
     unsigned copies;             /* how often it arrives: 1 */
+    unsigned
+        late_ms; /* after what time, once; the content is by smtp_proof_text then; 0: at once */
     struct smtp_arrival notification; /* what tells of it */
     struct smtp_proof_kept *kept;     /* by smtp_proof_text */
 };
@@ -58,10 +60,12 @@ struct smtp_server_proof {
     bool is_mute;       /* it is in saying nothing at all: the wait for it is shorter */
 
     /* ---- the right server, where it is not our own ---- */
+    unsigned right_with; /* besides `with` */
     const char *right_dialogue;
     void (*right_serve)(int connection, struct smtp_arrivals *arrivals);
     bool (*right_mangle)(struct smtp_proof_mail *mail);
     bool (*right_notify)(struct smtp_proof_mail *mail);
+    const char *right_warning; /* a part of what it is warned of, "": nothing; NULL: either */
     enum smtp_verdict
         right_verdict; /* SMTP_PASS, but for a rule that our own server need not show */
 };

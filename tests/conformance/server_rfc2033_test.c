@@ -42,6 +42,14 @@ static const struct smtp_server_proof lmtp[] = {
     {"rfc2033/4.2/lmtp-reply-per-recipient", .with = PROOF_LMTP,
      .dialogue = LHLO("HELP") MAIL RCPTS DATA TAKEN TAKEN "S: 250 " PROOF_OTHER " has it\n",
      .detail = "expected the reply for <" PROOF_RECIPIENT ">"},
+    /* a name that holds another */
+    {"rfc2033/4.2/lmtp-reply-per-recipient", .with = PROOF_LMTP,
+     .dialogue = LHLO("HELP") MAIL RCPTS DATA "S: 250 " PROOF_OTHER " has it, jo" PROOF_RECIPIENT
+                                              " too\n" TAKEN TAKEN,
+     .detail = "expected the reply for <" PROOF_RECIPIENT ">",
+     .right_dialogue = LHLO("HELP") MAIL RCPTS DATA "S: 250 <re" PROOF_OTHER "> has it\n" TAKEN
+                                                    "S: 250 " PROOF_RECIPIENT ".\n"
+                                                    "C: NOOP\nS: 250 Ok\nC: QUIT\n"},
     {"rfc2033/4.3/lmtp-bdat-last-replies", .with = PROOF_LMTP,
      .dialogue = LHLO("CHUNKING") MAIL RCPTS CHUNK "S: 503 DATA, please\n",
      .detail = "expected 250; came \"503"},

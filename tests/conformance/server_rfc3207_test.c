@@ -93,6 +93,15 @@ static void join_partial_line(int connection, struct smtp_arrivals *arrivals)
     smtp_dialogue_wire_clear(&wire);
 }
 
+/* a session in which something stands behind STARTTLS, and ends it */
+#define INJECTED(end) EHLO("STARTTLS") "C: STARTTLS\n" end "[session]\n"
+#define NO_TLS "C: STARTTLS\nS: 454 Not now\n"
+#define REFUSED "S: 454 Not now\n[S close]\n"
+#define ALL_REFUSED                                                                                \
+    INJECTED("C: NOOP\n" REFUSED)                                                                  \
+    INJECTED("C: EHLO ...\nC: MAIL ...\n" REFUSED)                                                 \
+    INJECTED("C: RCPT ...\n" REFUSED) INJECTED("C: AUTH ...\n" REFUSED)
+
 static const struct smtp_server_proof starttls[] = {
     {"rfc3207/4/starttls-no-parameter", .dialogue = EHLO("STARTTLS") "C: STARTTLS x\nS: 220 Go\n",
      .detail = "expected 501; came \"220"},
@@ -131,6 +140,32 @@ static const struct smtp_server_proof starttls[] = {
          "STARTTLS") "C: STARTTLS\nC: EHLO ...\nC: MAIL ...\nS: 220 Go on\n[starttls]\n"
                      "S: 250 a.test\nS: 250 Ok\n",
      .detail = "inside TLS, after \"EHLO"},
+    /* it closes, with a reply or without one */
+    {"rfc3207/6/inject-command-after-starttls",
+     .dialogue = EHLO("STARTTLS") "C: STARTTLS\nC: NOOP\nS: 220 Go on\n[starttls]\nS: 250 Ok\n",
+     .detail = "inside TLS",
+     .right_dialogue = INJECTED("C: NOOP\n[S close]\n") INJECTED(
+         "C: EHLO ...\nC: MAIL ...\n[S close]\n") INJECTED("C: RCPT ...\nS: 554 No\n[S close]\n")
+         EHLO("STARTTLS") "C: STARTTLS\nC: AUTH ...\n[S close]\n"},
+    /* STARTTLS is refused, whatever stands behind it */
+    {"rfc3207/6/inject-command-after-starttls",
+     .dialogue = EHLO("STARTTLS") "C: STARTTLS\nC: NOOP\nS: 220 Go on\n[starttls]\nS: 250 Ok\n",
+     .detail = "inside TLS", .right_dialogue = ALL_REFUSED EHLO("STARTTLS") NO_TLS,
+     .right_verdict = SMTP_SKIP},
+    /* only where something does */
+    {"rfc3207/6/inject-command-after-starttls",
+     .dialogue = ALL_REFUSED EHLO("STARTTLS") "C: STARTTLS\nS: 500 What?\n",
+     .detail = "expected 220 to STARTTLS",
+     .right_dialogue = ALL_REFUSED EHLO("STARTTLS") "C: STARTTLS\nS: 220 Go on\n"},
+    {"rfc3207/6/inject-command-after-starttls",
+     .dialogue = EHLO("STARTTLS") "C: STARTTLS\nC: NOOP\n[wait 2s]\nS: 220 Go on\n",
+     .detail = "came neither", .is_mute = true},
+    {"rfc3207/6/inject-partial-line",
+     .dialogue = EHLO("STARTTLS") "C: STARTTLS\nC| RSET\nS: 220 Go on\n[starttls]\nC: NOOP\n"
+                                  "S: 500 RSETNOOP?\n",
+     .detail = "expected 250; came \"500",
+     .right_dialogue = INJECTED("C| RSET\n[S close]\n") EHLO("STARTTLS") NO_TLS,
+     .right_verdict = SMTP_SKIP},
     {"rfc3207/6/inject-partial-line",
      .dialogue = EHLO("STARTTLS") "C: STARTTLS\nC| RSET\nS: 220 Go on\n[starttls]\nC: NOOP\n"
                                   "S: 500 RSETNOOP?\n",
@@ -189,6 +224,10 @@ static const struct smtp_server_proof tls[] = {
     {"rfc8314/3.3/implicit-tls-at-once", .with = PROOF_IMPLICIT_TLS,
      .dialogue = "[tls]\nS: 220 a.test\n[S close]\n[session]\nC: EHLO ...\nS: 250 a.test\n",
      .detail = "no reply in the clear"},
+    {"rfc8314/3.3/implicit-tls-at-once", .with = PROOF_IMPLICIT_TLS,
+     .dialogue = "[tls]\nS: 220 a.test\n[S close]\n[session]\nC: EHLO ...\nS: 5\n",
+     .detail = "no reply in the clear",
+     .right_dialogue = "[tls]\nS: 220 a.test\n[S close]\n[session]\nC: EHLO ...\n[S close]\n"},
     {"rfc8314/4/tls12-supported", .configure = speak_tls12, .spoil = speak_old_tls,
      .detail = "TLS 1.2 or 1.3"},
     {"rfc8314/4/tls12-supported", .configure = speak_tls13, .spoil = speak_old_tls,
@@ -198,7 +237,18 @@ static const struct smtp_server_proof tls[] = {
     {"rfc8314/4.1/cleartext-auth-uniform", .with = PROOF_LOGIN,
      .dialogue = EHLO("STARTTLS") "C: AUTH PLAIN ...\nS: 538 5.7.11 In TLS\n"
                                   "C: AUTH PLAIN ...\nS: 535 5.7.8 No\n",
+     .detail = "expected one answer",
+     .right_dialogue = EHLO("STARTTLS") "C: AUTH PLAIN ...\nS: 538 5.7.11 In TLS (id 1)\n"
+                                        "C: AUTH PLAIN ...\nS: 538 5.7.11 In TLS (id 2)\n",
+     .right_warning = "other texts"},
+    {"rfc8314/4.1/cleartext-auth-uniform", .with = PROOF_LOGIN,
+     .dialogue = EHLO("STARTTLS") "C: AUTH PLAIN ...\nS: 535 5.7.11 No\n"
+                                  "C: AUTH PLAIN ...\nS: 535 5.7.8 No\n",
      .detail = "expected one answer"},
+    {"rfc8314/4.1/cleartext-auth-uniform", .with = PROOF_LOGIN,
+     .dialogue = EHLO("STARTTLS") "C: AUTH PLAIN ...\nS: 538 No\nC: AUTH PLAIN ...\nS: 535 No\n",
+     .detail = "expected one answer", .right_dialogue = EHLO("HELP") "C: AUTH ...\nS: 235 Yes\n",
+     .right_verdict = SMTP_SKIP},
 };
 
 TEST_WITHIN(server_rfc8314, each_rule_fails_a_server_that_breaks_it_and_passes_one_that_does_not,

@@ -8,6 +8,18 @@ static bool make_lower_case(struct smtp_proof_mail *mail)
     return true;
 }
 
+static bool change_sender(struct smtp_proof_mail *mail)
+{
+    mail->arrival.mail = SMTP_SPAN("MAIL FROM:<bounces+MiXeD@example.com>");
+    return true;
+}
+
+static bool in_capitals(struct smtp_proof_mail *mail)
+{
+    mail->arrival.mail = SMTP_SPAN("MAIL FROM:<MiXeD@EXAMPLE.COM> SIZE=1");
+    return true;
+}
+
 /* every keyword of the registry, and a private one */
 static const char all_registered[] =
     "S: 220 a.test\nC: EHLO ...\nS: 250-a.test\nS: 250-8BITMIME\nS: 250-ATRN\nS: 250-AUTH\n"
@@ -32,6 +44,8 @@ static const struct smtp_server_proof proofs[] = {
      .detail = "<MiXeD@example.com> downstream",
      .right_dialogue = "S: 220 a.test\nC: EHLO ...\nS: 250 a.test\nC: MAIL ...\nS: 553 Who?\n",
      .right_verdict = SMTP_SKIP},
+    {"rfc5321/2.4/local-part-case-preserved", .with = PROOF_RELAY, .mangle = change_sender,
+     .detail = "<MiXeD@example.com> downstream", .right_mangle = in_capitals},
     {"rfc5321/2.4/raw-8bit-envelope-refused", .faults = {"mail: reply 250 2.1.0"},
      .detail = "expected 5yz"},
 };

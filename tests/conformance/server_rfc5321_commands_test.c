@@ -60,6 +60,12 @@ static const struct smtp_server_proof procedures[] = {
      .detail = "421"},
 };
 
+#define BEGUN OPENED "C: MAIL ...\nS: 250 Ok\nC: RCPT ...\nS: 250 Ok\n"
+/* every command that keeps a transaction as it is */
+#define INQUIRED(noop)                                                                             \
+    BEGUN "C: NOOP\nS: 250 Ok\nC: NOOP some text\nS: " noop "\nC: VRFY x\nS: 252 Perhaps\n"        \
+          "C: EXPN x\nS: 550 No\nC: HELP\nS: 214 Read\n"
+
 static const struct smtp_server_proof commands[] = {
     {"rfc5321/4.1.1/trailing-space-tolerated", .dialogue = OPENED "C: NOOP \nS: 501 A space\n",
      .detail = "NOOP "},
@@ -108,6 +114,14 @@ static const struct smtp_server_proof commands[] = {
     {"rfc5321/4.1.1.9/noop-keeps-transaction",
      .dialogue = OPENED "C: MAIL ...\nS: 250 Ok\nC: RCPT ...\nS: 250 Ok\nC: NOOP\nS: 503 DATA\n",
      .detail = "expected 250; came \"503"},
+    {"rfc5321/4.1.1.9/noop-keeps-transaction",
+     .dialogue = INQUIRED("250 Ok") "C: DATA\nS: 503 RCPT first\n",
+     .detail = "expected 354; came \"503 RCPT",
+     .right_dialogue = INQUIRED("501 No") "C: DATA\nS: 354 Go on\nC: ...\nC: .\nS: 250 Ok\n",
+     .right_warning = "NOOP some text"},
+    {"rfc5321/4.1.1.9/noop-keeps-transaction",
+     .dialogue = BEGUN "C: NOOP\nS: 250 Ok\nC: NOOP ...\nS: 451 No\n",
+     .detail = "expected 250; came \"451"},
     {"rfc5321/4.1.1.10/quit-221-then-close", .faults = {"quit: close"},
      .detail = "expected 221; came the end"},
     {"rfc5321/4.1.1.10/quit-221-then-close",

@@ -67,6 +67,51 @@ static void never_first_line(int connection, struct smtp_arrivals *arrivals)
     smtp_crooked_serve(connection, &(struct smtp_crooked){.needs_line_before_end = true});
 }
 
+/* ends that are not seen: across the end of a buffer, the last in a block, the first in one */
+
+static bool is_across(size_t mark, size_t at, size_t len)
+{
+    return at < mark && mark < at + len;
+}
+
+#define BUFFER(octets)                                                                             \
+    static bool is_across_##octets(size_t at, size_t len)                                          \
+    {                                                                                              \
+        return is_across(octets, at, len);                                                         \
+    }                                                                                              \
+    static void end_not_across_##octets(int connection, struct smtp_arrivals *arrivals)            \
+    {                                                                                              \
+        (void)arrivals;                                                                            \
+        smtp_crooked_serve(connection, &(struct smtp_crooked){.misses_end = is_across_##octets});  \
+    }
+
+BUFFER(1024)
+BUFFER(4096)
+BUFFER(8192)
+BUFFER(16384)
+
+static bool is_last_of_block(size_t at, size_t len)
+{
+    return (at + len) % 1024 == 0;
+}
+
+static void end_not_last(int connection, struct smtp_arrivals *arrivals)
+{
+    (void)arrivals;
+    smtp_crooked_serve(connection, &(struct smtp_crooked){.misses_end = is_last_of_block});
+}
+
+static bool is_first_of_block(size_t at, size_t len)
+{
+    return at % 1024 == 0 && len > 0;
+}
+
+static void end_not_first(int connection, struct smtp_arrivals *arrivals)
+{
+    (void)arrivals;
+    smtp_crooked_serve(connection, &(struct smtp_crooked){.misses_end = is_first_of_block});
+}
+
 /* ---- what arrives ---- */
 
 static bool add_bare_lf(struct smtp_proof_mail *mail)
@@ -108,18 +153,39 @@ static bool twice(struct smtp_proof_mail *mail)
     return true;
 }
 
+static bool say_delivered(struct smtp_proof_mail *mail, const char *field)
+{
+    mail->arrival.content = smtp_span_of(smtp_proof_text(
+        mail, "%s\r\n%.*s", field, (int)mail->arrival.content.len, mail->arrival.content.bytes));
+    return true;
+}
+
 static bool add_first_recipient(struct smtp_proof_mail *mail)
 {
-    mail->arrival.content =
-        smtp_span_of(smtp_proof_text(mail, "Delivered-To: " PROOF_RECIPIENT "\r\n%.*s",
-                                     (int)mail->arrival.content.len, mail->arrival.content.bytes));
-    return true;
+    return say_delivered(mail, "Delivered-To: <" PROOF_RECIPIENT ">");
+}
+
+static bool for_first_recipient(struct smtp_proof_mail *mail)
+{
+    return say_delivered(mail, "Received: from a by b for <" PROOF_RECIPIENT ">; now");
+}
+
+static bool for_longer_name(struct smtp_proof_mail *mail)
+{
+    return say_delivered(mail, "Delivered-To: jo" PROOF_RECIPIENT "\r\n"
+                               "Received: from a by b for <jo" PROOF_RECIPIENT ">; now");
 }
 
 static bool add_empty_line(struct smtp_proof_mail *mail)
 {
     mail->arrival.content = smtp_span_of(smtp_proof_text(
         mail, "%.*s\r\n", (int)mail->arrival.content.len, mail->arrival.content.bytes));
+    return true;
+}
+
+static bool lose_line(struct smtp_proof_mail *mail)
+{
+    mail->arrival.content.len -= sizeof "One line.\r\n" - 1;
     return true;
 }
 
@@ -146,6 +212,8 @@ static void accept_bare(struct smtp_harness_options *options)
     options->server.bare_line_end = SMTP_BARE_ACCEPT;
 }
 
+#define ONE_LINE OPENED "C: NOOP\\n\nS: 500 What?\n[S close]\n[session]\n"
+
 static const struct smtp_server_proof proofs[] = {
     {"rfc5321/2.3.8/smuggling-cr-dot-cr", .serve = end_at_cr_dot_cr, .detail = "exploitable"},
     {"rfc5321/2.3.8/smuggling-nul-dot", .serve = end_at_nul_dot, .detail = "exploitable"},
@@ -159,20 +227,51 @@ static const struct smtp_server_proof proofs[] = {
      .mangle = twice, .detail = "another message"},
     {"rfc5321/2.3.8/command-bare-lf", .serve = lines_at_lf, .detail = "NOOP with LF alone"},
     {"rfc5321/2.3.8/command-bare-lf",
-     .dialogue = OPENED "C: NOOP\\n\nS: 500 What?\nC| MAIL FROM:...>\\n\nS: 250 Ok\n",
-     .detail = "MAIL with LF alone"},
+     .dialogue = ONE_LINE OPENED "C| MAIL FROM:...>\\n\nS: 250 Ok\n",
+     .detail = "MAIL with LF alone",
+     .right_dialogue = OPENED "C| NOOP\\n\nS: 521 5.5.2 Bare LF\n[S close]\n[session]\n" OPENED
+                              "C| MAIL FROM:...>\\n\nS: 421 Bare LF\n[S close]\n",
+     .right_warning = ""},
+    {"rfc5321/2.3.8/command-bare-lf", .dialogue = OPENED "C| NOOP\\n\nS: 354 Go on\n",
+     .detail = "NOOP with LF alone",
+     .right_dialogue = OPENED "C| NOOP\\n\n[S close]\n[session]\n" OPENED
+                              "C| MAIL FROM:...>\\n\nS: 554 Bare LF\n"},
     {"rfc5321/2.3.8/command-bare-lf",
-     .dialogue = OPENED "C: NOOP\\n\nS: 500 What?\nC: MAIL FROM:...>\\n\nS: 501 No\nS: 500 What?\n",
-     .detail = "which is one line"},
-    {"rfc5321/2.3.8/command-bare-cr", .serve = lines_at_cr, .detail = "NOOP with CR alone"},
+     .dialogue = ONE_LINE OPENED "C: MAIL FROM:...>\\n\nS: 501 No\nS: 500 What?\n",
+     .detail = "which is one line",
+     .right_dialogue = ONE_LINE OPENED "C: MAIL FROM:...>\\n\nS: 501 No\n[S close]\n"},
+    {"rfc5321/2.3.8/command-bare-lf", .dialogue = OPENED "C: NOOP\\n\n[wait 2s]\nS: 250 Ok\n",
+     .is_mute = true, .detail = "came none",
+     .right_dialogue =
+         OPENED "C: NOOP\\n\n[S close]\n[session]\n" OPENED "C: MAIL FROM:...>\\n\n[S close]\n"},
+    {"rfc5321/2.3.8/command-bare-cr", .serve = lines_at_cr, .detail = "NOOP with CR alone",
+     .right_dialogue = OPENED "C| NOOP\\r\nS: 500 Bare CR\n[S close]\n"},
     {"rfc5321/2.3.8/command-bare-cr", .dialogue = OPENED "C: NOOP\\rNOOP\nS: 250 Ok\nS: 250 Ok\n",
      .detail = "which is one line"},
     {"rfc5321/4.1.1.4/transaction-cleared-after-data", .with = PROOF_MAILDIR,
      .mangle = add_first_recipient, .detail = "alone"},
+    {"rfc5321/4.1.1.4/transaction-cleared-after-data", .with = PROOF_MAILDIR,
+     .mangle = for_first_recipient, .detail = "alone", .right_mangle = for_longer_name},
     {"rfc5321/4.1.1.4/dot-at-once-ends-data", .serve = never_first_line, .is_mute = true,
      .detail = "nothing"},
     {"rfc5321/4.1.1.4/end-of-data-any-segmentation", .serve = end_in_one_read, .is_mute = true,
      .detail = "nothing"},
+    {"rfc5321/4.1.1.4/end-of-data-any-segmentation", .serve = end_not_across_1024, .is_mute = true,
+     .detail = "nothing"},
+    {"rfc5321/4.1.1.4/end-of-data-any-segmentation", .serve = end_not_across_4096, .is_mute = true,
+     .detail = "nothing"},
+    {"rfc5321/4.1.1.4/end-of-data-any-segmentation", .serve = end_not_across_8192, .is_mute = true,
+     .detail = "nothing"},
+    {"rfc5321/4.1.1.4/end-of-data-any-segmentation", .serve = end_not_across_16384, .is_mute = true,
+     .detail = "nothing"},
+    {"rfc5321/4.1.1.4/end-of-data-any-segmentation", .serve = end_not_last, .is_mute = true,
+     .detail = "nothing"},
+    {"rfc5321/4.1.1.4/end-of-data-any-segmentation", .serve = end_not_first, .is_mute = true,
+     .detail = "nothing"},
+    {"rfc5321/4.1.1.4/end-of-data-any-segmentation", .faults = {"quit: reply 500 5.5.1"},
+     .detail = "expected 221"},
+    {"rfc5321/4.1.1.4/no-extra-crlf-stored", .with = PROOF_MAILDIR, .mangle = lose_line,
+     .detail = "at its end"},
     {"rfc5321/4.1.1.4/no-extra-crlf-stored", .with = PROOF_MAILDIR, .mangle = add_empty_line,
      .detail = "at its end"},
     {"rfc5321/4.1.1.4/smuggling-lf-dot-lf", .serve = end_at_lf_dot_lf, .detail = "exploitable"},

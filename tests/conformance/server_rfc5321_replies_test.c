@@ -78,9 +78,35 @@ static const struct smtp_server_proof order[] = {
      .detail = "expected 501"},
 };
 
+#define LABEL                                                                                      \
+    "dddddddddddddddddddddddddddddddd"                                                             \
+    "ddddddddddddddddddddddddddddddd"
+#define LONG_DOMAIN LABEL "." LABEL "." LABEL "." LABEL /* 255 octets */
+/* a greeting that is none, and one that is */
+#define GREETING(wrong, right)                                                                     \
+    {                                                                                              \
+        "rfc5321/4.2/greeting-form", .dialogue = "S: 220 " wrong "\n", .detail = "a domain",       \
+                                     .right_dialogue = "S: 220 " right "\n"                        \
+    }
+
 static const struct smtp_server_proof replies[] = {
-    {"rfc5321/4.2/greeting-form", .dialogue = "S: 220 -- hello --\n", .detail = "a domain"},
-    {"rfc5321/4.2/greeting-form", .dialogue = "S: 220 [127.0.0.1 ESMTP\n", .detail = "a domain"},
+    {"rfc5321/4.2/greeting-form", .dialogue = "S: 220 -- hello --\n", .detail = "a domain",
+     .right_dialogue = "S: 220 localhost\n"},
+    GREETING("[127.0.0.1 ESMTP", "[127.0.0.1] ESMTP"),
+    GREETING("mx..example.com ESMTP", "mx.example.com ESMTP"),
+    GREETING("a-.b ESMTP", "a--1.b"),
+    GREETING("a.-b ESMTP", "1.b-c.2"),
+    GREETING("a.b- ESMTP", "[IPv6:::1] ESMTP"),
+    GREETING("a.b. ESMTP", "[ipv6:2001:db8::192.0.2.1]"),
+    GREETING(".a ESMTP", "a.b ESMTP [x]"),
+    GREETING("[garbage] ESMTP", "a.b ready"),
+    GREETING("[127.0.0.256]", "a"),
+    GREETING("[::1] ESMTP", "a"),
+    GREETING("[IPv6:127.0.0.1]", "a"),
+    GREETING("[] ESMTP", "a"),
+    GREETING("[127.0.0.1]x", "a"),
+    GREETING("under_score", "a"),
+    GREETING(LONG_DOMAIN "d", LONG_DOMAIN),
     {"rfc5321/4.2/one-reply-per-command",
      .dialogue = TOUR "S: 502 No\nS: 502 No\nC: RCPT ...\nS: 503 No\nC: MAIL FROM:<unclosed\n"
                       "S: 501 No\nC: MAIL ...\nS: 250 Ok\n",

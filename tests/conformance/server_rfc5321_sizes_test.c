@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #define OPENED "S: 220 a.test\nC: EHLO ...\nS: 250 a.test\n"
+#define MAIL "C: MAIL ...\nS: 250 Ok\n"
 
 #define TEN(octet) octet octet octet octet octet octet octet octet octet octet
 #define FIFTY(octet) TEN(octet) TEN(octet) TEN(octet) TEN(octet) TEN(octet)
@@ -30,6 +31,19 @@ static void take_all(int connection, struct smtp_arrivals *arrivals)
 {
     (void)arrivals;
     smtp_crooked_serve(connection, &(struct smtp_crooked){.keyword = NULL});
+}
+
+/* far from whoever asks: with lines in windows they come in time, one by one they do not */
+static void take_all_far(int connection, struct smtp_arrivals *arrivals)
+{
+    (void)arrivals;
+    smtp_crooked_serve(connection, &(struct smtp_crooked){.lag_ms = 50});
+}
+
+static void take_all_far_one_by_one(int connection, struct smtp_arrivals *arrivals)
+{
+    (void)arrivals;
+    smtp_crooked_serve(connection, &(struct smtp_crooked){.lag_ms = 50, .one_by_one = true});
 }
 
 static void few_recipients(struct smtp_harness_options *options)
@@ -79,12 +93,31 @@ static const struct smtp_server_proof proofs[] = {
      .detail = "512 octets at most"},
     {"rfc5321/4.5.3.1.6/text-line-1000", .with = PROOF_MAILDIR, .mangle = cut_line,
      .detail = "arrive whole"},
-    {"rfc5321/4.5.3.1.8/hundred-recipients", .spoil = few_recipients, .detail = "452"},
+    {"rfc5321/4.5.3.1.8/hundred-recipients", .spoil = few_recipients,
+     .detail = "\\r\\n\" to number 51", .right_serve = take_all_far},
+    {"rfc5321/4.5.3.1.8/hundred-recipients",
+     .dialogue = OPENED MAIL "C: RCPT ...\nS: 250 Ok\nC: RCPT ...\n[S close]\n",
+     .detail = "came the end of the connection to number 2", .right_serve = take_all_far_one_by_one,
+     .right_verdict = SMTP_SKIP},
+    {"rfc5321/4.5.3.1.8/hundred-recipients", .is_mute = true,
+     .dialogue = OPENED MAIL "C: RCPT ...\n[wait 2s]\nS: 250 Ok\n",
+     .detail = "nothing within the time"},
     {"rfc5321/4.5.3.1.9/over-long-line-one-reply",
      .dialogue = OPENED "C: NOOP ...\nS: 500 Long\nS: 500 Long\nC: NOOP\nS: 250 Ok\n",
      .detail = "one reply"},
     {"rfc5321/4.5.3.1.10/too-many-recipients-452", .spoil = few_recipients,
      .faults = {"rcpt: reply 451 4.5.3 from 40"}, .detail = "expected 452"},
+    {"rfc5321/4.5.3.1.10/too-many-recipients-452",
+     .dialogue = OPENED MAIL "C: RCPT ...\nS: 250 Ok\nC: RCPT ...\n[S close]\n",
+     .detail = "expected 452 after 1 recipients, came the end",
+     .right_serve = take_all_far_one_by_one, .right_verdict = SMTP_SKIP},
+    /* it has had enough of what was sent ahead */
+    {"rfc5321/4.5.3.1.10/too-many-recipients-452",
+     .dialogue = OPENED MAIL "C: RCPT ...\nS: 250 Ok\nC: RCPT ...\nS: 451 Too many\n[S close]\n",
+     .detail = "expected 452 after 1 recipients, came \"451",
+     .right_dialogue = "S: 220 a.test\nC: EHLO ...\nS: 250-a.test\nS: 250 PIPELINING\n" MAIL FIFTY(
+         "C: RCPT ...\n") "S: 250 Ok\nS: 452 Too many\nS: 421 Enough\n[S close]\n",
+     .right_verdict = SMTP_SKIP},
     {"rfc5321/4.5.3.1.10/too-many-recipients-452", .faults = {"data: reply 554 5.5.0"},
      .detail = "expected 354"},
     {"rfc5321/4.5.3.1.10/too-many-recipients-452", .faults = {"dot: reply 554 5.5.0"},

@@ -290,6 +290,27 @@ TEST_WITHIN(check_server, a_should_counts_where_it_is_asked_for, 90)
     end_process(&serve, SIGTERM);
 }
 
+TEST_WITHIN(check_server, all_that_failed_is_named_or_counted_at_the_end, 90)
+{
+    char url[200];
+    struct background serve = serve_with("ehlo: reply 500 5.5.1", url);
+    struct ended ended = run_to_end(ARGV("check", "server", QUICK, "--only", "rfc5321/4", url));
+    const char *list = strstr(ended.out, "\nFailed:\n  rfc5321/4.1.1/");
+    expect_true(list != NULL);
+    const char *more = strstr(list, "\n  and "), *sum = strstr(list, " failed (");
+    expect_true(more != NULL && sum != NULL);
+    size_t named = 0;
+    for (const char *at = list; at < more; at++) {
+        named += strncmp(at, "\n  rfc", 6) == 0;
+    }
+    while (sum[-1] != ' ') {
+        sum--;
+    }
+    expect_int(named + strtoul(more + strlen("\n  and "), NULL, 10), strtoul(sum, NULL, 10));
+    ended_clear(&ended);
+    end_process(&serve, SIGTERM);
+}
+
 TEST_WITHIN(check_server, the_list_names_level_requirement_and_check_and_runs_nothing, 90)
 {
     struct ended ended = run_to_end(ARGV("check", "server", "--list", "--only", SHOULD_RULE));

@@ -189,11 +189,40 @@ static void bdat_exact_count(struct smtp_check *check)
     }
 }
 
+#define MANY_CHUNKS ((size_t)1 << 20) /* octets, for those who send large ones */
+#define LINE_OCTETS 64
+
+/** A message whose body is lines of that many octets. */
+static struct smtp_span large_content(struct smtp_check *check)
+{
+    char *body = smtp_check_own(check, malloc(MANY_CHUNKS), free);
+    if (body == NULL) {
+        return (struct smtp_span){"", 0};
+    }
+    memset(body, 'x', MANY_CHUNKS);
+    for (size_t end = LINE_OCTETS; end <= MANY_CHUNKS; end += LINE_OCTETS) {
+        memcpy(body + end - 2, "\r\n", 2);
+    }
+    return smtp_see_content(check, (struct smtp_span){body, MANY_CHUNKS});
+}
+
+/** Skips where no chunk was refused that others were to follow. */
+static void need_refused_chunk(const struct smtp_visit *visit)
+{
+    const struct smtp_visit_command *first = smtp_visit_find(visit, "BDAT", 0);
+    bool is_refused = first != NULL && first->code / 100 > 3;
+    if (first != NULL && (!is_refused || smtp_span_has_nocase(first->line, "LAST"))) {
+        smtp_check_skip(visit->check, "its first chunk is the last: %s",
+                        smtp_check_show(visit->check, first->line));
+    }
+}
+
 static void bdat_stop_after_error(struct smtp_check *check)
 {
     static const char *const refusals[] = {"452 Later\r\n", "552 Too big\r\n"};
+    const struct smtp_task task = {.content = large_content(check)};
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
-        struct smtp_visit *visit = chunked(check, &plain, "CHUNKING", refusals[i]);
+        struct smtp_visit *visit = chunked(check, &task, "CHUNKING", refusals[i]);
         for (size_t c = 1; visit != NULL && c < visit->command_count; c++) {
             const struct smtp_visit_command *command = &visit->commands[c];
             bool follows = strcmp(visit->commands[c - 1].name, "BDAT") == 0;
@@ -204,6 +233,7 @@ static void bdat_stop_after_error(struct smtp_check *check)
                             smtp_check_show(check, command->line));
         }
         smtp_visit_expect_not_sent(visit);
+        need_refused_chunk(visit);
     }
 }
 

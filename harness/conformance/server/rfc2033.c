@@ -1,5 +1,6 @@
 /* rfc2033.c - LMTP (RFC 2033). */
 #include "harness/conformance/ask.h"
+#include "harness/conformance/name.h"
 #include "harness/conformance/rules.h"
 
 static void lmtp_no_helo(struct smtp_check *check)
@@ -42,8 +43,8 @@ static void expect_replies(struct smtp_talk *talk)
         const char *other =
             order[i] == check->recipient ? check->other_recipient : check->recipient;
         smtp_check_that(check,
-                        !smtp_span_has(talk->reply.octets, other) ||
-                            smtp_span_has(talk->reply.octets, order[i]),
+                        !smtp_name_stands_in(talk->reply.octets, other) ||
+                            smtp_name_stands_in(talk->reply.octets, order[i]),
                         "expected the reply for <%s>, came %s", order[i],
                         smtp_check_show(check, talk->reply.octets));
     }

@@ -3,22 +3,6 @@
 #include "harness/conformance/rules.h"
 #include "harness/conformance/tour.h"
 
-/** The enhanced code at the beginning of a reply line's text; its length, 0: none. */
-static size_t enhanced_len(struct smtp_span text)
-{
-    size_t at = 0, part = 0;
-    for (; part < 3; part++) {
-        size_t begin = at;
-        while (at < text.len && smtp_is_digit((unsigned char)text.bytes[at])) {
-            at++;
-        }
-        if (at == begin || (part < 2 && (at == text.len || text.bytes[at++] != '.'))) {
-            return 0;
-        }
-    }
-    return at == text.len || text.bytes[at] == ' ' ? at : 0;
-}
-
 static bool is_of(const char *verb, const char *const *verbs)
 {
     for (; *verbs != NULL; verbs++) {
@@ -39,7 +23,7 @@ static void look_for_codes(struct smtp_talk *talk, const char *verb)
     }
     for (size_t i = 0; i < talk->reply.line_count; i++) {
         struct smtp_span text = smtp_talk_text(talk, i);
-        size_t len = enhanced_len(text);
+        size_t len = smtp_talk_enhanced_len(text);
         smtp_check_that(talk->check, len > 0 && len < text.len && text.bytes[len] == ' ',
                         "expected an enhanced code and a space in the reply to %s, came %s", verb,
                         smtp_check_show(talk->check, talk->reply.octets));
@@ -69,7 +53,7 @@ static void look_where_none_is(struct smtp_talk *talk, const char *verb)
 {
     if (is_of(verb, openings) || talk->reply.code / 100 == 3) {
         struct smtp_span text = smtp_talk_text(talk, 0);
-        smtp_check_that(talk->check, enhanced_len(text) == 0,
+        smtp_check_that(talk->check, smtp_talk_enhanced_len(text) == 0,
                         "expected no enhanced code in the reply to %s, came %s", verb,
                         smtp_check_show(talk->check, talk->reply.octets));
     }
@@ -83,7 +67,7 @@ static void enhanced_code_not_on_3yz(struct smtp_check *check)
 static void look_at_class(struct smtp_talk *talk, const char *verb)
 {
     struct smtp_span first = smtp_talk_text(talk, 0);
-    size_t len = enhanced_len(first);
+    size_t len = smtp_talk_enhanced_len(first);
     if (len == 0 || is_of(verb, openings)) {
         return;
     }
@@ -93,7 +77,8 @@ static void look_at_class(struct smtp_talk *talk, const char *verb)
     for (size_t i = 1; i < talk->reply.line_count; i++) {
         struct smtp_span text = smtp_talk_text(talk, i);
         smtp_check_that(talk->check,
-                        enhanced_len(text) == len && memcmp(text.bytes, first.bytes, len) == 0,
+                        smtp_talk_enhanced_len(text) == len &&
+                            memcmp(text.bytes, first.bytes, len) == 0,
                         "expected one enhanced code in all lines, came %s",
                         smtp_check_show(talk->check, talk->reply.octets));
     }
@@ -134,7 +119,7 @@ static void look_at_syntax(struct smtp_talk *talk, const char *verb)
     }
     for (size_t i = 0; i < talk->reply.line_count; i++) {
         struct smtp_span text = smtp_talk_text(talk, i);
-        text.len = enhanced_len(text);
+        text.len = smtp_talk_enhanced_len(text);
         smtp_check_that(talk->check, text.len == 0 || is_well_formed(text),
                         "expected an enhanced code like 5.1.1, came %s",
                         smtp_check_show(talk->check, talk->reply.octets));

@@ -1,6 +1,7 @@
 /* rfc5321_2.c - the SMTP model: EHLO and its keywords, the case of letters (RFC 5321 2). */
 #include "harness/conformance/arrivals.h"
 #include "harness/conformance/ask.h"
+#include "harness/conformance/name.h"
 #include "harness/conformance/rules.h"
 
 /* ---- 2.2: extensions ---- */
@@ -78,10 +79,10 @@ static void local_part_case_preserved(struct smtp_check *check)
     smtp_ask_send(talk);
     struct smtp_arrival arrival;
     if (smtp_arrivals_wait(check, &arrival)) {
-        smtp_check_that(check, smtp_span_has(arrival.mail, from),
+        smtp_check_that(check, smtp_name_stands_in(arrival.mail, from),
                         "expected <%s> downstream, came %s", from,
                         smtp_check_show(check, arrival.mail));
-        smtp_check_that(check, smtp_span_has(arrival.rcpts, to),
+        smtp_check_that(check, smtp_name_stands_in(arrival.rcpts, to),
                         "expected <%s> downstream, came %s", to,
                         smtp_check_show(check, arrival.rcpts));
     }

@@ -1,6 +1,7 @@
 /* rfc5321_4_1_1.c - the commands but DATA (RFC 5321 4.1.1). */
 #include "harness/conformance/arrivals.h"
 #include "harness/conformance/ask.h"
+#include "harness/conformance/name.h"
 #include "harness/conformance/rules.h"
 
 static void trailing_space_tolerated(struct smtp_check *check)
@@ -61,30 +62,12 @@ static bool is_ehlo_line(struct smtp_span line)
     return true;
 }
 
-/** A domain of letters, digits, hyphens and dots, or an address in brackets, and behind it nothing or a space. */
-static bool begins_with_domain(struct smtp_span line)
-{
-    size_t at = 0;
-    bool is_literal = line.len > 0 && line.bytes[0] == '[';
-    while (at < line.len && line.bytes[at] != ' ') {
-        bool fits = smtp_is_letter_or_digit((unsigned char)line.bytes[at]) ||
-                    strchr("-.", line.bytes[at]) != NULL ||
-                    (is_literal && strchr("[:]", line.bytes[at]) != NULL);
-        if (!fits) {
-            return false;
-        }
-        at++;
-    }
-    return at > 0 && (!is_literal || line.bytes[at - 1] == ']') && line.bytes[0] != '.' &&
-           line.bytes[0] != '-';
-}
-
 static void ehlo_reply_grammar(struct smtp_check *check)
 {
     struct smtp_talk *talk = smtp_ask_open(check);
     struct smtp_span first = smtp_talk_text(talk, 0);
-    smtp_check_that(check, begins_with_domain(first), "expected the server's domain first, came %s",
-                    smtp_check_show(check, first));
+    smtp_check_that(check, smtp_name_is_host(smtp_name_first_word(first)),
+                    "expected the server's domain first, came %s", smtp_check_show(check, first));
     for (size_t i = 1; i < talk->reply.line_count; i++) {
         struct smtp_span line = smtp_talk_text(talk, i);
         smtp_check_that(check, is_ehlo_line(line),

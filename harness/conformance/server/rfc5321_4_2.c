@@ -1,6 +1,7 @@
 /* rfc5321_4_2.c - replies (RFC 5321 4.2, 4.3). */
 #include "harness/conformance/arrivals.h"
 #include "harness/conformance/ask.h"
+#include "harness/conformance/name.h"
 #include "harness/conformance/rules.h"
 #include "harness/conformance/tour.h"
 
@@ -47,26 +48,10 @@ static void multiline_same_code(struct smtp_check *check)
     smtp_tour(check, false, look_at_lines);
 }
 
-static bool is_domain_octet(char octet)
-{
-    return smtp_is_letter_or_digit((unsigned char)octet) || octet == '-' || octet == '.';
-}
-
 static void greeting_form(struct smtp_check *check)
 {
     struct smtp_talk *talk = smtp_ask_greeted(check);
-    struct smtp_span text = smtp_talk_text(talk, 0);
-    size_t len = 0;
-    bool is_literal = text.len > 0 && text.bytes[0] == '[';
-    while (len < text.len && text.bytes[len] != ' ' && text.bytes[len] != ']' &&
-           (is_literal || is_domain_octet(text.bytes[len]))) {
-        len++;
-    }
-    len += len < text.len && is_literal && text.bytes[len] == ']';
-    bool is_word = len == text.len || text.bytes[len] == ' ';
-    bool is_name = len > 0 && is_word && text.bytes[0] != '.' && text.bytes[0] != '-' &&
-                   text.bytes[len - 1] != '-' && (!is_literal || text.bytes[len - 1] == ']');
-    smtp_check_that(check, is_name,
+    smtp_check_that(check, smtp_name_is_host(smtp_name_first_word(smtp_talk_text(talk, 0))),
                     "expected a domain or an address in brackets behind the code, came %s",
                     smtp_check_show(check, talk->reply.octets));
 }

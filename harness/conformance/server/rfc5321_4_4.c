@@ -1,6 +1,7 @@
 /* rfc5321_4_4.c - the trace that a server adds (RFC 5321 4.4), and that it adds nothing else (6.4, 7.2). */
 #include "harness/conformance/arrivals.h"
 #include "harness/conformance/ask.h"
+#include "harness/conformance/name.h"
 #include "harness/conformance/rules.h"
 #include "harness/conformance/trace.h"
 
@@ -61,8 +62,8 @@ static void received_from_clause(struct smtp_check *check)
     }
     smtp_check_that(check, smtp_trace_clause(&trace, "from", name),
                     "expected a FROM clause, came \"%s\"", trace.text);
-    if (smtp_check_goes_on(check) && strcasecmp(name, "check.example") != 0 &&
-        strcasestr(trace.comments, "check.example") == NULL) {
+    if (smtp_check_goes_on(check) && !smtp_name_stands_in(smtp_span_of(name), "check.example") &&
+        !smtp_name_stands_in(smtp_span_of(trace.comments), "check.example")) {
         smtp_check_warn(check, "the EHLO name should be in it: \"%s %s\"", trace.text,
                         trace.comments);
     }
@@ -89,6 +90,12 @@ static void deliver_to_both(struct smtp_check *check)
     }
 }
 
+static bool names_both(const struct smtp_check *check, struct smtp_span text)
+{
+    return smtp_name_stands_in(text, check->recipient) &&
+           smtp_name_stands_in(text, check->other_recipient);
+}
+
 static void received_for_one_path(struct smtp_check *check)
 {
     struct smtp_arrival arrival;
@@ -99,9 +106,7 @@ static void received_for_one_path(struct smtp_check *check)
         !smtp_trace_parse(field, &trace)) {
         return;
     }
-    struct smtp_span text = smtp_span_of(trace.text);
-    bool has_both =
-        smtp_span_has(text, check->recipient) && smtp_span_has(text, check->other_recipient);
+    bool has_both = names_both(check, smtp_span_of(trace.text));
     smtp_check_that(check, !has_both && smtp_trace_count(&trace, "for") <= 1,
                     "expected one path in the FOR clause, came \"%s\"", trace.text);
 }
@@ -115,6 +120,8 @@ static void received_date(struct smtp_check *check)
     char word[SMTP_TRACE_MAX];
     smtp_check_that(check, smtp_trace_clause(&trace, "by", word),
                     "expected a BY clause, came \"%s\"", trace.text);
+    const char *expected = smtp_trace_judge_stamp(&trace);
+    smtp_check_that(check, expected == NULL, "expected %s, came \"%s\"", expected, trace.text);
     enum smtp_trace_date judged = smtp_trace_judge_date(trace.date);
     smtp_check_that(
         check, judged != SMTP_DATE_WRONG,
@@ -132,10 +139,16 @@ static void relay_adds_only_trace(struct smtp_check *check)
     const char *content = smtp_check_text(
         check, "From:  <%s>\r\nsubject:%s \r\nX-Odd :  two  spaces\r\n\r\n  odd\tspacing  \r\n",
         check->sender, check->token);
+    if (check->options->role == SMTP_ROLE_SUBMISSION) {
+        smtp_check_skip(check, "for its users' mail a server may do more (RFC 6409 8)");
+    }
     struct smtp_talk *talk = smtp_ask_hello(check);
     smtp_ask_data(talk);
     smtp_talk_write(talk, "%s.\r\n", content);
-    smtp_talk_expect(talk, "250");
+    if (smtp_talk_expect(talk, "250 4yz 5yz") / 100 != 2) {
+        smtp_check_skip(check, "it refuses a header like this one: %s",
+                        smtp_check_show(check, talk->reply.octets));
+    }
     struct smtp_arrival arrival;
     if (smtp_arrivals_wait(check, &arrival)) {
         size_t added = smtp_trace_len(arrival.content);
@@ -158,9 +171,8 @@ static void no_recipient_list_in_header(struct smtp_check *check)
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        bool has_both = smtp_span_has(arrivals[i].content, check->recipient) &&
-                        smtp_span_has(arrivals[i].content, check->other_recipient);
-        smtp_check_that(check, !has_both, "expected one recipient at most in a header, came %s",
+        smtp_check_that(check, !names_both(check, arrivals[i].content),
+                        "expected one recipient at most in a header, came %s",
                         smtp_check_show(check, arrivals[i].content));
     }
 }
@@ -184,7 +196,9 @@ static const struct smtp_rule rows[] = {
     {"rfc5321/4.4/received-date", SMTP_MUST, SMTP_NEEDS_ARRIVALS,
      "The added Received field follows the Stamp grammar; its date has a four-digit year "
      "and no obsolete form (RFC 5322 3.6.7), numeric offset preferred.",
-     "[sink] Parse the added field as Stamp; date parses strictly.", received_date},
+     "[sink] Parse the added field as Stamp: its clauses in their order, each once at most; date "
+     "parses strictly.",
+     received_date},
     {"rfc5321/6.4/relay-adds-only-trace", SMTP_MUST_NOT, SMTP_NEEDS_SINK,
      "A relay does not add Message-ID or Date, fix addresses or touch the body; only trace "
      "fields are added. [known deviation: MTAs that also act as submission servers often "
