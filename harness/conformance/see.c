@@ -1,6 +1,9 @@
 /* see.c - see see.h. */
 #include "harness/conformance/see.h"
 
+#include "harness/message.h"
+#include "server/message.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +37,32 @@ struct smtp_span smtp_see_body(struct smtp_span content)
     }
     size_t at = (size_t)(end - content.bytes) + 4;
     return (struct smtp_span){content.bytes + at, content.len - at};
+}
+
+static const struct smtp_message_origin nobody = {
+    .helo = "", .peer = "", .protocol = "", .tls = "", .identity = ""};
+
+const char *smtp_see_text(struct smtp_check *check, struct smtp_span content)
+{
+    static char no_paths[] = "\0";
+    const struct smtp_message_envelope none = {.texts = {.bytes = no_paths, .len = 2, .max = 2}};
+    const char *kept = "";
+    struct smtp_message *message = smtp_message_new(&none, &nobody, content.len);
+    if (message == NULL || !smtp_message_append(&message, content.bytes, content.len)) {
+        smtp_message_release(message);
+        smtp_check_skip(check, "out of memory");
+        return kept;
+    }
+    struct smtp_harness_message *view = smtp_harness_message_new(message);
+    if (view == NULL) {
+        smtp_message_release(message);
+        smtp_check_skip(check, "out of memory");
+        return kept;
+    }
+    const char *text = smtp_harness_text(view);
+    kept = smtp_check_text(check, "%s", text != NULL ? text : "");
+    smtp_harness_message_free(view);
+    return kept;
 }
 
 void smtp_see_expect_body(struct smtp_visit *visit, struct smtp_span body)

@@ -10,6 +10,8 @@ const char *smtp_see_header(struct smtp_check *check);
 struct smtp_span smtp_see_content(struct smtp_check *check, struct smtp_span body);
 /** What stands behind the first empty line. */
 struct smtp_span smtp_see_body(struct smtp_span content);
+/** The text of a MIME message, decoded to UTF-8; "" where it has none. Lives as long as the check. */
+const char *smtp_see_text(struct smtp_check *check, struct smtp_span content);
 /** Fails unless one message came whole with exactly that body. */
 void smtp_see_expect_body(struct smtp_visit *visit, struct smtp_span body);
 /** The first CR or LF outside a pair; NULL: there is none. */

@@ -3,6 +3,7 @@
 flaws it is given: each breaks one rule. Exit status 0: sent, 75: not now, 1: refused."""
 
 import base64
+import binascii
 import os
 import re
 import socket
@@ -301,8 +302,23 @@ def is_ascii(text):
     return all(ord(c) < 128 for c in text)
 
 
+def in_seven_bits(content):
+    if flaw("strips-bits"):
+        return bytes(octet & 127 for octet in content)
+    encoding = value("encodes")
+    if encoding is None:
+        raise Ended(1)
+    header, body = content.split(b"\r\n\r\n", 1)
+    is_base64 = encoding != "quoted-printable"
+    body = base64.encodebytes(body).replace(b"\n", b"\r\n") if is_base64 else binascii.b2a_qp(body, istext=True)
+    return re.sub(b"(?i)encoding: 8bit", b"Encoding: " + encoding.encode(), header) + b"\r\n\r\n" + body
+
+
 def prepare(session, content, addresses):
     """The content as it may be sent, and the parameters of MAIL."""
+    if flaw("no-mail"):
+        quit_session(session)
+        raise Ended(1)
     parameters = []
     if not flaw("raw-content"):
         line_end = rb"\r\n|\n" if flaw("raw-cr") else rb"\r\n|\r" if flaw("raw-lf") else rb"\r\n|\r|\n"
@@ -315,7 +331,7 @@ def prepare(session, content, addresses):
             raise Ended(1)
     if any(octet > 127 for octet in content):
         if not session.has("8BITMIME") and not flaw("raw-content"):
-            raise Ended(1)
+            content = in_seven_bits(content)
         if session.has("8BITMIME") and not flaw("no-body"):
             parameters.append("BODY=8BITMIME")
     if not all(is_ascii(a.rpartition("@")[0] if flaw("raw-domains") else a) for a in addresses):

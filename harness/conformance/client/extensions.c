@@ -241,13 +241,15 @@ static bool has_high_octet(struct smtp_span octets)
     return false;
 }
 
+#define EIGHT_BIT_TEXT "Caf\xC3\xA9."
+
 static struct smtp_task eight_bit(struct smtp_check *check)
 {
     const char *content =
         smtp_check_text(check,
                         "From: <ann@example.com>\r\nTo: <bob@example.com>\r\nSubject: %s\r\n"
                         "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
-                        "Content-Transfer-Encoding: 8bit\r\n\r\nCaf\xC3\xA9.\r\n",
+                        "Content-Transfer-Encoding: 8bit\r\n\r\n" EIGHT_BIT_TEXT "\r\n",
                         check->token);
     return (struct smtp_task){.content = smtp_span_of(content)};
 }
@@ -259,6 +261,15 @@ static void no_8bit_unless_offered(struct smtp_check *check)
     smtp_check_that(
         check, visit == NULL || !has_high_octet(visit->clear),
         "expected 8-bit content to be encoded or refused without 8BITMIME, it came as it was");
+    const struct smtp_visit_message *message = visit != NULL && visit->outcome == SMTP_VISIT_SENT
+                                                   ? smtp_visit_expect_message(visit)
+                                                   : NULL;
+    if (message != NULL) { /* without its eighth bits it is another one */
+        const char *text = smtp_see_text(check, message->content);
+        smtp_check_that(check, strstr(text, EIGHT_BIT_TEXT) != NULL,
+                        "expected 7-bit content that stands for the same text, came %s",
+                        smtp_check_show(check, smtp_see_body(message->content)));
+    }
 }
 
 static void body_parameter_declared(struct smtp_check *check)
@@ -454,8 +465,8 @@ static const struct smtp_rule rows[] = {
      "Content with octets above 127 is not sent to a server that lacks 8BITMIME: it is "
      "converted to 7-bit MIME without loss or failed. [level inferred] [known deviation: "
      "Exim and qmail pass 8-bit on unchanged by design (source, documentation)]",
-     "Offer no extension, submit 8-bit body; capture has no high octet, or the client "
-     "refuses. Also as a relay.",
+     "Offer no extension, submit 8-bit body; capture has no high octet and decodes to the "
+     "same text, or the client refuses. Also as a relay.",
      no_8bit_unless_offered},
     {"rfc6152/3/body-parameter-declared", SMTP_MUST, SMTP_NEEDS_CONTENT,
      "8-bit content is declared with one BODY=8BITMIME. [level inferred] [known deviation: "

@@ -8,16 +8,29 @@
 
 static void no_unoffered_parameter(struct smtp_check *check)
 {
-    unsigned can = check->options->abilities;
-    struct smtp_task task = {.content = smtp_see_content(check, SMTP_SPAN("Caf\xC3\xA9.\r\n"))};
-    if ((can & SMTP_NEEDS_DSN) != 0) {
-        task.envid = "check-42";
-        task.ret = "HDRS";
-        task.notify = "FAILURE";
+    const struct smtp_span eight_bit = smtp_see_content(check, SMTP_SPAN("Caf\xC3\xA9.\r\n")),
+                           ascii = smtp_see_content(check, SMTP_SPAN("Coffee.\r\n"));
+    struct smtp_task wishes = {.content = eight_bit};
+    if ((check->options->abilities & SMTP_NEEDS_DSN) != 0) {
+        wishes.envid = "check-42";
+        wishes.ret = "HDRS";
+        wishes.notify = "FAILURE";
     }
-    struct smtp_visit *visit = smtp_visit(check, &task, &(struct smtp_script){.keywords = NULL});
-    smtp_see_no_parameters(visit, "MAIL");
-    smtp_see_no_parameters(visit, "RCPT");
+    struct smtp_task in_ascii = wishes;
+    in_ascii.content = ascii;
+    /* a client may refuse what its server does not offer, but not the last */
+    const struct smtp_task tasks[] = {wishes, in_ascii, {.content = ascii}};
+    size_t mails = 0;
+    for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++) {
+        struct smtp_visit *visit =
+            smtp_visit(check, &tasks[i], &(struct smtp_script){.keywords = NULL});
+        smtp_see_no_parameters(visit, "MAIL");
+        smtp_see_no_parameters(visit, "RCPT");
+        mails += smtp_visit_count(visit, "MAIL", NULL);
+    }
+    if (mails == 0) {
+        smtp_check_skip(check, "the client sends no MAIL where no extension is offered");
+    }
 }
 
 /** The RCPT line of that address has exactly that path. */
@@ -332,8 +345,8 @@ static const struct smtp_rule rows[] = {
      ehlo_keywords_case_insensitive},
     {"rfc5321/4.1.1.3/no-unoffered-parameter", SMTP_MUST_NOT, SMTP_NEEDS_CONTENT,
      "MAIL and RCPT carry no parameter whose extension was not offered.",
-     "Offer no extension, submit a message with size, 8-bit and DSN wishes; commands have "
-     "no parameter.",
+     "Offer no extension, submit a message with size, 8-bit and DSN wishes, then one in "
+     "ASCII without; commands have no parameter.",
      no_unoffered_parameter},
     {"rfc5321/4.1.1.4/terminator-once", SMTP_MUST_NOT, SMTP_NEEDS_CONTENT,
      "No extra CRLF is put before the final dot when the content already ends in CRLF.",
