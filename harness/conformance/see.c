@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 const char *smtp_see_header(struct smtp_check *check)
 {
@@ -101,6 +102,26 @@ struct smtp_span smtp_see_parameters(struct smtp_span line)
         }
     }
     return (struct smtp_span){"", 0};
+}
+
+struct smtp_span smtp_see_value(struct smtp_span line, const char *keyword, size_t *count)
+{
+    struct smtp_span rest = smtp_see_parameters(line), value = {"", 0};
+    size_t len = strlen(keyword);
+    for (*count = 0; rest.len > 0;) {
+        const char *space = memchr(rest.bytes, ' ', rest.len);
+        struct smtp_span word = {rest.bytes,
+                                 space != NULL ? (size_t)(space - rest.bytes) : rest.len};
+        if (word.len >= len && strncasecmp(word.bytes, keyword, len) == 0 &&
+            (word.len == len || word.bytes[len] == '=')) {
+            ++*count;
+            size_t begin = word.len == len ? len : len + 1;
+            value = (struct smtp_span){word.bytes + begin, word.len - begin};
+        }
+        size_t taken = word.len + (space != NULL);
+        rest = (struct smtp_span){rest.bytes + taken, rest.len - taken};
+    }
+    return value;
 }
 
 void smtp_see_no_parameters(struct smtp_visit *visit, const char *name)

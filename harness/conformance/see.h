@@ -18,6 +18,9 @@ void smtp_see_expect_body(struct smtp_visit *visit, struct smtp_span body);
 const char *smtp_see_bare(struct smtp_span octets);
 /** What stands behind the path of a MAIL or RCPT line, without the space before it. */
 struct smtp_span smtp_see_parameters(struct smtp_span line);
+/** The value of the parameter of that name in a MAIL or RCPT line, of the last where there are more; *count: how many
+ *  there are. Empty for none, and without a value. */
+struct smtp_span smtp_see_value(struct smtp_span line, const char *keyword, size_t *count);
 /** Fails where a command of that name has any parameter. */
 void smtp_see_no_parameters(struct smtp_visit *visit, const char *name);
 /** Visits by one script of one answer in place of the plain ones: `command` is answered with `reply`. */

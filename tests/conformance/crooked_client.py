@@ -109,7 +109,10 @@ def failed(code, texts=()):
 
 
 def quit_session(session):
-    if not flaw("no-quit"):
+    if flaw("hangs-up-behind-quit"):
+        session.say("QUIT\r\n")
+        session.socket.close()
+    elif not flaw("no-quit"):
         try:
             session.ask("QUIT")
         except (Ended, OSError):
@@ -344,7 +347,8 @@ def prepare(session, content, addresses):
         parameters.append(f"{nul}SIZE={1 if flaw('size-one') else len(content)}")
     if session.has("DSN") or flaw("always-dsn"):
         parameters += [f"ENVID={xtext(ENV['SMTP_ENVID'])}"] if "SMTP_ENVID" in ENV else []
-        parameters += [f"RET={ENV['SMTP_RET']}"] if "SMTP_RET" in ENV else []
+        ret = value("ret", ENV.get("SMTP_RET"))
+        parameters += [f"RET={ret}"] * (2 if flaw("ret-twice") else 1) if ret is not None else []
     if "SMTP_REQUIRETLS" in ENV:
         if not (session.in_tls and session.has("REQUIRETLS")) and not flaw("requiretls-anyway"):
             quit_session(session)
@@ -380,8 +384,10 @@ def send_chunks(session, content):
 def rcpt_line(session, recipient):
     space = " " if flaw("space-after-colon") else ""
     dsn = session.has("DSN") or flaw("always-dsn")
-    notify = f" NOTIFY={ENV['SMTP_NOTIFY']}" if dsn and "SMTP_NOTIFY" in ENV else ""
-    return f"RCPT TO:{space}<{path(recipient)}>{notify}"
+    asked = value("notify", ENV.get("SMTP_NOTIFY")) + value("also", "") if dsn and "SMTP_NOTIFY" in ENV else None
+    notify = f" NOTIFY={asked}" * (2 if flaw("notify-twice") else 1) if asked is not None else ""
+    orcpt = f" ORCPT={value('orcpt')}" if dsn and value("orcpt") else ""
+    return f"RCPT TO:{space}<{path(recipient)}>{notify}{orcpt}"
 
 
 def ask_recipients(session, recipients):
@@ -425,7 +431,10 @@ def transaction(session, content, recipients):
         return 0
     content, parameters = prepare(session, content, [ENV["SMTP_FROM"], *recipients])
     space = " " if flaw("space-after-colon") else ""
-    mail = f"MAIL FROM:{space}<{path(ENV['SMTP_FROM'])}>" + "".join(f" {p}" for p in parameters)
+    between = "" if flaw("no-space") else "  " if flaw("two-spaces") else " "
+    parameters += [value("extra")] if value("extra") else []
+    mail = f"MAIL FROM:{space}<{path(ENV['SMTP_FROM'])}>" + "".join(between + p for p in parameters)
+    mail += " " if flaw("ends-in-space") else ""
     if flaw("groups") or (flaw("pipelines") and session.has("PIPELINING")):
         session.say(mail + "\r\n" + "".join(rcpt_line(session, r) + "\r\n" for r in recipients))
         replies = [session.hear() for _ in [mail, *recipients]]
@@ -469,13 +478,16 @@ def groups_of(recipients, most):
     return [recipients[i : i + most] for i in range(0, len(recipients), most)]
 
 
-def open_session():
+def open_session(count=1):
     session = Session()
+    session.count = count
     if flaw("talks-first"):
         session.say("EHLO early.example\r\n")
     code, texts = session.hear("connect")
     if not good(code, 220) and not flaw("goes-on"):
         quit_session(session)
+        if flaw("tries-again") and session.count < 4:
+            return open_session(session.count + 1)
         raise Ended(failed(code, texts))
     if flaw("talks-first"):
         session.hear()

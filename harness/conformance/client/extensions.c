@@ -1,4 +1,4 @@
-/* extensions.c - what a client does with extensions: SIZE (RFC 1870), PIPELINING (2920), CHUNKING (3030), 8BITMIME (6152), SMTPUTF8 (6531), DSN (3461). */
+/* extensions.c - what a client does with extensions: SIZE (RFC 1870), PIPELINING (2920), CHUNKING (3030), 8BITMIME (6152), SMTPUTF8 (6531). */
 #include "harness/conformance/rules.h"
 #include "harness/conformance/see.h"
 
@@ -335,71 +335,6 @@ static void no_utf8_unless_offered(struct smtp_check *check)
     }
 }
 
-/* ---- RFC 3461 ---- */
-
-/** What xtext (up to a space or the end) stands for is exactly that: +XX in upper case, no other '+' and no '='. */
-static bool is_xtext_of(const char *text, const char *meant)
-{
-    static const char digits[] = "0123456789ABCDEF";
-    for (; *text != '\0' && *text != ' '; text++, meant++) {
-        char octet = *text;
-        if (octet == '+') {
-            const char *high = text[1] != '\0' ? strchr(digits, text[1]) : NULL;
-            const char *low = high != NULL && text[2] != '\0' ? strchr(digits, text[2]) : NULL;
-            if (low == NULL) {
-                return false;
-            }
-            octet = (char)((high - digits) * 16 + (low - digits));
-            text += 2;
-        } else if (octet <= ' ' || octet > '~' || octet == '=') {
-            return false;
-        }
-        if (octet != *meant) {
-            return false;
-        }
-    }
-    return *meant == '\0';
-}
-
-static void dsn_parameters_well_formed(struct smtp_check *check)
-{
-    static const char *const recipients[] = {"bob+x@example.com", NULL};
-    const struct smtp_task task = {
-        .to = recipients, .envid = "a b+c=d", .ret = "HDRS", .notify = "FAILURE,DELAY"};
-    struct smtp_visit *visit = offered(check, &task, "DSN");
-    const struct smtp_visit_command *mail = smtp_visit_find(visit, "MAIL", 0),
-                                    *rcpt = smtp_visit_find(visit, "RCPT", 0);
-    if (mail != NULL) {
-        const char *line = smtp_check_text(check, "%.*s", (int)mail->line.len, mail->line.bytes);
-        const char *envid = strcasestr(line, " ENVID=");
-        smtp_check_that(check,
-                        envid != NULL && is_xtext_of(envid + 7, "a b+c=d") &&
-                            strcasestr(envid + 7, " ENVID=") == NULL,
-                        "expected one ENVID in xtext, came %s", smtp_check_show(check, mail->line));
-    }
-    if (rcpt != NULL) {
-        const char *line = smtp_check_text(check, "%.*s", (int)rcpt->line.len, rcpt->line.bytes);
-        const char *orcpt = strcasestr(line, " ORCPT=rfc822;");
-        smtp_check_that(check, orcpt == NULL || is_xtext_of(orcpt + 14, "bob+x@example.com"),
-                        "expected ORCPT of the address in xtext, came %s",
-                        smtp_check_show(check, rcpt->line));
-        const char *notify = strcasestr(line, " NOTIFY=");
-        smtp_check_that(check, notify != NULL && strcasestr(notify + 1, " NOTIFY=") == NULL,
-                        "expected one NOTIFY, came %s", smtp_check_show(check, rcpt->line));
-    }
-    visit = offered(check, &task, "SIZE");
-    for (size_t i = 0; visit != NULL && i < visit->command_count; i++) {
-        struct smtp_span parameters = smtp_see_parameters(visit->commands[i].line);
-        bool has_any = smtp_span_has_nocase(parameters, "ENVID=") ||
-                       smtp_span_has_nocase(parameters, "RET=") ||
-                       smtp_span_has_nocase(parameters, "NOTIFY=") ||
-                       smtp_span_has_nocase(parameters, "ORCPT=");
-        smtp_check_that(check, !has_any,
-                        "expected no DSN parameter where it is not offered, came %s",
-                        smtp_check_show(check, visit->commands[i].line));
-    }
-}
-
 static const struct smtp_rule rows[] = {
     {"rfc1870/6/declared-size-value", SMTP_SHOULD, SMTP_NEEDS_CONTENT,
      "The declared value counts header, body and CRLF but no stuffing dots or final dot, "
@@ -455,12 +390,6 @@ static const struct smtp_rule rows[] = {
      "Offer CHUNKING alone and submit a message with binary transfer encoding; it is "
      "re-encoded or failed.",
      binary_only_with_binarymime},
-    {"rfc3461/4/dsn-parameters-well-formed", SMTP_MUST, SMTP_NEEDS_DSN | SMTP_NEEDS_TO,
-     "DSN parameters are xtext-coded with upper-case hex, used once each, NEVER alone; on "
-     "first submission ORCPT names the RCPT address. The MUSTs stand in 4.1 to 4.5.",
-     "Offer DSN; ask for ENVID with space, plus and equals sign; RCPT with plus sign; "
-     "parse the capture. DSN not offered: none appears.",
-     dsn_parameters_well_formed},
     {"rfc6152/3/no-8bit-unless-offered", SMTP_MUST_NOT, SMTP_NEEDS_CONTENT,
      "Content with octets above 127 is not sent to a server that lacks 8BITMIME: it is "
      "converted to 7-bit MIME without loss or failed. [level inferred] [known deviation: "

@@ -47,6 +47,10 @@ static void greeting_521_permanent(struct smtp_check *check)
 {
     struct smtp_visit *visit = smtp_see_answered(check, NULL, "connect", "521 No mail here\r\n");
     smtp_visit_expect_none(visit, "MAIL", "MAIL after a greeting of 521");
+    smtp_check_that(check, visit == NULL || visit->session_count == 1,
+                    "expected one connection, for a host that greets with 521 is not tried again, "
+                    "came %u",
+                    visit != NULL ? visit->session_count : 0);
     smtp_visit_expect(visit, SMTP_VISIT_REFUSED);
     static const struct smtp_answer answers[] = {
         {.command = "RCPT", .from = 1, .to = 1, .reply = "556 5.1.10 Null MX\r\n"}};
@@ -129,8 +133,8 @@ static const struct smtp_rule rows[] = {
     {"rfc7504/3/greeting-521-permanent", SMTP_MUST, 0,
      "521 at connect and 556 at RCPT are permanent failures: no transaction is tried and "
      "the host is not retried. [level inferred]",
-     "Greet with 521: no MAIL follows, outcome permanent; answer RCPT 556: permanent for "
-     "that recipient only.",
+     "Greet with 521: no MAIL and no other connection follows, outcome permanent; answer "
+     "RCPT 556: permanent for that recipient only.",
      greeting_521_permanent},
     {"rfc9422/3.6/limits-latest-ehlo", SMTP_MUST, SMTP_NEEDS_TLS | SMTP_NEEDS_SEVERAL,
      "Limits of an earlier EHLO are dropped at the next one, even when that gives none.",
