@@ -89,7 +89,8 @@ const char *smtp_see_bare(struct smtp_span octets)
     return NULL;
 }
 
-struct smtp_span smtp_see_parameters(struct smtp_span line)
+/** The place of the ">" that ends the path; the line's length: none does. */
+static size_t end_of_path(struct smtp_span line)
 {
     bool quoted = false;
     for (size_t i = 0; i < line.len; i++) {
@@ -98,10 +99,26 @@ struct smtp_span smtp_see_parameters(struct smtp_span line)
         } else if (line.bytes[i] == '"') {
             quoted = !quoted;
         } else if (line.bytes[i] == '>' && !quoted) {
-            return smtp_span_trim_start((struct smtp_span){line.bytes + i + 1, line.len - i - 1});
+            return i;
         }
     }
-    return (struct smtp_span){"", 0};
+    return line.len;
+}
+
+struct smtp_span smtp_see_path(struct smtp_span line)
+{
+    const char *begin = memchr(line.bytes, '<', end_of_path(line));
+    size_t at = begin != NULL ? (size_t)(begin - line.bytes) + 1 : 0, end = end_of_path(line);
+    return begin != NULL && end < line.len ? (struct smtp_span){begin + 1, end - at}
+                                           : (struct smtp_span){"", 0};
+}
+
+struct smtp_span smtp_see_parameters(struct smtp_span line)
+{
+    size_t end = end_of_path(line);
+    return end < line.len
+               ? smtp_span_trim_start((struct smtp_span){line.bytes + end + 1, line.len - end - 1})
+               : (struct smtp_span){"", 0};
 }
 
 struct smtp_span smtp_see_value(struct smtp_span line, const char *keyword, size_t *count)

@@ -16,6 +16,8 @@ const char *smtp_see_text(struct smtp_check *check, struct smtp_span content);
 void smtp_see_expect_body(struct smtp_visit *visit, struct smtp_span body);
 /** The first CR or LF outside a pair; NULL: there is none. */
 const char *smtp_see_bare(struct smtp_span octets);
+/** The path of a MAIL or RCPT line, without its brackets; empty: there is none. */
+struct smtp_span smtp_see_path(struct smtp_span line);
 /** What stands behind the path of a MAIL or RCPT line, without the space before it. */
 struct smtp_span smtp_see_parameters(struct smtp_span line);
 /** The value of the parameter of that name in a MAIL or RCPT line, of the last where there are more; *count: how many

@@ -127,6 +127,7 @@ def hello(session):
     if re.search(r"[\r\n]", name) and not flaw("raw-addresses"):
         raise Ended(1)
     verb = "LHLO" if ENV["SMTP_URL"].startswith("lmtp:") and not flaw("ehlo-in-lmtp") else "EHLO"
+    verb = "HELO" if flaw("helo-only") else verb
     code, texts = session.ask(f"{verb} {name}")
     old = {k: v for k, v in session.keywords.items() if flaw("keeps-capabilities") or value("keeps") == k}
     session.keywords = {}
@@ -148,7 +149,7 @@ def hello(session):
 
 
 def start_tls(session):
-    if session.in_tls or ENV.get("SMTP_TLS") != "required":
+    if session.in_tls or ENV.get("SMTP_TLS") != "required" or flaw("no-tls"):
         return
     code = session.ask("STARTTLS")[0] if session.has("STARTTLS") else 0
     if code != 220:
@@ -286,10 +287,16 @@ def path(address):
     if re.search(r"[\x00-\x1f\x7f<>]", address):
         raise Ended(1)
     local, _, domain = address.rpartition("@")
+    if '"' in local and flaw("refuses-quotes"):
+        raise Ended(1)
     if " " in address and not local.startswith('"'):
         raise Ended(1)
     if flaw("unquotes"):
         local = local.strip('"')
+    if flaw("quotes-more") and address:
+        local = local if '"' in local else f'"{local}"'
+    if flaw("escapes-more") and '"' in local:
+        local = re.sub("([a-z])", r"\\\1", local)
     return f"{local}@{domain}" if address else ""
 
 
@@ -344,7 +351,8 @@ def prepare(session, content, addresses):
             raise Ended(1)
     if session.has("SIZE") or flaw("always-size"):
         nul = "\0 " if flaw("nul-before-size") else ""
-        parameters.append(f"{nul}SIZE={1 if flaw('size-one') else len(content)}")
+        size = 1 if flaw("size-one") else len(content) + flaw("size-more")
+        parameters.append(f"{nul}SIZE={size}")
     if session.has("DSN") or flaw("always-dsn"):
         parameters += [f"ENVID={xtext(ENV['SMTP_ENVID'])}"] if "SMTP_ENVID" in ENV else []
         ret = value("ret", ENV.get("SMTP_RET"))
@@ -452,7 +460,7 @@ def transaction(session, content, recipients):
         return status or 1
     if (session.has("CHUNKING") and not flaw("no-bdat")) or flaw("always-bdat"):
         code, texts = send_chunks(session, stuffed(content)[:-3] if flaw("stuffs-bdat") else content)
-        return status or (0 if good(code, 250) else failed(code, texts))
+        return status or (0 if good(code, 250) and not flaw("bdat-is-refused") else failed(code, texts))
     if flaw("content-with-data"):
         session.say(b"DATA\r\n" + stuffed(content))
         session.hear()
@@ -460,7 +468,7 @@ def transaction(session, content, recipients):
         code, texts = session.ask("DATA now" if flaw("data-argument") else "DATA")
         if code // 100 != 3 and not flaw("content-anyway"):
             return failed(code, texts) if code // 100 != 2 else 1
-        session.say(stuffed(content))
+        session.say(b".\r\n" if flaw("lone-dot") and not accepted else stuffed(content))
     came = content_reply(session, accepted, recipients)
     return status or came
 
@@ -511,7 +519,7 @@ def main():
         times = 2 if flaw("sends-twice") else 1
         groups = groups_of(recipients, 1 if flaw("a-copy-each") else max(most, 1)) * times
         for group in groups[:1] if flaw("first-group-alone") else groups:
-            if mails == limits(session).get("MAILMAX", 1000):
+            if mails == (1 if flaw("a-session-each") else limits(session).get("MAILMAX", 1000)):
                 quit_session(session)
                 session, mails = open_session(), 0
             came = transaction(session, content, group)

@@ -2,6 +2,7 @@
 #include "harness/conformance/rules.h"
 #include "harness/conformance/see.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- parameters and addresses ---- */
@@ -33,30 +34,67 @@ static void no_unoffered_parameter(struct smtp_check *check)
     }
 }
 
-/** The RCPT line of that address has exactly that path. */
-static void expect_path(struct smtp_check *check, const char *to, const char *path)
+/** What a path stands for: the octets that its quoted string means. "" where the string has no end. */
+static const char *unquoted(struct smtp_check *check, struct smtp_span path)
 {
-    const char *const recipients[] = {to, NULL};
+    char *text = smtp_check_own(check, malloc(path.len + 1), free);
+    bool quoted = false;
+    size_t len = 0;
+    for (size_t i = 0; text != NULL && i < path.len; i++) {
+        if (path.bytes[i] == '"') {
+            quoted = !quoted;
+            continue;
+        }
+        i += quoted && path.bytes[i] == '\\' && i + 1 < path.len;
+        text[len++] = path.bytes[i];
+    }
+    if (text == NULL || quoted) {
+        return "";
+    }
+    text[len] = '\0';
+    return text;
+}
+
+/** The RCPT line of that address has exactly that path, or one that means the same (RFC 5321 4.1.2). False: the client
+ *  refuses to send to it. */
+static bool expect_path(struct smtp_check *check, const char *address)
+{
+    const char *const recipients[] = {address, NULL};
     struct smtp_visit *visit = smtp_visit(check, &(struct smtp_task){.to = recipients}, NULL);
     const struct smtp_visit_command *rcpt = smtp_visit_find(visit, "RCPT", 0);
-    if (visit == NULL) {
-        return;
+    if (rcpt == NULL) {
+        smtp_check_that(check, visit == NULL || visit->outcome != SMTP_VISIT_SENT,
+                        "expected TO:<%s>, came no RCPT", address);
+        return false;
     }
-    const char *wanted = smtp_check_text(check, "TO:%s", path);
-    smtp_check_that(check, rcpt != NULL && smtp_span_has(rcpt->line, path), "expected %s, came %s",
-                    wanted, rcpt != NULL ? smtp_check_show(check, rcpt->line) : "no RCPT");
+    struct smtp_span path = smtp_see_path(rcpt->line), wanted = smtp_span_of(address);
+    bool is_same = smtp_span_equal(path, wanted);
+    bool means_it = path.len > 0 && path.bytes[0] == '"' &&
+                    strcmp(unquoted(check, path), unquoted(check, wanted)) == 0;
+    if (smtp_check_that(check, is_same || means_it, "expected TO:<%s>, came %s", address,
+                        smtp_check_show(check, rcpt->line)) &&
+        !is_same) {
+        smtp_check_warn(check, "TO:<%s> would do, with less quoting, came %s", address,
+                        smtp_check_show(check, rcpt->line));
+    }
+    return true;
 }
 
 static void quoted_local_part_sent(struct smtp_check *check)
 {
-    expect_path(check, "\"john smith\"@example.org", "<\"john smith\"@example.org>");
-    expect_path(check, "\"a@b\"@example.org", "<\"a@b\"@example.org>");
-    expect_path(check, "x.y@example.org", "<x.y@example.org>");
+    bool is_seen = expect_path(check, "\"john smith\"@example.org");
+    is_seen = expect_path(check, "\"a@b\"@example.org") || is_seen;
+    expect_path(check, "x.y@example.org");
+    if (!is_seen) {
+        smtp_check_skip(check, "the client refuses recipients that need quoting");
+    }
 }
 
 static void local_part_case_kept(struct smtp_check *check)
 {
-    expect_path(check, "MiXeD@example.org", "<MiXeD@example.org>");
+    if (!expect_path(check, "MiXeD@example.org")) {
+        smtp_check_skip(check, "the client refuses <MiXeD@example.org>");
+    }
 }
 
 /* ---- dots and ends ---- */
@@ -251,6 +289,19 @@ static void crlf_injection_parameter(struct smtp_check *check)
 
 /* ---- keywords, lines ---- */
 
+static bool uses_extensions(const struct smtp_visit *visit)
+{
+    for (size_t i = 0; i < visit->command_count; i++) {
+        const struct smtp_visit_command *command = &visit->commands[i];
+        bool is_mail = strcmp(command->name, "MAIL") == 0 || strcmp(command->name, "RCPT") == 0;
+        if (strcmp(command->name, "STARTTLS") == 0 ||
+            (is_mail && smtp_see_parameters(command->line).len > 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void ehlo_keywords_case_insensitive(struct smtp_check *check)
 {
     static const struct smtp_answer none[] = {{.command = "none"}};
@@ -268,6 +319,9 @@ static void ehlo_keywords_case_insensitive(struct smtp_check *check)
         &(struct smtp_script){SMTP_SCRIPT(none), .keywords = "size;8bitmime;Dsn;StartTls"});
     if (upper != NULL) {
         smtp_visit_expect_message(upper);
+        if (!uses_extensions(upper)) {
+            smtp_check_skip(check, "the client uses none of these extensions");
+        }
     }
     for (size_t i = 0; upper != NULL && mixed != NULL && i < upper->command_count; i++) {
         struct smtp_span wanted = upper->commands[i].line;
