@@ -116,6 +116,9 @@ static enum smtp_server_verdict mangle(void *user, const struct smtp_server_sess
 {
     struct judgement *judgement = user;
     struct smtp_proof_mail mail = mail_of(message);
+    if ((judgement->proof->with & PROOF_RELAY) != 0) {
+        mail.sink_port = smtp_arrivals_port(judgement->arrivals);
+    }
     (void)session;
     (void)reply;
     bool notifies = notify_of(judgement) != NULL && notify_of(judgement)(&mail);

@@ -34,6 +34,7 @@ struct smtp_proof_mail {
     struct smtp_arrival arrival; /* as it arrives; each span may be set to what lives long enough */
     unsigned copies;             /* how often it arrives: 1 */
     struct smtp_arrival notification; /* what tells of it */
+    unsigned sink_port;               /* of the next hop; 0: there is none */
     struct smtp_proof_kept *kept;     /* by smtp_proof_text */
 };
 
@@ -46,7 +47,7 @@ struct smtp_server_proof {
     /* ---- the wrong server: our own with some of these, or another ---- */
     const char *faults[4]; /* asked before the one that refuses PROOF_BAD */
     void (*spoil)(struct smtp_harness_options *options); /* likewise of what it is */
-    /** Changes what arrives, which then goes no other way. False: nothing arrives. Called once a message. */
+    /** Changes what arrives, which then goes no other way; it may be one that the sink refused. False: nothing arrives. Called once a message. */
     bool (*mangle)(struct smtp_proof_mail *mail);
     /** Before `mangle`: makes the notification, which arrives as well. False: there is none. NULL: likewise. */
     bool (*notify)(struct smtp_proof_mail *mail);

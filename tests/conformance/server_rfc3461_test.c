@@ -75,12 +75,6 @@ static bool add_notify(struct smtp_proof_mail *mail)
     return true;
 }
 
-static bool as_it_is(struct smtp_proof_mail *mail)
-{
-    (void)mail;
-    return true;
-}
-
 static bool is_never_told(const struct smtp_proof_mail *mail)
 {
     struct smtp_span rcpts = mail->arrival.rcpts;
@@ -88,14 +82,24 @@ static bool is_never_told(const struct smtp_proof_mail *mail)
 }
 
 /** What was sent with NEVER is refused downstream. */
+static bool as_it_is(struct smtp_proof_mail *mail)
+{
+    mail->arrival.refused = is_never_told(mail);
+    return true;
+}
+
 static bool without_parameters(struct smtp_proof_mail *mail)
 {
-    if (is_never_told(mail)) {
-        return false;
-    }
+    as_it_is(mail);
     mail->arrival.mail = SMTP_SPAN("MAIL FROM:<postmaster@example.com>");
     mail->arrival.rcpts = SMTP_SPAN("RCPT TO:<" PROOF_RECIPIENT ">\n");
     return true;
+}
+
+/** What was sent with NEVER never gets there. */
+static bool without_parameters_or_lost(struct smtp_proof_mail *mail)
+{
+    return !is_never_told(mail) && without_parameters(mail);
 }
 
 static bool is_lost(struct smtp_proof_mail *mail)
@@ -188,8 +192,8 @@ static const struct smtp_server_proof relaying[] = {
      .notify = tell_relayed_as_daemon, .detail = "expected MAIL FROM:<>",
      .right_mangle = without_parameters, .right_notify = tell_relayed},
     {"rfc3461/5.2.2/dsn-next-hop-without-dsn", .with = PROOF_RELAY, .mangle = without_parameters,
-     .notify = tell_always, .detail = "NOTIFY=NEVER", .right_mangle = without_parameters,
-     .right_notify = tell_relayed},
+     .notify = tell_always, .detail = "NOTIFY=NEVER", .right_mangle = without_parameters_or_lost,
+     .right_notify = tell_relayed, .right_verdict = SMTP_SKIP},
     {"rfc3461/6.1/dsn-envelope", .with = PROOF_RELAY, .mangle = is_lost, .detail = "came none",
      .right_mangle = is_lost, .right_notify = tell_failed},
     {"rfc3461/6.1/dsn-envelope", .with = PROOF_RELAY, .mangle = is_lost,

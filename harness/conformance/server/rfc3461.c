@@ -127,7 +127,7 @@ static void never_is_not_told(struct smtp_check *check)
     smtp_talk_ask(talk, "354", "DATA");
     smtp_talk_write(talk, "%s", smtp_ask_message(check));
     if (smtp_talk_read(talk) / 100 == 2) { /* else it asks the next hop before it answers */
-        bool came = smtp_arrivals_notified_soon(check, &notification);
+        bool came = smtp_arrivals_notified_of_refusal(check, &notification);
         smtp_check_that(check, !came, "expected no notification with NOTIFY=NEVER, came %s",
                         smtp_check_show(check, notification.content));
     }
@@ -135,7 +135,7 @@ static void never_is_not_told(struct smtp_check *check)
 
 static void dsn_next_hop_without_dsn(struct smtp_check *check)
 {
-    never_is_not_told(check);
+    never_is_not_told(check); /* the first, while nothing is told of this check */
     smtp_arrivals_use(check, SMTP_ARRIVALS_NO_DSN);
     struct smtp_talk *talk = begin(check);
     struct smtp_arrival arrival, notification;
