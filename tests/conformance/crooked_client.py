@@ -301,7 +301,7 @@ def path(address):
 
 
 def xtext(text):
-    is_raw = flaw("raw-addresses") or flaw("raw-envid")
+    is_raw = flaw("raw-addresses") or flaw("raw-envid") or (flaw("raw-cr-in-envid") and "\n" not in text)
     if re.search(r"[\r\n]", text) and not is_raw:
         raise Ended(1)
     plain = flaw("raw-xtext") or is_raw

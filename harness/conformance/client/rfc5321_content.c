@@ -198,6 +198,8 @@ static void smuggling_no_bare_cr_lf(struct smtp_check *check)
 
 /* ---- injection ---- */
 
+static const char *const line_ends[] = {"\r\n", "\n", "\r"};
+
 static bool is_victim(struct smtp_span line)
 {
     struct smtp_span victim = SMTP_SPAN("RCPT TO:<victim");
@@ -223,18 +225,17 @@ static void expect_no_victim(struct smtp_check *check, const struct smtp_task *t
 
 static void crlf_injection_envelope(struct smtp_check *check)
 {
-    static const char *const ends[] = {"\r\n", "\n", "\r"};
     struct smtp_visit *harmless = smtp_visit(check, &(struct smtp_task){.from = NULL}, NULL);
     if (harmless != NULL) { /* it does send: what it refuses, it refuses for what is in it */
         smtp_visit_expect(harmless, SMTP_VISIT_SENT);
     }
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+    for (size_t i = 0; i < sizeof line_ends / sizeof *line_ends; i++) {
         const char *from =
-            smtp_check_text(check, "ann@example.com>%sRCPT TO:<victim@example.com", ends[i]);
+            smtp_check_text(check, "ann@example.com>%sRCPT TO:<victim@example.com", line_ends[i]);
         expect_no_victim(check, &(struct smtp_task){.from = from}, "a line end in the sender");
         if ((check->options->abilities & SMTP_NEEDS_HELO) != 0) {
             const char *helo =
-                smtp_check_text(check, "a.example%sRCPT TO:<victim@example.com>", ends[i]);
+                smtp_check_text(check, "a.example%sRCPT TO:<victim@example.com>", line_ends[i]);
             expect_no_victim(check, &(struct smtp_task){.helo = helo},
                              "a line end in the EHLO name");
         }
@@ -254,8 +255,6 @@ static void no_such_parameter(struct smtp_check *check, const struct smtp_task *
         smtp_check_that(check, !smtp_span_has_nocase(smtp_see_parameters(line), name),
                         "expected no %s, came %s", name, smtp_check_show(check, line));
     }
-    smtp_check_that(check, visit == NULL || smtp_see_bare(visit->clear) == NULL,
-                    "a bare CR or LF came");
 }
 
 /** Coded as xtext it harms nobody. */
@@ -281,8 +280,11 @@ static void crlf_injection_parameter(struct smtp_check *check)
         no_such_parameter(check, &(struct smtp_task){.to = tabbed}, "NOTIFY=NEVER");
     }
     if ((check->options->abilities & SMTP_NEEDS_DSN) != 0) {
-        no_line_of_its_own(check,
-                           &(struct smtp_task){.envid = "a\r\nRCPT TO:<victim@example.com>"});
+        for (size_t i = 0; i < sizeof line_ends / sizeof *line_ends; i++) {
+            const char *envid =
+                smtp_check_text(check, "a%sRCPT TO:<victim@example.com>", line_ends[i]);
+            no_line_of_its_own(check, &(struct smtp_task){.envid = envid});
+        }
         no_such_parameter(check, &(struct smtp_task){.envid = "a X=b"}, "X=b");
     }
 }
