@@ -131,7 +131,8 @@ void smtp_arrivals_add(struct smtp_arrivals *arrivals, const struct smtp_arrival
     *kept = (struct kept){.arrival = {.content = copy_span(&room, arrival->content),
                                       .mail = copy_span(&room, arrival->mail),
                                       .rcpts = copy_span(&room, arrival->rcpts),
-                                      .raw = copy_span(&room, arrival->raw)}};
+                                      .raw = copy_span(&room, arrival->raw),
+                                      .refused = arrival->refused}};
     pthread_mutex_lock(&arrivals->lock);
     bool fits = arrivals->octets + octets <= KEPT_MAX;
     if (fits) {
@@ -160,20 +161,23 @@ bool smtp_arrivals_is_notification(struct smtp_span header)
     return smtp_span_has(header, "multipart/report");
 }
 
-static bool is_of(const struct smtp_arrival *arrival, const char *token, bool notifications)
+enum kind { MESSAGE = 1 << 0, NOTIFICATION = 1 << 1, REFUSAL = 1 << 2 };
+
+static enum kind kind_of(const struct smtp_arrival *arrival, const char *token)
 {
     struct smtp_span header = smtp_arrivals_header(arrival->content);
     bool tells = !smtp_span_has(header, token) || smtp_arrivals_is_notification(header);
-    return tells == notifications && smtp_span_has(arrival->content, token);
+    return arrival->refused ? REFUSAL : tells ? NOTIFICATION : MESSAGE;
 }
 
-/** The check's messages, the first `room` of them, in *found; how many there are. Holds the lock. */
-static size_t find(struct smtp_arrivals *arrivals, const struct smtp_check *check,
-                   bool notifications, struct smtp_arrival *found, size_t room)
+/** The check's messages of these kinds, the first `room` of them, in *found; how many there are. Holds the lock. */
+static size_t find(struct smtp_arrivals *arrivals, const struct smtp_check *check, unsigned kinds,
+                   struct smtp_arrival *found, size_t room)
 {
     size_t count = 0;
     for (const struct kept *kept = arrivals->first; kept != NULL; kept = kept->next) {
-        if (is_of(&kept->arrival, check->token, notifications)) {
+        if ((kind_of(&kept->arrival, check->token) & kinds) != 0 &&
+            smtp_span_has(kept->arrival.content, check->token)) {
             if (count < room) {
                 found[count] = kept->arrival;
             }
@@ -195,16 +199,16 @@ static bool wait_until(struct smtp_arrivals *arrivals, uint64_t deadline_ns)
 }
 
 /** Waits until there are `wanted`; how many there are then. */
-static size_t wait_for(struct smtp_check *check, bool notifications, struct smtp_arrival *found,
+static size_t wait_for(struct smtp_check *check, unsigned kinds, struct smtp_arrival *found,
                        size_t wanted, uint64_t deadline_ns)
 {
     struct smtp_arrivals *arrivals = check->options->arrivals;
     size_t room = found != NULL ? wanted : 0;
     deadline_ns = smtp_deadline_earlier(deadline_ns, check->deadline_ns);
     pthread_mutex_lock(&arrivals->lock);
-    size_t count = find(arrivals, check, notifications, found, room);
+    size_t count = find(arrivals, check, kinds, found, room);
     while (count < wanted && wait_until(arrivals, deadline_ns)) {
-        count = find(arrivals, check, notifications, found, room);
+        count = find(arrivals, check, kinds, found, room);
     }
     pthread_mutex_unlock(&arrivals->lock);
     return count;
@@ -216,7 +220,7 @@ bool smtp_arrivals_wait_many(struct smtp_check *check, struct smtp_arrival *arri
     if (check->is_decided) {
         return false;
     }
-    size_t came = wait_for(check, false, arrivals, count, SMTP_NEVER);
+    size_t came = wait_for(check, MESSAGE, arrivals, count, SMTP_NEVER);
     return smtp_check_that(check, came >= count, "expected %zu message%s to arrive, came %zu",
                            count, count == 1 ? "" : "s", came);
 }
@@ -234,7 +238,7 @@ size_t smtp_arrivals_settled(struct smtp_check *check)
     }
     do {
         before = count;
-        count = wait_for(check, false, NULL, before + 1,
+        count = wait_for(check, MESSAGE, NULL, before + 1,
                          smtp_clock_now_ns() + check->quiet_ms * SMTP_NS_PER_MS);
     } while (count > before);
     return count;
@@ -244,7 +248,7 @@ bool smtp_arrivals_notified(struct smtp_check *check, struct smtp_arrival *arriv
 {
     memset(arrival, 0, sizeof *arrival);
     return !check->is_decided &&
-           smtp_check_that(check, wait_for(check, true, arrival, 1, SMTP_NEVER) > 0,
+           smtp_check_that(check, wait_for(check, NOTIFICATION, arrival, 1, SMTP_NEVER) > 0,
                            "expected a notification about the message, came none");
 }
 
@@ -252,7 +256,22 @@ bool smtp_arrivals_notified_soon(struct smtp_check *check, struct smtp_arrival *
 {
     memset(arrival, 0, sizeof *arrival);
     uint64_t until_ns = smtp_clock_now_ns() + SOON_QUIETS * check->quiet_ms * SMTP_NS_PER_MS;
-    return !check->is_decided && wait_for(check, true, arrival, 1, until_ns) > 0;
+    return !check->is_decided && wait_for(check, NOTIFICATION, arrival, 1, until_ns) > 0;
+}
+
+bool smtp_arrivals_notified_of_refusal(struct smtp_check *check, struct smtp_arrival *arrival)
+{
+    memset(arrival, 0, sizeof *arrival);
+    if (check->is_decided) {
+        return false;
+    }
+    if (wait_for(check, REFUSAL | NOTIFICATION, NULL, 1, SMTP_NEVER) == 0) {
+        smtp_check_skip(check, "the next hop is not tried within the time");
+        return false;
+    }
+    uint64_t soon_ns = smtp_clock_now_ns() + SOON_QUIETS * check->quiet_ms * SMTP_NS_PER_MS;
+    check->deadline_ns = check->deadline_ns > soon_ns ? check->deadline_ns : soon_ns;
+    return smtp_arrivals_notified_soon(check, arrival);
 }
 
 /* ---- the mode of the next hop ---- */

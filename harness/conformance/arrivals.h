@@ -34,6 +34,7 @@ struct smtp_arrival {
     struct smtp_span rcpts; /* the RCPT lines, LF between */
     struct smtp_span
         raw; /* all octets from the client in that transaction, MAIL's and the final dot's with them */
+    bool refused; /* by the sink (SMTP_ARRIVALS_REFUSING): it was tried, and has not arrived */
 };
 
 /** The sink's mode for this check from now until its end: it begins with SMTP_ARRIVALS_PLAIN. Waits for those with
@@ -49,6 +50,9 @@ size_t smtp_arrivals_settled(struct smtp_check *check);
 bool smtp_arrivals_notified(struct smtp_check *check, struct smtp_arrival *arrival);
 /** Whether one comes within ten quiet_ms, where none should or none need. Decides nothing. */
 bool smtp_arrivals_notified_soon(struct smtp_check *check, struct smtp_arrival *arrival);
+/** The same, counted from when the sink has refused the check's message; skips where it is not tried in the scenario's
+ *  time, for until then nobody knows of a failure. */
+bool smtp_arrivals_notified_of_refusal(struct smtp_check *check, struct smtp_arrival *arrival);
 
 /* ---- for suite.c ---- */
 

@@ -72,19 +72,16 @@ static bool is_from_check(struct smtp_span content)
 
 static void finish(struct connection *connection)
 {
-    if (smtp_arrivals_mode(connection->sink->arrivals) == SMTP_ARRIVALS_REFUSING &&
-        is_from_check(smtp_buffer_span(&connection->content))) {
-        reset(connection);
-        say(connection, "550 5.1.1 Nobody of that name\r\n");
-        return;
-    }
+    bool refuses = smtp_arrivals_mode(connection->sink->arrivals) == SMTP_ARRIVALS_REFUSING &&
+                   is_from_check(smtp_buffer_span(&connection->content));
     const struct smtp_arrival arrival = {.content = smtp_buffer_span(&connection->content),
                                          .mail = smtp_buffer_span(&connection->mail),
                                          .rcpts = smtp_buffer_span(&connection->rcpts),
-                                         .raw = smtp_buffer_span(&connection->raw)};
+                                         .raw = smtp_buffer_span(&connection->raw),
+                                         .refused = refuses};
     smtp_arrivals_add(connection->sink->arrivals, &arrival);
     reset(connection);
-    say(connection, "250 2.0.0 Kept\r\n");
+    say(connection, refuses ? "550 5.1.1 Nobody of that name\r\n" : "250 2.0.0 Kept\r\n");
 }
 
 /** Waits until so many octets, or a whole line (len 0), were heard; its length, 0: the end. */

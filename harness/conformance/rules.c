@@ -37,6 +37,7 @@ static const struct smtp_rule_table *const clients[] = {
     &smtp_rules_client_rfc5321_content,
     &smtp_rules_client_rfc5321_replies,
     &smtp_rules_client_extensions,
+    &smtp_rules_client_rfc3461,
     &smtp_rules_client_tls,
     &smtp_rules_client_auth,
     &smtp_rules_client_further,

@@ -32,6 +32,7 @@ extern const struct smtp_rule_table smtp_rules_client_rfc5321_content; /* conten
 extern const struct smtp_rule_table
     smtp_rules_client_rfc5321_replies;                            /* replies, recipients, times */
 extern const struct smtp_rule_table smtp_rules_client_extensions; /* extensions */
+extern const struct smtp_rule_table smtp_rules_client_rfc3461;    /* DSN */
 extern const struct smtp_rule_table smtp_rules_client_tls;        /* TLS */
 extern const struct smtp_rule_table smtp_rules_client_auth;       /* AUTH and its mechanisms */
 extern const struct smtp_rule_table smtp_rules_client_further;    /* LMTP, 521, LIMITS */

@@ -50,8 +50,9 @@ struct smtp_visit_command {
     const char *name;      /* as smtp_answer.command names it */
     struct smtp_span line; /* without CRLF */
     bool in_tls;
-    bool early; /* was there before the reply to what was before it was sent */
-    int code;   /* of our answer; 0: none */
+    bool early;   /* was there before the reply to what was before it was sent */
+    int code;     /* of our answer; 0: none */
+    bool unheard; /* the client had closed its side before that answer was sent */
 };
 
 /** A message as it came. */

@@ -139,7 +139,7 @@ static int code_of(struct smtp_span reply)
 /** What was said: whether by the script, and what is to be done then. */
 struct said {
     int code;
-    bool is_plain;
+    bool is_plain, unheard;
     int then; /* as smtp_answer.then */
 };
 
@@ -153,6 +153,7 @@ static struct said answer_to(struct smtp_visit_session *session, const char *nam
     said.then = answer != NULL ? (int)answer->then : (int)SMTP_THEN_GO_ON;
     const char *reply = said.is_plain ? smtp_visit_plain(session, name, line) : answer->reply;
     wait_before(session, answer != NULL ? answer->delay_ms : 0);
+    said.unheard = talk->wire.ended;
     if (!said.is_plain && answer->act != NULL) {
         answer->act(&session->run->seen, talk, line);
         session->kept = session->taken + talk->wire.heard.len; /* what it took is its own */
@@ -358,6 +359,7 @@ static void say(struct smtp_visit_session *session, const char *name, struct smt
     const struct said said = answer_to(session, name, line);
     if (is_kept) {
         last_command(session->run)->code = said.code;
+        last_command(session->run)->unheard = said.unheard;
     }
     do_then(session, said.then);
     for (size_t i = 0; i < sizeof effects / sizeof *effects && !session->is_over; i++) {

@@ -12,6 +12,10 @@ struct smtp_client_proof {
     const char *detail; /* a part of why it failed, so that it is for that reason; NULL: any */
     const char *right;  /* words that keep the rule; NULL: none are needed */
     bool slow;          /* --slow, a thousand times faster */
+
+    /* the flaw breaks no rule, yet: */
+    const char *skips; /* a part of why the rule cannot be judged by it */
+    const char *warns; /* a part of what it is warned of */
 };
 
 /** Judges all of a table, several at a time, each twice; the test fails with what did not come out as it must. */

@@ -3,6 +3,7 @@
 flaws it is given: each breaks one rule. Exit status 0: sent, 75: not now, 1: refused."""
 
 import base64
+import binascii
 import os
 import re
 import socket
@@ -108,7 +109,10 @@ def failed(code, texts=()):
 
 
 def quit_session(session):
-    if not flaw("no-quit"):
+    if flaw("hangs-up-behind-quit"):
+        session.say("QUIT\r\n")
+        session.socket.close()
+    elif not flaw("no-quit"):
         try:
             session.ask("QUIT")
         except (Ended, OSError):
@@ -123,6 +127,7 @@ def hello(session):
     if re.search(r"[\r\n]", name) and not flaw("raw-addresses"):
         raise Ended(1)
     verb = "LHLO" if ENV["SMTP_URL"].startswith("lmtp:") and not flaw("ehlo-in-lmtp") else "EHLO"
+    verb = "HELO" if flaw("helo-only") else verb
     code, texts = session.ask(f"{verb} {name}")
     old = {k: v for k, v in session.keywords.items() if flaw("keeps-capabilities") or value("keeps") == k}
     session.keywords = {}
@@ -144,7 +149,7 @@ def hello(session):
 
 
 def start_tls(session):
-    if session.in_tls or ENV.get("SMTP_TLS") != "required":
+    if session.in_tls or ENV.get("SMTP_TLS") != "required" or flaw("no-tls"):
         return
     code = session.ask("STARTTLS")[0] if session.has("STARTTLS") else 0
     if code != 220:
@@ -282,15 +287,21 @@ def path(address):
     if re.search(r"[\x00-\x1f\x7f<>]", address):
         raise Ended(1)
     local, _, domain = address.rpartition("@")
+    if '"' in local and flaw("refuses-quotes"):
+        raise Ended(1)
     if " " in address and not local.startswith('"'):
         raise Ended(1)
     if flaw("unquotes"):
         local = local.strip('"')
+    if flaw("quotes-more") and address:
+        local = local if '"' in local else f'"{local}"'
+    if flaw("escapes-more") and '"' in local:
+        local = re.sub("([a-z])", r"\\\1", local)
     return f"{local}@{domain}" if address else ""
 
 
 def xtext(text):
-    is_raw = flaw("raw-addresses") or flaw("raw-envid")
+    is_raw = flaw("raw-addresses") or flaw("raw-envid") or (flaw("raw-cr-in-envid") and "\n" not in text)
     if re.search(r"[\r\n]", text) and not is_raw:
         raise Ended(1)
     plain = flaw("raw-xtext") or is_raw
@@ -301,8 +312,23 @@ def is_ascii(text):
     return all(ord(c) < 128 for c in text)
 
 
+def in_seven_bits(content):
+    if flaw("strips-bits"):
+        return bytes(octet & 127 for octet in content)
+    encoding = value("encodes")
+    if encoding is None:
+        raise Ended(1)
+    header, body = content.split(b"\r\n\r\n", 1)
+    is_base64 = encoding != "quoted-printable"
+    body = base64.encodebytes(body).replace(b"\n", b"\r\n") if is_base64 else binascii.b2a_qp(body, istext=True)
+    return re.sub(b"(?i)encoding: 8bit", b"Encoding: " + encoding.encode(), header) + b"\r\n\r\n" + body
+
+
 def prepare(session, content, addresses):
     """The content as it may be sent, and the parameters of MAIL."""
+    if flaw("no-mail"):
+        quit_session(session)
+        raise Ended(1)
     parameters = []
     if not flaw("raw-content"):
         line_end = rb"\r\n|\n" if flaw("raw-cr") else rb"\r\n|\r" if flaw("raw-lf") else rb"\r\n|\r|\n"
@@ -315,7 +341,7 @@ def prepare(session, content, addresses):
             raise Ended(1)
     if any(octet > 127 for octet in content):
         if not session.has("8BITMIME") and not flaw("raw-content"):
-            raise Ended(1)
+            content = in_seven_bits(content)
         if session.has("8BITMIME") and not flaw("no-body"):
             parameters.append("BODY=8BITMIME")
     if not all(is_ascii(a.rpartition("@")[0] if flaw("raw-domains") else a) for a in addresses):
@@ -325,10 +351,12 @@ def prepare(session, content, addresses):
             raise Ended(1)
     if session.has("SIZE") or flaw("always-size"):
         nul = "\0 " if flaw("nul-before-size") else ""
-        parameters.append(f"{nul}SIZE={1 if flaw('size-one') else len(content)}")
+        size = 1 if flaw("size-one") else len(content) + flaw("size-more")
+        parameters.append(f"{nul}SIZE={size}")
     if session.has("DSN") or flaw("always-dsn"):
         parameters += [f"ENVID={xtext(ENV['SMTP_ENVID'])}"] if "SMTP_ENVID" in ENV else []
-        parameters += [f"RET={ENV['SMTP_RET']}"] if "SMTP_RET" in ENV else []
+        ret = value("ret", ENV.get("SMTP_RET"))
+        parameters += [f"RET={ret}"] * (2 if flaw("ret-twice") else 1) if ret is not None else []
     if "SMTP_REQUIRETLS" in ENV:
         if not (session.in_tls and session.has("REQUIRETLS")) and not flaw("requiretls-anyway"):
             quit_session(session)
@@ -364,8 +392,10 @@ def send_chunks(session, content):
 def rcpt_line(session, recipient):
     space = " " if flaw("space-after-colon") else ""
     dsn = session.has("DSN") or flaw("always-dsn")
-    notify = f" NOTIFY={ENV['SMTP_NOTIFY']}" if dsn and "SMTP_NOTIFY" in ENV else ""
-    return f"RCPT TO:{space}<{path(recipient)}>{notify}"
+    asked = value("notify", ENV.get("SMTP_NOTIFY")) + value("also", "") if dsn and "SMTP_NOTIFY" in ENV else None
+    notify = f" NOTIFY={asked}" * (2 if flaw("notify-twice") else 1) if asked is not None else ""
+    orcpt = f" ORCPT={value('orcpt')}" if dsn and value("orcpt") else ""
+    return f"RCPT TO:{space}<{path(recipient)}>{notify}{orcpt}"
 
 
 def ask_recipients(session, recipients):
@@ -409,7 +439,10 @@ def transaction(session, content, recipients):
         return 0
     content, parameters = prepare(session, content, [ENV["SMTP_FROM"], *recipients])
     space = " " if flaw("space-after-colon") else ""
-    mail = f"MAIL FROM:{space}<{path(ENV['SMTP_FROM'])}>" + "".join(f" {p}" for p in parameters)
+    between = "" if flaw("no-space") else "  " if flaw("two-spaces") else " "
+    parameters += [value("extra")] if value("extra") else []
+    mail = f"MAIL FROM:{space}<{path(ENV['SMTP_FROM'])}>" + "".join(between + p for p in parameters)
+    mail += " " if flaw("ends-in-space") else ""
     if flaw("groups") or (flaw("pipelines") and session.has("PIPELINING")):
         session.say(mail + "\r\n" + "".join(rcpt_line(session, r) + "\r\n" for r in recipients))
         replies = [session.hear() for _ in [mail, *recipients]]
@@ -427,7 +460,7 @@ def transaction(session, content, recipients):
         return status or 1
     if (session.has("CHUNKING") and not flaw("no-bdat")) or flaw("always-bdat"):
         code, texts = send_chunks(session, stuffed(content)[:-3] if flaw("stuffs-bdat") else content)
-        return status or (0 if good(code, 250) else failed(code, texts))
+        return status or (0 if good(code, 250) and not flaw("bdat-is-refused") else failed(code, texts))
     if flaw("content-with-data"):
         session.say(b"DATA\r\n" + stuffed(content))
         session.hear()
@@ -435,7 +468,7 @@ def transaction(session, content, recipients):
         code, texts = session.ask("DATA now" if flaw("data-argument") else "DATA")
         if code // 100 != 3 and not flaw("content-anyway"):
             return failed(code, texts) if code // 100 != 2 else 1
-        session.say(stuffed(content))
+        session.say(b".\r\n" if flaw("lone-dot") and not accepted else stuffed(content))
     came = content_reply(session, accepted, recipients)
     return status or came
 
@@ -453,13 +486,16 @@ def groups_of(recipients, most):
     return [recipients[i : i + most] for i in range(0, len(recipients), most)]
 
 
-def open_session():
+def open_session(count=1):
     session = Session()
+    session.count = count
     if flaw("talks-first"):
         session.say("EHLO early.example\r\n")
     code, texts = session.hear("connect")
     if not good(code, 220) and not flaw("goes-on"):
         quit_session(session)
+        if flaw("tries-again") and session.count < 4:
+            return open_session(session.count + 1)
         raise Ended(failed(code, texts))
     if flaw("talks-first"):
         session.hear()
@@ -483,7 +519,7 @@ def main():
         times = 2 if flaw("sends-twice") else 1
         groups = groups_of(recipients, 1 if flaw("a-copy-each") else max(most, 1)) * times
         for group in groups[:1] if flaw("first-group-alone") else groups:
-            if mails == limits(session).get("MAILMAX", 1000):
+            if mails == (1 if flaw("a-session-each") else limits(session).get("MAILMAX", 1000)):
                 quit_session(session)
                 session, mails = open_session(), 0
             came = transaction(session, content, group)

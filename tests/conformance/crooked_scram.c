@@ -19,6 +19,7 @@ struct scram {
     char message[MESSAGE_MAX];  /* what the line's base64 says */
     char nonce[MESSAGE_MAX];    /* the whole one */
     const char *binding;        /* what c= must be */
+    bool is_named_badly;        /* and that is to be told at the end */
 };
 
 static void say(const struct scram *scram, const char *reply)
@@ -71,15 +72,21 @@ static void challenge(struct scram *scram, const char *message)
     smtp_buffer_free(&base64);
 }
 
+/** Whether a "=" stands in ",n=NAME,": of =2C and =3D none is sent. */
+static bool has_bad_name(const char *name)
+{
+    return memchr(name + 3, '=', strcspn(name + 3, ",")) != NULL;
+}
+
 /** The client's first message: "n,,n=NAME,r=NONCE". */
 static bool takes_first(struct scram *scram)
 {
     const char *name = strstr(scram->message, ",n="), *nonce = strstr(scram->message, ",r=");
     if (name == NULL || nonce == NULL ||
-        (!scram->how->takes_any_name &&
-         memchr(name + 3, '=', (size_t)(nonce - name) - 3) != NULL)) {
+        (!scram->how->takes_any_name && !scram->how->refuses_names_late && has_bad_name(name))) {
         return false;
     }
+    scram->is_named_badly = scram->how->refuses_names_late && has_bad_name(name);
     scram->binding = scram->message[0] == 'y' ? "c=eSws," : "c=biws,";
     snprintf(scram->nonce, sizeof scram->nonce, "%s%s", nonce + 3,
              scram->how->adds_no_nonce ? "" : "server");
@@ -99,8 +106,9 @@ static bool takes_final(const struct scram *scram)
     bool is_binding = strstr(scram->message, scram->binding) != NULL;
     bool is_mandatory = strncmp(scram->message, "m=", 2) == 0;
     bool is_extended = nonce + 2 + len != proof;
-    return (is_nonce || how->takes_any_nonce) && (is_binding || how->takes_any_binding) &&
-           (!is_mandatory || how->takes_any_extension) &&
+    bool is_refused = scram->is_named_badly || (how->refuses_y && scram->binding[2] == 'e');
+    return !is_refused && (is_nonce || how->takes_any_nonce) &&
+           (is_binding || how->takes_any_binding) && (!is_mandatory || how->takes_any_extension) &&
            (!is_extended || !how->refuses_all_extensions);
 }
 
@@ -118,6 +126,10 @@ static void exchange(struct scram *scram, const char *base64)
         return;
     }
     if (!decode(scram, scram->line) || !takes_final(scram)) {
+        if (scram->how->says_why) {
+            challenge(scram, "e=other-error");
+            (void)hear(scram);
+        }
         say(scram, "535 No\r\n");
         return;
     }

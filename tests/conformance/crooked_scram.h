@@ -10,6 +10,9 @@ struct smtp_crooked_scram {
     bool takes_any_binding;
     bool takes_any_extension;    /* "m=" too */
     bool takes_any_name;         /* "=ZZ" in it */
+    bool refuses_names_late;     /* those with "=ZZ", at the end */
+    bool refuses_y;              /* "y,,", at the end */
+    bool says_why;               /* "e=" in a 334 before 535 (RFC 5802 7) */
     bool refuses_all_extensions; /* those behind the nonce too */
     bool adds_no_nonce;          /* to the client's */
     bool says_235_at_once;       /* to the proof, in place of its signature, which is wrong */

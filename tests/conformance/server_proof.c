@@ -6,7 +6,7 @@
 #include "harness/dialogue/dialogue.h"
 #include "harness/smtp_relay.h"
 #include "server/smtp_receivers.h"
-#include "tests/conformance/at_once.h"
+#include "tests/conformance/proof.h"
 #include "tests/support/files.h"
 #include "tests/support/test.h"
 
@@ -32,6 +32,7 @@
 
 /** One rule against one server. */
 struct judgement {
+    struct smtp_proof verdict;
     const struct smtp_server_proof *proof;
     bool wrong; /* the server breaks the rule */
     struct smtp_check_options options;
@@ -49,8 +50,6 @@ struct judgement {
     int listener;
     pthread_t thread;
     atomic_bool over;
-
-    char *complaint; /* NULL: it came out as it must */
 };
 
 struct smtp_proof_kept {
@@ -80,16 +79,6 @@ static void clear_mail(struct smtp_proof_mail *mail)
         free(mail->kept);
         mail->kept = next;
     }
-}
-
-static void complain(struct judgement *judgement, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    if (judgement->complaint == NULL && vasprintf(&judgement->complaint, format, arguments) < 0) {
-        abort();
-    }
-    va_end(arguments);
 }
 
 /** Whether it is judged with that. */
@@ -158,6 +147,9 @@ static enum smtp_server_verdict mangle(void *user, const struct smtp_server_sess
 {
     struct judgement *judgement = user;
     struct smtp_proof_mail mail = mail_of(message);
+    if ((judgement->proof->with & PROOF_RELAY) != 0) {
+        mail.sink_port = smtp_arrivals_port(judgement->arrivals);
+    }
     (void)session;
     (void)reply;
     bool notifies = notify_of(judgement) != NULL && notify_of(judgement)(&mail);
@@ -230,12 +222,14 @@ static void start_own(struct judgement *judgement)
     }
     judgement->harness = smtp_harness_start(&options, &error);
     if (judgement->harness == NULL) {
-        complain(judgement, "our own server does not start: %s", error.message);
+        smtp_proof_complain(&judgement->verdict, "our own server does not start: %s",
+                            error.message);
         return;
     }
     for (size_t i = 0; judgement->wrong && i < 4 && proof->faults[i] != NULL; i++) {
         if (smtp_harness_fault(judgement->harness, proof->faults[i]) != SMTP_OK) {
-            complain(judgement, "%s", smtp_harness_failure(judgement->harness));
+            smtp_proof_complain(&judgement->verdict, "%s",
+                                smtp_harness_failure(judgement->harness));
         }
     }
     expect_int(
@@ -263,7 +257,7 @@ static void read_dialogue(struct judgement *judgement)
     struct smtp_span text = smtp_span_of(dialogue_of(judgement));
     if (smtp_dialogue_parse(&judgement->dialogue, judgement->proof->id, text, &why) != SMTP_OK) {
         char *lines = smtp_harness_lines_take(&why);
-        complain(judgement, "%s", lines);
+        smtp_proof_complain(&judgement->verdict, "%s", lines);
         free(lines);
     }
 }
@@ -304,7 +298,7 @@ static void start_other(struct judgement *judgement)
     if (dialogue_of(judgement) != NULL) {
         read_dialogue(judgement);
     }
-    if (judgement->complaint != NULL) {
+    if (judgement->verdict.complaint != NULL) {
         return;
     }
     expect_int(smtp_net_listen(&address, &judgement->listener, &error), SMTP_OK);
@@ -331,42 +325,6 @@ static void stop(struct judgement *judgement)
 }
 
 /* ---- judging ---- */
-
-static void look(void *user, const struct smtp_suite_result *result)
-{
-    static const char *const words[] = {"pass", "fail", "skip"};
-    struct judgement *judgement = user;
-    const struct smtp_server_proof *proof = judgement->proof;
-    enum smtp_verdict expected = judgement->wrong ? SMTP_FAIL : proof->right_verdict;
-    struct smtp_report_result shown = {.dialogues = result->dialogues,
-                                       .dialogue_count = result->dialogue_count};
-    char *dialogue = smtp_report_dialogue_text(&shown);
-    if (result->verdict != expected) {
-        complain(judgement, "expected %s, came %s: %s\n%s", words[expected], words[result->verdict],
-                 result->detail, dialogue != NULL ? dialogue : "");
-    } else if (judgement->wrong && proof->detail != NULL &&
-               strstr(result->detail, proof->detail) == NULL) {
-        complain(judgement, "failed, not because of \"%s\" but: %s\n%s", proof->detail,
-                 result->detail, dialogue != NULL ? dialogue : "");
-    }
-    const char *warning = judgement->wrong ? NULL : proof->right_warning;
-    if (warning != NULL && (warning[0] == '\0' ? result->warning[0] != '\0'
-                                               : strstr(result->warning, warning) == NULL)) {
-        complain(judgement, "expected a warning with \"%s\", came \"%s\"", warning,
-                 result->warning);
-    }
-    free(dialogue);
-}
-
-static const struct smtp_rule *find_rule(const char *id)
-{
-    for (size_t i = 0; smtp_rule_at(SMTP_RULE_SERVER, i) != NULL; i++) {
-        if (strcmp(smtp_rule_at(SMTP_RULE_SERVER, i)->id, id) == 0) {
-            return smtp_rule_at(SMTP_RULE_SERVER, i);
-        }
-    }
-    return NULL;
-}
 
 static void watch_arrivals(struct judgement *judgement)
 {
@@ -397,16 +355,12 @@ static void give_login(struct judgement *judgement)
     }
 }
 
-static void judge(struct judgement *judgement)
+static void judge(void *item)
 {
+    struct judgement *judgement = item;
     static const char *const recipients[] = {PROOF_RECIPIENT, PROOF_OTHER};
     const struct smtp_server_proof *proof = judgement->proof;
-    const struct smtp_rule *rule = find_rule(proof->id);
     judgement->listener = -1;
-    if (rule == NULL) {
-        complain(judgement, "there is no such rule");
-        return;
-    }
     watch_arrivals(judgement);
     if (dialogue_of(judgement) != NULL || serve_of(judgement) != NULL) {
         start_other(judgement);
@@ -431,45 +385,30 @@ static void judge(struct judgement *judgement)
         .arrivals = judgement->arrivals,
     };
     give_login(judgement);
-    if (judgement->complaint == NULL) {
-        smtp_suite_judge(rule, &judgement->options, look, judgement);
-    }
+    smtp_proof_judge(&judgement->verdict, &judgement->options);
     stop(judgement);
 }
 
 /* ---- all of a table ---- */
 
-static void work(void *item)
+static struct judgement by_server(const struct smtp_server_proof *row, bool wrong)
 {
-    judge(item);
+    return (struct judgement){.verdict = {.side = SMTP_RULE_SERVER,
+                                          .id = row->id,
+                                          .by = wrong ? "the wrong server" : "the right server",
+                                          .expected = wrong ? SMTP_FAIL : row->right_verdict,
+                                          .detail = wrong ? row->detail : NULL,
+                                          .warning = wrong ? NULL : row->right_warning},
+                              .proof = row,
+                              .wrong = wrong};
 }
 
 void smtp_server_proofs_hold(const struct smtp_server_proof *proofs, size_t count)
 {
     struct judgement *judgements = calloc(2 * count, sizeof *judgements);
-    struct at_once all = {work, judgements, sizeof *judgements, 2 * count, 0};
     expect_true(judgements != NULL);
-    for (size_t i = 0; i < all.count; i++) {
-        judgements[i].proof = &proofs[i / 2];
-        judgements[i].wrong = i % 2 == 0;
+    for (size_t i = 0; i < 2 * count; i++) {
+        judgements[i] = by_server(&proofs[i / 2], i % 2 == 0);
     }
-    at_once(&all, JOBS);
-    char *complaints = NULL;
-    size_t len = 0;
-    FILE *out = open_memstream(&complaints, &len);
-    expect_true(out != NULL);
-    for (size_t i = 0; i < all.count; i++) {
-        struct judgement *judgement = &judgements[i];
-        if (judgement->complaint != NULL) {
-            fprintf(out, "\n%s, by the %s server: %s", judgement->proof->id,
-                    judgement->wrong ? "wrong" : "right", judgement->complaint);
-            free(judgement->complaint);
-        }
-    }
-    fclose(out);
-    free(judgements);
-    if (len > 0) {
-        SMTP_TEST_FAIL("%s", complaints);
-    }
-    free(complaints);
+    smtp_proofs_hold(judgements, sizeof *judgements, 2 * count, judge, JOBS);
 }

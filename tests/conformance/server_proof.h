@@ -36,6 +36,7 @@ struct smtp_proof_mail {
     unsigned
         late_ms; /* after what time, once; the content is by smtp_proof_text then; 0: at once */
     struct smtp_arrival notification; /* what tells of it */
+    unsigned sink_port;               /* of the next hop; 0: there is none */
     struct smtp_proof_kept *kept;     /* by smtp_proof_text */
 };
 
@@ -48,7 +49,7 @@ struct smtp_server_proof {
     /* ---- the wrong server: our own with some of these, or another ---- */
     const char *faults[4]; /* asked before the one that refuses PROOF_BAD */
     void (*spoil)(struct smtp_harness_options *options); /* likewise of what it is */
-    /** Changes what arrives, which then goes no other way. False: nothing arrives. Called once a message. */
+    /** Changes what arrives, which then goes no other way; it may be one that the sink refused. False: nothing arrives. Called once a message. */
     bool (*mangle)(struct smtp_proof_mail *mail);
     /** Before `mangle`: makes the notification, which arrives as well. False: there is none. NULL: likewise. */
     bool (*notify)(struct smtp_proof_mail *mail);

@@ -66,18 +66,49 @@ static bool lower_orcpt(struct smtp_proof_mail *mail)
     return true;
 }
 
+/** Names and values that mean the same in any case. */
+static bool change_case(struct smtp_proof_mail *mail)
+{
+    bool has_any = memmem(mail->arrival.mail.bytes, mail->arrival.mail.len, "RET=", 4) != NULL;
+    if (has_any) {
+        mail->arrival.mail =
+            SMTP_SPAN("MAIL FROM:<postmaster@example.com> EnvId=Odd+2B+3Dxtext ret=hdrs");
+        mail->arrival.rcpts = SMTP_SPAN("RCPT TO:<" PROOF_RECIPIENT "> notify=failure,delay "
+                                        "Orcpt=RFC822;MiXeD+2Bcase@Example.ORG\n");
+    }
+    return true;
+}
+
+static bool lower_envid(struct smtp_proof_mail *mail)
+{
+    change_case(mail);
+    mail->arrival.mail = SMTP_SPAN("MAIL FROM:<postmaster@example.com> RET=HDRS "
+                                   "ENVID=odd+2b+3dxtext");
+    return true;
+}
+
+static bool lengthen_envid(struct smtp_proof_mail *mail)
+{
+    change_case(mail);
+    mail->arrival.mail = SMTP_SPAN("MAIL FROM:<postmaster@example.com> RET=HDRS "
+                                   "ENVID=Odd+2B+3Dxtext+2E");
+    return true;
+}
+
+static bool lower_notify(struct smtp_proof_mail *mail)
+{
+    if (memmem(mail->arrival.rcpts.bytes, mail->arrival.rcpts.len, "NOTIFY=", 7) == NULL) {
+        mail->arrival.rcpts = SMTP_SPAN("RCPT TO:<" PROOF_RECIPIENT "> Notify=failure\n");
+    }
+    return true;
+}
+
 /** Where there is none. */
 static bool add_notify(struct smtp_proof_mail *mail)
 {
     if (memmem(mail->arrival.rcpts.bytes, mail->arrival.rcpts.len, "NOTIFY=", 7) == NULL) {
         mail->arrival.rcpts = SMTP_SPAN("RCPT TO:<" PROOF_RECIPIENT "> NOTIFY=FAILURE\n");
     }
-    return true;
-}
-
-static bool as_it_is(struct smtp_proof_mail *mail)
-{
-    (void)mail;
     return true;
 }
 
@@ -88,14 +119,24 @@ static bool is_never_told(const struct smtp_proof_mail *mail)
 }
 
 /** What was sent with NEVER is refused downstream. */
+static bool as_it_is(struct smtp_proof_mail *mail)
+{
+    mail->arrival.refused = is_never_told(mail);
+    return true;
+}
+
 static bool without_parameters(struct smtp_proof_mail *mail)
 {
-    if (is_never_told(mail)) {
-        return false;
-    }
+    as_it_is(mail);
     mail->arrival.mail = SMTP_SPAN("MAIL FROM:<postmaster@example.com>");
     mail->arrival.rcpts = SMTP_SPAN("RCPT TO:<" PROOF_RECIPIENT ">\n");
     return true;
+}
+
+/** What was sent with NEVER never gets there. */
+static bool without_parameters_or_lost(struct smtp_proof_mail *mail)
+{
+    return !is_never_told(mail) && without_parameters(mail);
 }
 
 static bool is_lost(struct smtp_proof_mail *mail)
@@ -160,6 +201,21 @@ static bool tell_failed_with_ret(struct smtp_proof_mail *mail)
     return tell(mail, "MAIL FROM:<> RET=FULL", TO_SENDER "\n", "Action: failed");
 }
 
+static bool tell_failed_with_ret_in_lower_case(struct smtp_proof_mail *mail)
+{
+    return tell(mail, "MAIL FROM:<> ret=full", TO_SENDER "\n", "Action: failed");
+}
+
+static bool tell_failed_and_be_told_in_lower_case(struct smtp_proof_mail *mail)
+{
+    return tell(mail, "MAIL FROM:<>", TO_SENDER " notify=failure\n", "Action: failed");
+}
+
+static bool tell_failed_never(struct smtp_proof_mail *mail)
+{
+    return tell(mail, "MAIL FROM:<>", TO_SENDER " Notify=Never\n", "Action: failed");
+}
+
 static bool tell_failed_and_be_told(struct smtp_proof_mail *mail)
 {
     return tell(mail, "MAIL FROM:<>", TO_SENDER " NOTIFY=FAILURE\n", "Action: failed");
@@ -167,7 +223,13 @@ static bool tell_failed_and_be_told(struct smtp_proof_mail *mail)
 
 static const struct smtp_server_proof relaying[] = {
     {"rfc3461/5.2.1/dsn-relayed-unchanged", .with = PROOF_RELAY, .mangle = lose_envid,
+     .detail = "expected RET=HDRS and ENVID", .right_mangle = change_case},
+    {"rfc3461/5.2.1/dsn-relayed-unchanged", .with = PROOF_RELAY, .mangle = lower_envid,
      .detail = "expected RET=HDRS and ENVID"},
+    {"rfc3461/5.2.1/dsn-relayed-unchanged", .with = PROOF_RELAY, .mangle = lengthen_envid,
+     .detail = "expected RET=HDRS and ENVID"},
+    {"rfc3461/5.2.1/dsn-relayed-unchanged", .with = PROOF_RELAY, .mangle = lower_notify,
+     .detail = "of its own"},
     {"rfc3461/5.2.1/dsn-relayed-unchanged", .with = PROOF_RELAY, .mangle = lower_orcpt,
      .detail = "expected NOTIFY and ORCPT"},
     {"rfc3461/5.2.1/dsn-relayed-unchanged", .with = PROOF_RELAY, .mangle = add_notify,
@@ -188,8 +250,8 @@ static const struct smtp_server_proof relaying[] = {
      .notify = tell_relayed_as_daemon, .detail = "expected MAIL FROM:<>",
      .right_mangle = without_parameters, .right_notify = tell_relayed},
     {"rfc3461/5.2.2/dsn-next-hop-without-dsn", .with = PROOF_RELAY, .mangle = without_parameters,
-     .notify = tell_always, .detail = "NOTIFY=NEVER", .right_mangle = without_parameters,
-     .right_notify = tell_relayed},
+     .notify = tell_always, .detail = "NOTIFY=NEVER", .right_mangle = without_parameters_or_lost,
+     .right_notify = tell_relayed, .right_verdict = SMTP_SKIP},
     {"rfc3461/6.1/dsn-envelope", .with = PROOF_RELAY, .mangle = is_lost, .detail = "came none",
      .right_mangle = is_lost, .right_notify = tell_failed},
     {"rfc3461/6.1/dsn-envelope", .with = PROOF_RELAY, .mangle = is_lost,
@@ -200,6 +262,12 @@ static const struct smtp_server_proof relaying[] = {
      .right_mangle = is_lost, .right_notify = tell_failed},
     {"rfc3461/6.1/dsn-envelope", .with = PROOF_RELAY, .mangle = is_lost,
      .notify = tell_failed_and_be_told, .detail = "expected no NOTIFY or NEVER",
+     .right_mangle = is_lost, .right_notify = tell_failed},
+    {"rfc3461/6.1/dsn-envelope", .with = PROOF_RELAY, .mangle = is_lost,
+     .notify = tell_failed_with_ret_in_lower_case, .detail = "expected MAIL FROM:<> without RET",
+     .right_mangle = is_lost, .right_notify = tell_failed_never},
+    {"rfc3461/6.1/dsn-envelope", .with = PROOF_RELAY, .mangle = is_lost,
+     .notify = tell_failed_and_be_told_in_lower_case, .detail = "expected no NOTIFY or NEVER",
      .right_mangle = is_lost, .right_notify = tell_failed},
 };
 

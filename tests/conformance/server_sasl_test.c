@@ -53,7 +53,9 @@ static const struct smtp_server_proof passwords[] = {
                       "LOGIN") "C: AUTH LOGIN ...\nS: 334 UGFzc3dvcmQ=\nC: " ANY "\nS: 535 No\n",
      .detail = "expected 235; came \"535"},
     {"rfc7628/3.2.2/oauth-error-then-535", .with = PROOF_LOGIN,
-     .dialogue = EHLO("OAUTHBEARER") OAUTH "S: 535 No\n", .detail = "expected 334; came \"535"},
+     .dialogue = EHLO("OAUTHBEARER") OAUTH "S: 535 No\n", .detail = "expected 334; came \"535",
+     .right_dialogue =
+         EHLO("OAUTHBEARER") OAUTH STATUS "C: AQ==\nS: 534 No\n" OAUTH STATUS "C: *\nS: 501 No\n"},
     {"rfc7628/3.2.2/oauth-error-then-535", .with = PROOF_LOGIN,
      .dialogue = EHLO("OAUTHBEARER") OAUTH NO_STATUS, .detail = "JSON with \"status\""},
     {"rfc7628/3.2.2/oauth-error-then-535", .with = PROOF_LOGIN,
@@ -82,6 +84,10 @@ SCRAM(take_any_name, .takes_any_name = true)
 SCRAM(refuse_all_extensions, .refuses_all_extensions = true)
 SCRAM(add_no_nonce, .adds_no_nonce = true)
 SCRAM(take_y, .iterations = 0)
+SCRAM(refuse_names_late, .refuses_names_late = true, .says_why = true)
+SCRAM(say_why, .says_why = true)
+SCRAM(take_any_name_and_say_why, .takes_any_name = true, .says_why = true)
+SCRAM(say_why_of_y, .refuses_y = true, .says_why = true)
 SCRAM(iterate_too_little, .iterations = 4095)
 
 static const struct smtp_server_proof scram[] = {
@@ -94,11 +100,13 @@ static const struct smtp_server_proof scram[] = {
     {"rfc5802/5.1/scram-server-checks", .with = PROOF_LOGIN, .serve = take_any_extension,
      .detail = "\"m=1"},
     {"rfc5802/5.1/scram-server-checks", .with = PROOF_LOGIN, .serve = take_any_name,
-     .detail = "expected 5yz; came \"334"},
+     .detail = "n=a=ZZb", .right_serve = say_why},
+    {"rfc5802/5.1/scram-server-checks", .with = PROOF_LOGIN, .serve = take_any_name_and_say_why,
+     .detail = "expected 5yz, came \"235", .right_serve = refuse_names_late},
     {"rfc5802/5.1/scram-server-checks", .with = PROOF_LOGIN, .serve = add_no_nonce,
      .detail = "extends the client's nonce"},
     {"rfc5802/6/scram-downgrade-check", .with = PROOF_LOGIN, .serve = take_y,
-     .detail = "expected 5yz; came \"334"},
+     .detail = "\"y,,n=ann", .right_serve = say_why_of_y},
     {"rfc7677/4/scram-iterations", .with = PROOF_LOGIN, .serve = iterate_too_little,
      .detail = "came 4095"},
 };

@@ -125,6 +125,7 @@ static void auth_one_line_response(struct smtp_check *check)
     char password[201];
     memset(password, 'p', sizeof password - 1);
     password[sizeof password - 1] = '\0';
+    size_t logins = 0;
     for (size_t i = 0; i < 2; i++) {
         const struct smtp_answer answers[] = {
             {.command = "AUTH", .argument = "LOGIN ", .reply = prompts[i]},
@@ -146,10 +147,15 @@ static void auth_one_line_response(struct smtp_check *check)
                             "expected one line of base64, came %s",
                             smtp_check_show(check, visit->commands[c].line));
         }
+        size_t count = smtp_visit_count(visit, "AUTH", NULL);
+        logins += count;
         smtp_check_that(
-            check, smtp_visit_count(visit, "AUTH", NULL) == 0 || visit->outcome == SMTP_VISIT_SENT,
+            check, count == 0 || visit->outcome == SMTP_VISIT_SENT,
             "expected the prompt %s to be understood and the message to be sent, it was not",
             smtp_check_show(check, smtp_span_of(prompts[i])));
+    }
+    if (logins == 0) {
+        smtp_check_skip(check, "the client speaks neither PLAIN nor LOGIN");
     }
 }
 

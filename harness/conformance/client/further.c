@@ -47,6 +47,10 @@ static void greeting_521_permanent(struct smtp_check *check)
 {
     struct smtp_visit *visit = smtp_see_answered(check, NULL, "connect", "521 No mail here\r\n");
     smtp_visit_expect_none(visit, "MAIL", "MAIL after a greeting of 521");
+    smtp_check_that(check, visit == NULL || visit->session_count == 1,
+                    "expected one connection, for a host that greets with 521 is not tried again, "
+                    "came %u",
+                    visit != NULL ? visit->session_count : 0);
     smtp_visit_expect(visit, SMTP_VISIT_REFUSED);
     static const struct smtp_answer answers[] = {
         {.command = "RCPT", .from = 1, .to = 1, .reply = "556 5.1.10 Null MX\r\n"}};
@@ -72,6 +76,13 @@ static void limits_latest_ehlo(struct smtp_check *check)
     }
 }
 
+static void skip_without_ehlo(struct smtp_visit *visit)
+{
+    if (visit != NULL && smtp_visit_count(visit, "EHLO", NULL) == 0) {
+        smtp_check_skip(visit->check, "the client says no EHLO, so that it knows of no LIMITS");
+    }
+}
+
 static void limits_unknown_ignored(struct smtp_check *check)
 {
     struct smtp_visit *visit = smtp_visit(
@@ -84,6 +95,7 @@ static void limits_unknown_ignored(struct smtp_check *check)
             "expected one transaction, for no limit is well formed but that of domains, came %zu",
             mails);
         smtp_visit_expect(visit, SMTP_VISIT_SENT);
+        skip_without_ehlo(visit);
     }
 }
 
@@ -112,6 +124,7 @@ static void limits_respected(struct smtp_check *check)
         smtp_check_that(check, count == 5 * task.message_count,
                         "expected a RCPT for each recipient, came %zu", count);
     }
+    skip_without_ehlo(visit);
 }
 
 static const struct smtp_rule rows[] = {
@@ -129,8 +142,8 @@ static const struct smtp_rule rows[] = {
     {"rfc7504/3/greeting-521-permanent", SMTP_MUST, 0,
      "521 at connect and 556 at RCPT are permanent failures: no transaction is tried and "
      "the host is not retried. [level inferred]",
-     "Greet with 521: no MAIL follows, outcome permanent; answer RCPT 556: permanent for "
-     "that recipient only.",
+     "Greet with 521: no MAIL and no other connection follows, outcome permanent; answer "
+     "RCPT 556: permanent for that recipient only.",
      greeting_521_permanent},
     {"rfc9422/3.6/limits-latest-ehlo", SMTP_MUST, SMTP_NEEDS_TLS | SMTP_NEEDS_SEVERAL,
      "Limits of an earlier EHLO are dropped at the next one, even when that gives none.",

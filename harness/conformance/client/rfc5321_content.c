@@ -2,48 +2,99 @@
 #include "harness/conformance/rules.h"
 #include "harness/conformance/see.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- parameters and addresses ---- */
 
 static void no_unoffered_parameter(struct smtp_check *check)
 {
-    unsigned can = check->options->abilities;
-    struct smtp_task task = {.content = smtp_see_content(check, SMTP_SPAN("Caf\xC3\xA9.\r\n"))};
-    if ((can & SMTP_NEEDS_DSN) != 0) {
-        task.envid = "check-42";
-        task.ret = "HDRS";
-        task.notify = "FAILURE";
+    const struct smtp_span eight_bit = smtp_see_content(check, SMTP_SPAN("Caf\xC3\xA9.\r\n")),
+                           ascii = smtp_see_content(check, SMTP_SPAN("Coffee.\r\n"));
+    struct smtp_task wishes = {.content = eight_bit};
+    if ((check->options->abilities & SMTP_NEEDS_DSN) != 0) {
+        wishes.envid = "check-42";
+        wishes.ret = "HDRS";
+        wishes.notify = "FAILURE";
     }
-    struct smtp_visit *visit = smtp_visit(check, &task, &(struct smtp_script){.keywords = NULL});
-    smtp_see_no_parameters(visit, "MAIL");
-    smtp_see_no_parameters(visit, "RCPT");
+    struct smtp_task in_ascii = wishes;
+    in_ascii.content = ascii;
+    /* a client may refuse what its server does not offer, but not the last */
+    const struct smtp_task tasks[] = {wishes, in_ascii, {.content = ascii}};
+    size_t mails = 0;
+    for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++) {
+        struct smtp_visit *visit =
+            smtp_visit(check, &tasks[i], &(struct smtp_script){.keywords = NULL});
+        smtp_see_no_parameters(visit, "MAIL");
+        smtp_see_no_parameters(visit, "RCPT");
+        mails += smtp_visit_count(visit, "MAIL", NULL);
+    }
+    if (mails == 0) {
+        smtp_check_skip(check, "the client sends no MAIL where no extension is offered");
+    }
 }
 
-/** The RCPT line of that address has exactly that path. */
-static void expect_path(struct smtp_check *check, const char *to, const char *path)
+/** What a path stands for: the octets that its quoted string means. "" where the string has no end. */
+static const char *unquoted(struct smtp_check *check, struct smtp_span path)
 {
-    const char *const recipients[] = {to, NULL};
+    char *text = smtp_check_own(check, malloc(path.len + 1), free);
+    bool quoted = false;
+    size_t len = 0;
+    for (size_t i = 0; text != NULL && i < path.len; i++) {
+        if (path.bytes[i] == '"') {
+            quoted = !quoted;
+            continue;
+        }
+        i += quoted && path.bytes[i] == '\\' && i + 1 < path.len;
+        text[len++] = path.bytes[i];
+    }
+    if (text == NULL || quoted) {
+        return "";
+    }
+    text[len] = '\0';
+    return text;
+}
+
+/** The RCPT line of that address has exactly that path, or one that means the same (RFC 5321 4.1.2). False: the client
+ *  refuses to send to it. */
+static bool expect_path(struct smtp_check *check, const char *address)
+{
+    const char *const recipients[] = {address, NULL};
     struct smtp_visit *visit = smtp_visit(check, &(struct smtp_task){.to = recipients}, NULL);
     const struct smtp_visit_command *rcpt = smtp_visit_find(visit, "RCPT", 0);
-    if (visit == NULL) {
-        return;
+    if (rcpt == NULL) {
+        smtp_check_that(check, visit == NULL || visit->outcome != SMTP_VISIT_SENT,
+                        "expected TO:<%s>, came no RCPT", address);
+        return false;
     }
-    const char *wanted = smtp_check_text(check, "TO:%s", path);
-    smtp_check_that(check, rcpt != NULL && smtp_span_has(rcpt->line, path), "expected %s, came %s",
-                    wanted, rcpt != NULL ? smtp_check_show(check, rcpt->line) : "no RCPT");
+    struct smtp_span path = smtp_see_path(rcpt->line), wanted = smtp_span_of(address);
+    bool is_same = smtp_span_equal(path, wanted);
+    bool means_it = path.len > 0 && path.bytes[0] == '"' &&
+                    strcmp(unquoted(check, path), unquoted(check, wanted)) == 0;
+    if (smtp_check_that(check, is_same || means_it, "expected TO:<%s>, came %s", address,
+                        smtp_check_show(check, rcpt->line)) &&
+        !is_same) {
+        smtp_check_warn(check, "TO:<%s> would do, with less quoting, came %s", address,
+                        smtp_check_show(check, rcpt->line));
+    }
+    return true;
 }
 
 static void quoted_local_part_sent(struct smtp_check *check)
 {
-    expect_path(check, "\"john smith\"@example.org", "<\"john smith\"@example.org>");
-    expect_path(check, "\"a@b\"@example.org", "<\"a@b\"@example.org>");
-    expect_path(check, "x.y@example.org", "<x.y@example.org>");
+    bool is_seen = expect_path(check, "\"john smith\"@example.org");
+    is_seen = expect_path(check, "\"a@b\"@example.org") || is_seen;
+    expect_path(check, "x.y@example.org");
+    if (!is_seen) {
+        smtp_check_skip(check, "the client refuses recipients that need quoting");
+    }
 }
 
 static void local_part_case_kept(struct smtp_check *check)
 {
-    expect_path(check, "MiXeD@example.org", "<MiXeD@example.org>");
+    if (!expect_path(check, "MiXeD@example.org")) {
+        smtp_check_skip(check, "the client refuses <MiXeD@example.org>");
+    }
 }
 
 /* ---- dots and ends ---- */
@@ -147,6 +198,8 @@ static void smuggling_no_bare_cr_lf(struct smtp_check *check)
 
 /* ---- injection ---- */
 
+static const char *const line_ends[] = {"\r\n", "\n", "\r"};
+
 static bool is_victim(struct smtp_span line)
 {
     struct smtp_span victim = SMTP_SPAN("RCPT TO:<victim");
@@ -172,18 +225,17 @@ static void expect_no_victim(struct smtp_check *check, const struct smtp_task *t
 
 static void crlf_injection_envelope(struct smtp_check *check)
 {
-    static const char *const ends[] = {"\r\n", "\n", "\r"};
     struct smtp_visit *harmless = smtp_visit(check, &(struct smtp_task){.from = NULL}, NULL);
     if (harmless != NULL) { /* it does send: what it refuses, it refuses for what is in it */
         smtp_visit_expect(harmless, SMTP_VISIT_SENT);
     }
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+    for (size_t i = 0; i < sizeof line_ends / sizeof *line_ends; i++) {
         const char *from =
-            smtp_check_text(check, "ann@example.com>%sRCPT TO:<victim@example.com", ends[i]);
+            smtp_check_text(check, "ann@example.com>%sRCPT TO:<victim@example.com", line_ends[i]);
         expect_no_victim(check, &(struct smtp_task){.from = from}, "a line end in the sender");
         if ((check->options->abilities & SMTP_NEEDS_HELO) != 0) {
             const char *helo =
-                smtp_check_text(check, "a.example%sRCPT TO:<victim@example.com>", ends[i]);
+                smtp_check_text(check, "a.example%sRCPT TO:<victim@example.com>", line_ends[i]);
             expect_no_victim(check, &(struct smtp_task){.helo = helo},
                              "a line end in the EHLO name");
         }
@@ -203,8 +255,6 @@ static void no_such_parameter(struct smtp_check *check, const struct smtp_task *
         smtp_check_that(check, !smtp_span_has_nocase(smtp_see_parameters(line), name),
                         "expected no %s, came %s", name, smtp_check_show(check, line));
     }
-    smtp_check_that(check, visit == NULL || smtp_see_bare(visit->clear) == NULL,
-                    "a bare CR or LF came");
 }
 
 /** Coded as xtext it harms nobody. */
@@ -230,13 +280,29 @@ static void crlf_injection_parameter(struct smtp_check *check)
         no_such_parameter(check, &(struct smtp_task){.to = tabbed}, "NOTIFY=NEVER");
     }
     if ((check->options->abilities & SMTP_NEEDS_DSN) != 0) {
-        no_line_of_its_own(check,
-                           &(struct smtp_task){.envid = "a\r\nRCPT TO:<victim@example.com>"});
+        for (size_t i = 0; i < sizeof line_ends / sizeof *line_ends; i++) {
+            const char *envid =
+                smtp_check_text(check, "a%sRCPT TO:<victim@example.com>", line_ends[i]);
+            no_line_of_its_own(check, &(struct smtp_task){.envid = envid});
+        }
         no_such_parameter(check, &(struct smtp_task){.envid = "a X=b"}, "X=b");
     }
 }
 
 /* ---- keywords, lines ---- */
+
+static bool uses_extensions(const struct smtp_visit *visit)
+{
+    for (size_t i = 0; i < visit->command_count; i++) {
+        const struct smtp_visit_command *command = &visit->commands[i];
+        bool is_mail = strcmp(command->name, "MAIL") == 0 || strcmp(command->name, "RCPT") == 0;
+        if (strcmp(command->name, "STARTTLS") == 0 ||
+            (is_mail && smtp_see_parameters(command->line).len > 0)) {
+            return true;
+        }
+    }
+    return false;
+}
 
 static void ehlo_keywords_case_insensitive(struct smtp_check *check)
 {
@@ -255,6 +321,9 @@ static void ehlo_keywords_case_insensitive(struct smtp_check *check)
         &(struct smtp_script){SMTP_SCRIPT(none), .keywords = "size;8bitmime;Dsn;StartTls"});
     if (upper != NULL) {
         smtp_visit_expect_message(upper);
+        if (!uses_extensions(upper)) {
+            smtp_check_skip(check, "the client uses none of these extensions");
+        }
     }
     for (size_t i = 0; upper != NULL && mixed != NULL && i < upper->command_count; i++) {
         struct smtp_span wanted = upper->commands[i].line;
@@ -332,8 +401,8 @@ static const struct smtp_rule rows[] = {
      ehlo_keywords_case_insensitive},
     {"rfc5321/4.1.1.3/no-unoffered-parameter", SMTP_MUST_NOT, SMTP_NEEDS_CONTENT,
      "MAIL and RCPT carry no parameter whose extension was not offered.",
-     "Offer no extension, submit a message with size, 8-bit and DSN wishes; commands have "
-     "no parameter.",
+     "Offer no extension, submit a message with size, 8-bit and DSN wishes, then one in "
+     "ASCII without; commands have no parameter.",
      no_unoffered_parameter},
     {"rfc5321/4.1.1.4/terminator-once", SMTP_MUST_NOT, SMTP_NEEDS_CONTENT,
      "No extra CRLF is put before the final dot when the content already ends in CRLF.",

@@ -63,48 +63,45 @@ static void capabilities_forgotten(struct smtp_check *check)
     smtp_check_that(check, visit == NULL || says_ehlo, "expected EHLO inside TLS, came none");
 }
 
-static void expect_nothing_in_clear(struct smtp_visit *visit, const char *when)
+/** STARTTLS is not offered, or answered so; a login is offered in the clear. */
+static void expect_nothing_in_clear(struct smtp_check *check, const char *reply,
+                                    enum smtp_then then, const char *when)
 {
+    const struct smtp_answer answers[] = {{.command = "STARTTLS", .reply = reply, .then = then}};
+    struct smtp_task task = secured;
+    task.login = (check->options->abilities & SMTP_NEEDS_LOGIN) != 0;
+    struct smtp_visit *visit =
+        smtp_visit(check, &task,
+                   &(struct smtp_script){SMTP_SCRIPT(answers),
+                                         .keywords = reply != NULL ? "STARTTLS;AUTH PLAIN LOGIN"
+                                                                   : "AUTH PLAIN LOGIN"});
     bool was_secured = false;
     for (size_t i = 0; visit != NULL && i < visit->command_count; i++) {
         const struct smtp_visit_command *command = &visit->commands[i];
         was_secured = was_secured || command->in_tls;
         bool is_mail = strcmp(command->name, "MAIL") == 0 || strcmp(command->name, "AUTH") == 0;
-        smtp_check_that(visit->check, !is_mail || command->in_tls,
+        smtp_check_that(check, !is_mail || command->in_tls,
                         "TLS is demanded, %s: expected no mail in the clear, came %s", when,
-                        smtp_check_show(visit->check, command->line));
+                        smtp_check_show(check, command->line));
     }
     if (visit != NULL && !was_secured) { /* a client may say STARTTLS though it is not offered */
         smtp_visit_expect_not_sent(visit);
     }
 }
 
-static struct smtp_visit *answer_starttls(struct smtp_check *check, const char *reply,
-                                          enum smtp_then then)
-{
-    const struct smtp_answer answers[] = {{.command = "STARTTLS", .reply = reply, .then = then}};
-    return smtp_visit(check, &secured,
-                      &(struct smtp_script){SMTP_SCRIPT(answers), .keywords = "STARTTLS"});
-}
-
 static void tls_required_no_fallback(struct smtp_check *check)
 {
-    expect_nothing_in_clear(smtp_visit(check, &secured, &(struct smtp_script){.keywords = "SIZE"}),
-                            "STARTTLS is not offered");
-    expect_nothing_in_clear(answer_starttls(check, "454 Not now\r\n", SMTP_THEN_GO_ON),
-                            "STARTTLS is answered 454");
-    expect_nothing_in_clear(answer_starttls(check, "502 No\r\n", SMTP_THEN_GO_ON),
-                            "STARTTLS is answered 502");
-    expect_nothing_in_clear(
-        answer_starttls(check, "220 Go on\r\nno handshake at all\r\n", SMTP_THEN_GO_ON),
-        "garbage follows 220");
-    expect_nothing_in_clear(answer_starttls(check, "220 Go on\r\n", SMTP_THEN_CLOSE),
+    expect_nothing_in_clear(check, NULL, SMTP_THEN_GO_ON, "STARTTLS is not offered");
+    expect_nothing_in_clear(check, "454 Not now\r\n", SMTP_THEN_GO_ON, "STARTTLS is answered 454");
+    expect_nothing_in_clear(check, "502 No\r\n", SMTP_THEN_GO_ON, "STARTTLS is answered 502");
+    expect_nothing_in_clear(check, "220 Go on\r\nno handshake at all\r\n", SMTP_THEN_GO_ON,
+                            "garbage follows 220");
+    expect_nothing_in_clear(check, "220 Go on\r\n", SMTP_THEN_CLOSE,
                             "the connection ends after 220");
-    expect_nothing_in_clear(answer_starttls(check,
-                                            "220 Go on\r\n\x15\x03\x03"
-                                            "\x02\x02\x28",
-                                            SMTP_THEN_CLOSE),
-                            "an alert follows 220");
+    expect_nothing_in_clear(check,
+                            "220 Go on\r\n\x15\x03\x03"
+                            "\x02\x02\x28",
+                            SMTP_THEN_CLOSE, "an alert follows 220");
 }
 
 /* ---- RFC 3207 6, 4.1 ---- */

@@ -317,9 +317,10 @@ static const struct smtp_rule rows[] = {
      "deviation: Exim and Postfix set-ups often refuse at RCPT with 550 or 554 instead "
      "(memory)]",
      "Submission role without login: MAIL gives 530; NOOP, RSET, EHLO work.", auth_required_530},
-    {"rfc4954/9/auth-no-plaintext-offer-without-tls", SMTP_MUST, 0,
-     "There is a configuration where PLAIN and LOGIN are neither offered nor accepted "
-     "without TLS (running that way is a SHOULD, section 4).",
+    {"rfc4954/9/auth-no-plaintext-offer-without-tls", SMTP_SHOULD_NOT, 0,
+     "A site does not run a configuration where PLAIN or LOGIN is offered or accepted "
+     "without TLS. The SHOULD NOT stands in section 4; its MUST is that there is another "
+     "configuration, which one that runs does not show.",
      "[tls] EHLO before TLS lists no PLAIN or LOGIN; AUTH PLAIN in clear text is refused "
      "(504, 530, 534 or 538); after TLS PLAIN is listed.",
      auth_no_plaintext_offer_without_tls},

@@ -41,7 +41,7 @@ static void no_bounce_to_null(struct smtp_check *check)
 {
     struct smtp_arrival notification;
     if (send_refused(check, "")) {
-        bool came = smtp_arrivals_notified_soon(check, &notification);
+        bool came = smtp_arrivals_notified_of_refusal(check, &notification);
         smtp_check_that(check, !came,
                         "expected no notification to the null reverse-path, came one for %s",
                         smtp_check_show(check, notification.rcpts));
