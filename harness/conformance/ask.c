@@ -246,7 +246,8 @@ void smtp_ask_log_in_if_told(struct smtp_talk *talk)
 {
     struct smtp_check *check = talk->check;
     bool is_told = check->options->user != NULL && check->options->password != NULL;
-    if (smtp_check_goes_on(check) && is_told && try_to_log_in(talk) && !smtp_talk_is(talk, "235")) {
+    if (smtp_check_goes_on(check) && is_told && try_to_log_in(talk) &&
+        !smtp_talk_is(talk, "235 504 530 534 538")) {
         smtp_check_skip(check, "the login is refused: %s",
                         smtp_check_show(check, talk->reply.octets));
     }

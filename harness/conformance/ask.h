@@ -42,7 +42,8 @@ struct smtp_talk *smtp_ask_secured(struct smtp_check *check);
 struct smtp_talk *smtp_ask_for_login(struct smtp_check *check);
 /** AUTH PLAIN or LOGIN with the suite's user, 235; skips where neither is offered. */
 void smtp_ask_log_in(struct smtp_talk *talk);
-/** The same where a user is told, and one of them is offered; a refusal skips. */
+/** The same where a user is told, and one of them is offered. A refusal skips, but for one of the place and not of the user
+ *  (504, 530, 534, 538: RFC 4954 6): the session goes on without a login then. */
 void smtp_ask_log_in_if_told(struct smtp_talk *talk);
 /** Both. */
 struct smtp_talk *smtp_ask_logged_in(struct smtp_check *check);

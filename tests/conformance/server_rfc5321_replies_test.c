@@ -47,8 +47,12 @@ static const struct smtp_server_proof order[] = {
      .right_dialogue = "S: 220 a.test\nC: EHLO ...\nS: 250-a.test\nS: 250 AUTH PLAIN\n"
                        "C: AUTH PLAIN ...\nS: 535 Who?\n",
      .right_verdict = SMTP_SKIP},
-    {"rfc5321/4.1.2/null-reverse-path-accepted", .faults = {"rcpt: reply 550 5.7.1"},
-     .detail = "expected 250 or 251; came \"550"},
+    {"rfc5321/4.1.2/null-reverse-path-accepted", .with = PROOF_LOGIN,
+     .faults = {"rcpt: reply 550 5.7.1"}, .detail = "expected 250 or 251; came \"550",
+     .right_dialogue =
+         "S: 220 a.test\nC: EHLO ...\nS: 250-a.test\nS: 250 AUTH LOGIN\n"
+         "C: AUTH LOGIN\nS: 538 TLS first\nC: MAIL FROM:<>\nS: 250 Ok\nC: RCPT ...\nS: 250 Ok\n"
+         "C: DATA\nS: 354 Go on\nC: ...\nC: .\nS: 250 Ok\n"},
     {"rfc5321/4.1.2/null-reverse-path-accepted", .faults = {"dot: reply 550 5.7.1"},
      .detail = "expected 250; came \"550"},
     {"rfc5321/4.1.4/second-ehlo-resets",

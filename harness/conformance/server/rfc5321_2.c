@@ -55,8 +55,10 @@ static void ehlo_keywords_registered(struct smtp_check *check)
 
 static void verbs_case_insensitive(struct smtp_check *check)
 {
-    struct smtp_talk *talk = smtp_ask_hello(check);
+    struct smtp_talk *talk = smtp_ask_fresh(check);
     smtp_talk_ask(talk, "250", check->options->lmtp ? "lHlO check.example" : "ehLO check.example");
+    smtp_ask_keep_keywords(talk);
+    smtp_ask_log_in_if_told(talk);
     smtp_talk_ask(talk, "250", "mAiL fRoM:<%s>", check->sender);
     smtp_talk_ask(talk, "250 251", "rcpt to:<%s>", check->recipient);
     smtp_talk_ask(talk, "354", "dAtA");
