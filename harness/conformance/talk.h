@@ -78,9 +78,6 @@ bool smtp_talk_is(const struct smtp_talk *talk, const char *codes);
 /** Line i (0-based) of the last reply without code, separator and CRLF. */
 struct smtp_span smtp_talk_text(const struct smtp_talk *talk, size_t i);
 
-/** A line that came, without its CRLF; empty and false at the end of the connection, which decides nothing.
- *  A time that passes fails the check. Lives until the next read. */
-bool smtp_talk_hear(struct smtp_talk *talk, struct smtp_span *line);
 /** Waits until octets are there, or the end; false: neither came within that time. Decides nothing. */
 bool smtp_talk_waits_for(struct smtp_talk *talk, uint64_t within_ms);
 /** All octets that have come and were not taken. Lives until the next read. */
