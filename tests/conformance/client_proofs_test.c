@@ -84,6 +84,7 @@ static const struct smtp_client_proof content[] = {
     {"rfc5321/4.1.1.3/no-unoffered-parameter", .flaw = "always-dsn raw-content",
      .detail = "without parameters"},
     {"rfc5321/4.1.1.4/terminator-once", .flaw = "extra-crlf", .detail = "expected the body"},
+    {"rfc5321/4.1.1.4/terminator-once", .flaw = "floods", .detail = "more than 16 MiB"},
     {"rfc5321/4.1.1.4/missing-final-crlf", .flaw = "forgets-last-dot",
      .detail = "expected the body"},
     {"rfc5321/4.1.2/quoted-local-part-sent", .flaw = "unquotes", .detail = "john smith"},
@@ -219,6 +220,7 @@ static const struct smtp_client_proof extensions[] = {
 
 static const struct smtp_client_proof security[] = {
     {"rfc3207/4/handshake-follows-220", .flaw = "talks-after-220"},
+    {"rfc3207/4/handshake-follows-220", .flaw = "floods", .detail = "more than 16 MiB"},
     {"rfc3207/4.1/quit-when-not-trusted", .flaw = "trusts-anything",
      .detail = "a self-signed certificate"},
     {"rfc3207/4.1/quit-when-not-trusted", .flaw = "trusts-expired", .detail = "an expired"},
