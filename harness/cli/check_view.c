@@ -2,6 +2,7 @@
 #include "harness/cli/check_view.h"
 
 #include "harness/lines.h"
+#include "harness/report/dialogue_told.h"
 #include "harness/report/dialogue_view.h"
 #include "harness/report/text_json.h"
 
@@ -81,15 +82,29 @@ static const char *mark(const struct smtp_check_view *view, const struct smtp_su
     return view->colour ? coloured[i] : plain[i];
 }
 
+/** The last connections, and one that the detail quotes a line of. */
+static size_t first_shown(const struct smtp_suite_result *result, const char *told)
+{
+    size_t count = result->dialogue_count;
+    size_t first = count > CONNECTIONS_SHOWN ? count - CONNECTIONS_SHOWN : 0;
+    for (size_t i = count; told != NULL && i-- > 0;) {
+        if (smtp_dialogue_tells(told, result->dialogues[i].transcript)) {
+            return i < first ? i : first;
+        }
+    }
+    return first;
+}
+
 static void draw(struct smtp_check_view *view, const struct smtp_suite_result *result)
 {
     struct smtp_dialogue_look look = smtp_dialogue_look_at(view->out, DIALOGUE_MARGIN);
-    size_t count = result->dialogue_count, first = 0;
+    size_t count = result->dialogue_count, first = 0; /* with -v all are shown */
     look.colour = view->colour;
     look.explain = view->line->explain;
     if (!view->line->verbose) {
         look.brief = LINES_SHOWN;
-        first = count > CONNECTIONS_SHOWN ? count - CONNECTIONS_SHOWN : 0;
+        look.told = result->verdict == SMTP_FAIL ? result->detail : NULL;
+        first = first_shown(result, look.told);
     }
     if (first > 0) {
         fprintf(view->out, "\n" DIALOGUE_MARGIN "(%zu connection%s before; -v shows all)\n", first,

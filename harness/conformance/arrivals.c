@@ -170,14 +170,14 @@ static enum kind kind_of(const struct smtp_arrival *arrival, const char *token)
     return arrival->refused ? REFUSAL : tells ? NOTIFICATION : MESSAGE;
 }
 
-/** The check's messages of these kinds, the first `room` of them, in *found; how many there are. Holds the lock. */
-static size_t find(struct smtp_arrivals *arrivals, const struct smtp_check *check, unsigned kinds,
+/** The messages of these kinds with the token, the first `room` of them, in *found; how many there are. Holds the lock. */
+static size_t find(struct smtp_arrivals *arrivals, const char *token, unsigned kinds,
                    struct smtp_arrival *found, size_t room)
 {
     size_t count = 0;
     for (const struct kept *kept = arrivals->first; kept != NULL; kept = kept->next) {
-        if ((kind_of(&kept->arrival, check->token) & kinds) != 0 &&
-            smtp_span_has(kept->arrival.content, check->token)) {
+        if ((kind_of(&kept->arrival, token) & kinds) != 0 &&
+            smtp_span_has(kept->arrival.content, token)) {
             if (count < room) {
                 found[count] = kept->arrival;
             }
@@ -199,16 +199,16 @@ static bool wait_until(struct smtp_arrivals *arrivals, uint64_t deadline_ns)
 }
 
 /** Waits until there are `wanted`; how many there are then. */
-static size_t wait_for(struct smtp_check *check, unsigned kinds, struct smtp_arrival *found,
-                       size_t wanted, uint64_t deadline_ns)
+static size_t wait_for(struct smtp_check *check, const char *token, unsigned kinds,
+                       struct smtp_arrival *found, size_t wanted, uint64_t deadline_ns)
 {
     struct smtp_arrivals *arrivals = check->options->arrivals;
     size_t room = found != NULL ? wanted : 0;
     deadline_ns = smtp_deadline_earlier(deadline_ns, check->deadline_ns);
     pthread_mutex_lock(&arrivals->lock);
-    size_t count = find(arrivals, check, kinds, found, room);
+    size_t count = find(arrivals, token, kinds, found, room);
     while (count < wanted && wait_until(arrivals, deadline_ns)) {
-        count = find(arrivals, check, kinds, found, room);
+        count = find(arrivals, token, kinds, found, room);
     }
     pthread_mutex_unlock(&arrivals->lock);
     return count;
@@ -220,7 +220,7 @@ bool smtp_arrivals_wait_many(struct smtp_check *check, struct smtp_arrival *arri
     if (check->is_decided) {
         return false;
     }
-    size_t came = wait_for(check, MESSAGE, arrivals, count, SMTP_NEVER);
+    size_t came = wait_for(check, check->token, MESSAGE, arrivals, count, SMTP_NEVER);
     return smtp_check_that(check, came >= count, "expected %zu message%s to arrive, came %zu",
                            count, count == 1 ? "" : "s", came);
 }
@@ -238,17 +238,23 @@ size_t smtp_arrivals_settled(struct smtp_check *check)
     }
     do {
         before = count;
-        count = wait_for(check, MESSAGE, NULL, before + 1,
+        count = wait_for(check, check->token, MESSAGE, NULL, before + 1,
                          smtp_clock_now_ns() + check->quiet_ms * SMTP_NS_PER_MS);
     } while (count > before);
     return count;
+}
+
+bool smtp_arrivals_wait_for_token(struct smtp_check *check, const char *token)
+{
+    return !check->is_decided && wait_for(check, token, MESSAGE, NULL, 1, SMTP_NEVER) > 0;
 }
 
 bool smtp_arrivals_notified(struct smtp_check *check, struct smtp_arrival *arrival)
 {
     memset(arrival, 0, sizeof *arrival);
     return !check->is_decided &&
-           smtp_check_that(check, wait_for(check, NOTIFICATION, arrival, 1, SMTP_NEVER) > 0,
+           smtp_check_that(check,
+                           wait_for(check, check->token, NOTIFICATION, arrival, 1, SMTP_NEVER) > 0,
                            "expected a notification about the message, came none");
 }
 
@@ -256,7 +262,8 @@ bool smtp_arrivals_notified_soon(struct smtp_check *check, struct smtp_arrival *
 {
     memset(arrival, 0, sizeof *arrival);
     uint64_t until_ns = smtp_clock_now_ns() + SOON_QUIETS * check->quiet_ms * SMTP_NS_PER_MS;
-    return !check->is_decided && wait_for(check, NOTIFICATION, arrival, 1, until_ns) > 0;
+    return !check->is_decided &&
+           wait_for(check, check->token, NOTIFICATION, arrival, 1, until_ns) > 0;
 }
 
 bool smtp_arrivals_notified_of_refusal(struct smtp_check *check, struct smtp_arrival *arrival)
@@ -265,7 +272,7 @@ bool smtp_arrivals_notified_of_refusal(struct smtp_check *check, struct smtp_arr
     if (check->is_decided) {
         return false;
     }
-    if (wait_for(check, REFUSAL | NOTIFICATION, NULL, 1, SMTP_NEVER) == 0) {
+    if (wait_for(check, check->token, REFUSAL | NOTIFICATION, NULL, 1, SMTP_NEVER) == 0) {
         smtp_check_skip(check, "the next hop is not tried within the time");
         return false;
     }

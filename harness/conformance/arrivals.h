@@ -44,6 +44,9 @@ void smtp_arrivals_use(struct smtp_check *check, enum smtp_arrivals_mode mode);
 bool smtp_arrivals_wait(struct smtp_check *check, struct smtp_arrival *arrival);
 /** Waits until `count` have come, in that order. */
 bool smtp_arrivals_wait_many(struct smtp_check *check, struct smtp_arrival *arrivals, size_t count);
+/** Waits for a message with that token in place of the check's; false: none came within the scenario's time, which decides
+ *  nothing. */
+bool smtp_arrivals_wait_for_token(struct smtp_check *check, const char *token);
 /** How many messages of the check's there are, once none has come for quiet_ms. */
 size_t smtp_arrivals_settled(struct smtp_check *check);
 /** Waits for a notification about the check's message; fails where none comes within the scenario's time. */

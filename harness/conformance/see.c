@@ -160,3 +160,11 @@ struct smtp_visit *smtp_see_answered(struct smtp_check *check, const struct smtp
     static const struct smtp_task plain;
     return smtp_visit(check, task != NULL ? task : &plain, &script);
 }
+
+void smtp_see_needs_mail(struct smtp_check *check)
+{
+    struct smtp_visit *visit = smtp_visit(check, NULL, NULL);
+    if (visit != NULL && smtp_visit_count(visit, "MAIL", NULL) == 0) {
+        smtp_check_skip(check, "the client sends no MAIL");
+    }
+}

@@ -25,6 +25,8 @@ struct smtp_span smtp_see_parameters(struct smtp_span line);
 struct smtp_span smtp_see_value(struct smtp_span line, const char *keyword, size_t *count);
 /** Fails where a command of that name has any parameter. */
 void smtp_see_no_parameters(struct smtp_visit *visit, const char *name);
+/** Skips where the client sends no MAIL to a plain server: that it sends none elsewhere then shows nothing. */
+void smtp_see_needs_mail(struct smtp_check *check);
 /** Visits by one script of one answer in place of the plain ones: `command` is answered with `reply`. */
 struct smtp_visit *smtp_see_answered(struct smtp_check *check, const struct smtp_task *task,
                                      const char *command, const char *reply);

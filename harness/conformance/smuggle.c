@@ -2,6 +2,7 @@
 #include "harness/conformance/smuggle.h"
 
 #include "harness/conformance/arrivals.h"
+#include "harness/conformance/settled.h"
 
 #define SMUGGLED_REPLIES 3 /* to MAIL, RCPT and DATA */
 
@@ -45,7 +46,7 @@ static void look_at_step(struct smtp_talk *talk, struct smtp_span sequence)
 static void look_at_arrivals(struct smtp_check *check, struct smtp_span sequence, size_t before,
                              bool refused)
 {
-    size_t count = smtp_arrivals_settled(check) - before;
+    size_t count = smtp_settled(check) - before;
     smtp_check_that(check, count <= 1, "exploitable: a second message arrived behind %s",
                     smtp_check_show(check, sequence));
     smtp_check_that(

@@ -87,9 +87,6 @@ struct smtp_span smtp_talk_text(const struct smtp_talk *talk, size_t i);
 /** The length of the enhanced code (RFC 2034 4) that such a text begins with; 0: it has none. */
 size_t smtp_talk_enhanced_len(struct smtp_span text);
 
-/** A line that came, without its CRLF; empty and false at the end of the connection, which decides nothing.
- *  A time that passes fails the check. Lives until the next read. */
-bool smtp_talk_hear(struct smtp_talk *talk, struct smtp_span *line);
 /** Waits until octets are there, or the end; false: neither came within that time. Decides nothing. */
 bool smtp_talk_waits_for(struct smtp_talk *talk, uint64_t within_ms);
 /** All octets that have come and were not taken. Lives until the next read. */

@@ -1,4 +1,4 @@
-/* talk_read.c - what comes on a connection of a scenario: replies, lines, silence, the end. */
+/* talk_read.c - what comes on a connection of a scenario: replies, octets, silence, the end. */
 #include "common/clock.h"
 #include "harness/conformance/talk.h"
 
@@ -301,33 +301,7 @@ size_t smtp_talk_enhanced_len(struct smtp_span text)
     return at == text.len || text.bytes[at] == ' ' ? at : 0;
 }
 
-/* ---- lines, octets, silence ---- */
-
-bool smtp_talk_hear(struct smtp_talk *talk, struct smtp_span *line)
-{
-    struct smtp_check *check = talk->check;
-    *line = (struct smtp_span){"", 0};
-    while (!check->is_decided) {
-        size_t len = line_len(heard(talk));
-        if (len > 0) {
-            smtp_buffer_clear(&talk->taken, SIZE_MAX);
-            if (smtp_buffer_append(&talk->taken, heard(talk).bytes, len) != SMTP_OK) {
-                smtp_check_fail(check, "a line of %zu octets", len);
-                return false;
-            }
-            smtp_talk_take(talk, len);
-            *line = (struct smtp_span){smtp_buffer_span(&talk->taken).bytes, len - 2};
-            return true;
-        }
-        if (talk->wire.ended) {
-            return false;
-        }
-        if (!hear_more(talk, SMTP_NEVER)) {
-            fail_missing(talk, "a line");
-        }
-    }
-    return false;
-}
+/* ---- octets, silence ---- */
 
 bool smtp_talk_waits_for(struct smtp_talk *talk, uint64_t within_ms)
 {

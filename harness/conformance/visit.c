@@ -12,7 +12,6 @@
 
 #define TEMPORARY_STATUS 75 /* EX_TEMPFAIL */
 #define COMMANDS_MAX ((size_t)16 << 20)
-#define CLEAR_MAX ((size_t)128 << 20)
 #define PLAIN_KEYWORDS "PIPELINING;8BITMIME;SMTPUTF8;DSN;CHUNKING;ENHANCEDSTATUSCODES;SIZE 10485760"
 
 static void release_run(void *thing)
@@ -51,7 +50,7 @@ static struct smtp_visit_run *make_run(struct smtp_check *check, const struct sm
                                    .command = {.pidfd = -1, .output = -1},
                                    .commands = SMTP_BUFFER(COMMANDS_MAX),
                                    .messages = SMTP_BUFFER(COMMANDS_MAX),
-                                   .clear = SMTP_BUFFER(CLEAR_MAX)};
+                                   .clear = SMTP_BUFFER(SMTP_VISIT_OCTETS_MAX)};
     return run;
 }
 

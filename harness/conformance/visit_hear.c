@@ -15,16 +15,23 @@ static struct smtp_span heard(const struct smtp_visit_session *session)
 /** Everything that has come in the clear is kept, taken or not. */
 static void keep_clear(struct smtp_visit_session *session)
 {
+    struct smtp_visit_run *run = session->run;
     struct smtp_span octets = heard(session);
     uint64_t end = session->taken + octets.len;
     size_t fresh = (size_t)(end - session->kept);
     session->kept = end;
-    if (!session->in_tls && fresh > 0 &&
-        smtp_buffer_append(&session->run->clear, octets.bytes + octets.len - fresh, fresh) !=
-            SMTP_OK) {
-        smtp_check_fail(session->run->seen.check, "the client floods the suite");
+    run->octets += fresh;
+    if (run->octets > SMTP_VISIT_OCTETS_MAX) {
+        smtp_check_fail(run->seen.check,
+                        "the client floods the suite: more than %d MiB came, where its task takes "
+                        "some KiB",
+                        SMTP_VISIT_MIB_MAX);
+    } else if (!session->in_tls && fresh > 0 &&
+               smtp_buffer_append(&run->clear, octets.bytes + octets.len - fresh, fresh) !=
+                   SMTP_OK) {
+        smtp_check_skip(run->seen.check, "out of memory");
     }
-    session->run->seen.clear = smtp_buffer_span(&session->run->clear);
+    run->seen.clear = smtp_buffer_span(&run->clear);
 }
 
 /** The same as smtp_dialogue_wire_hear of what is there already; a TLS connection that breaks has ended. */

@@ -5,6 +5,11 @@
 #include "harness/command/run.h"
 #include "harness/conformance/visit.h"
 
+/** Of all that a client may say in a visit: no task is of more than some KiB, several visits run at a time, and what
+ *  they hear is kept, some of it more than once. */
+#define SMTP_VISIT_MIB_MAX 16
+#define SMTP_VISIT_OCTETS_MAX ((size_t)SMTP_VISIT_MIB_MAX << 20)
+
 struct smtp_visit_run {
     struct smtp_visit seen; /* the first, so that one can be had from the other */
     const struct smtp_task *task;
@@ -13,6 +18,7 @@ struct smtp_visit_run {
     struct smtp_command_run command;
     const struct smtp_identity *identity;
     struct smtp_buffer commands, messages, clear; /* what `seen` shows */
+    size_t octets;                                /* heard so far, in the clear or in TLS */
 };
 
 struct smtp_visit_session {

@@ -5,7 +5,6 @@
 
 #include <stdlib.h>
 
-#define CHUNKS_MAX ((size_t)64 << 20)
 #define NAME_MAX_LEN ((size_t)16)
 
 struct smtp_span smtp_visit_keep(struct smtp_check *check, struct smtp_span octets)
@@ -408,13 +407,14 @@ static void take_chunk(struct smtp_visit_session *session, struct smtp_span line
     }
     if (session->chunked == 0 && keep_message(session)) {
         session->chunked = run->seen.message_count;
-        session->chunks = session->chunks.max != 0 ? session->chunks : SMTP_BUFFER(CHUNKS_MAX);
+        session->chunks =
+            session->chunks.max != 0 ? session->chunks : SMTP_BUFFER(SMTP_VISIT_OCTETS_MAX);
     }
     session->talk->is_content = true;
     bool is_whole = smtp_visit_hear_chunk(session, len, &chunk);
     session->talk->is_content = false;
     if (smtp_buffer_append(&session->chunks, chunk.bytes, chunk.len) != SMTP_OK) {
-        smtp_check_fail(run->seen.check, "the client floods the connection");
+        smtp_check_skip(run->seen.check, "out of memory");
     }
     if (!smtp_check_goes_on(run->seen.check)) {
         return;
@@ -447,7 +447,7 @@ void smtp_visit_serve(struct smtp_visit_run *run, int fd)
                                          .talk = talk,
                                          .number = ++run->seen.session_count,
                                          .mail = SMTP_SPAN(""),
-                                         .rcpts = SMTP_BUFFER(CHUNKS_MAX)};
+                                         .rcpts = SMTP_BUFFER(SMTP_VISIT_OCTETS_MAX)};
     if (run->task->tls == SMTP_TASK_IMPLICIT_TLS) {
         begin_tls(&session);
     }

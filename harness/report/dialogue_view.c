@@ -4,6 +4,7 @@
 #include "harness/report/dialogue_view.h"
 
 #include "harness/report/dialogue_rows.h"
+#include "harness/report/dialogue_told.h"
 #include "harness/report/explain.h"
 #include "harness/report/report.h"
 
@@ -34,10 +35,13 @@ struct view {
     bool in_content;       /* after a 354, up to the dot */
 
     size_t skipped, drawn; /* so many lines are not to be drawn; of all so far */
+    size_t told;           /* of them, 1-based, the last that look->told quotes; 0: none */
+    size_t left_out;       /* lines since one was drawn */
     size_t folded;         /* lines of a reply, since its first */
     struct smtp_span last_folded;
 
     size_t content_lines; /* of the content that is being drawn */
+    size_t content_shown;
     uint64_t content_octets;
     char *explained[2]; /* by side, what was said last: it is not said again */
 };
@@ -95,16 +99,29 @@ static void tell_time(struct view *view, uint64_t time_ns)
     }
 }
 
-/** Whether the next line is one of those to be drawn. */
-static bool comes_next(struct view *view)
+/** Whether the next line is one of those to be drawn: where only they are counted, none. */
+static bool comes_next(struct view *view, struct smtp_span text)
 {
-    return view->drawn++ >= view->skipped;
+    bool only_counts = view->skipped == SIZE_MAX;
+    view->drawn++;
+    if (only_counts && smtp_dialogue_is_told(view->look->told, text)) {
+        view->told = view->drawn;
+    }
+    if (only_counts || (view->drawn <= view->skipped && view->drawn != view->told)) {
+        view->left_out++;
+        return false;
+    }
+    if (view->left_out > 0) {
+        fprintf(view->out, "%s(%zu lines before)\n", view->look->margin, view->left_out);
+    }
+    view->left_out = 0;
+    return true;
 }
 
 /** The row as it is, and its explanation (taken; NULL: none), unless that was just said on this side. */
 static void draw(struct view *view, struct smtp_dialogue_row row, char *explained)
 {
-    if (!comes_next(view)) {
+    if (!comes_next(view, row.text)) {
         free(explained);
         return;
     }
@@ -155,8 +172,7 @@ static void end_content(struct view *view)
         return;
     }
     char text[96];
-    size_t more =
-        view->content_lines > CONTENT_LINES_SHOWN ? view->content_lines - CONTENT_LINES_SHOWN : 0;
+    size_t more = view->content_lines - view->content_shown;
     int len = more > 0 ? snprintf(text, sizeof text, "(+%zu lines, ", more)
                        : snprintf(text, sizeof text, "(");
     len += snprintf(text + len, sizeof text - (size_t)len, "%" PRIu64 " octets)",
@@ -166,7 +182,7 @@ static void end_content(struct view *view)
                                     .time = view->time,
                                     .text = {text, (size_t)len}};
     draw(view, row, NULL);
-    view->content_lines = 0;
+    view->content_lines = view->content_shown = 0;
     view->content_octets = 0;
 }
 
@@ -193,7 +209,9 @@ static void draw_content(struct view *view, const struct smtp_harness_transcript
     if (view->content_lines == 1) {
         smtp_explain_content(&meaning, !view->in_content);
     }
-    if (view->content_lines <= CONTENT_LINES_SHOWN) {
+    if (view->content_lines <= CONTENT_LINES_SHOWN ||
+        smtp_dialogue_is_told(view->look->told, line->text)) {
+        view->content_shown++;
         struct smtp_dialogue_row row = {.side = SMTP_DIALOGUE_CLIENT,
                                         .colour = SMTP_DIALOGUE_DIM,
                                         .arrow = true,
@@ -268,7 +286,8 @@ static char *meaning_of_reply(const struct view *view, struct smtp_span line)
 static bool folds(struct view *view, struct smtp_span text)
 {
     bool goes_on = text.len > 3 && text.bytes[3] == '-';
-    if (view->look->brief == 0 || !view->inside_reply || !goes_on) {
+    if (view->look->brief == 0 || !view->inside_reply || !goes_on ||
+        smtp_dialogue_is_told(view->look->told, text)) {
         return false;
     }
     view->folded++;
@@ -324,7 +343,7 @@ static void draw_tls(struct view *view, struct smtp_span text)
     smtp_harness_lines_add(&rule, SMTP_SPAN("TLS: "));
     smtp_harness_lines_add(&rule, text);
     char *whole = smtp_harness_lines_take(&rule);
-    if (whole != NULL && comes_next(view)) {
+    if (whole != NULL && comes_next(view, text)) {
         smtp_dialogue_rule_draw(view->out, view->look, view->time,
                                 (struct smtp_span){whole, strlen("TLS: ") + text.len});
     }
@@ -381,16 +400,18 @@ static void draw_line(struct view *view, const struct smtp_harness_transcript_li
     }
 }
 
-/** Draws all but so many lines; returns how many there are. */
+/** Draws all but so many lines, yet the one that is told (0: none); SIZE_MAX of them: none. Returns how many there
+ *  are, and where only they are counted, *told. */
 static size_t draw_behind(FILE *out, const struct smtp_harness_transcript *transcript,
-                          const struct smtp_dialogue_look *look, size_t skipped)
+                          const struct smtp_dialogue_look *look, size_t skipped, size_t *told)
 {
     struct view view = {.out = out,
                         .look = look,
                         .transcript = transcript,
                         .verb = SMTP_SPAN(""),
                         .verb_answered = true,
-                        .skipped = skipped};
+                        .skipped = skipped,
+                        .told = *told};
     struct smtp_harness_transcript_line line;
     while (smtp_harness_transcript_next(transcript, &view.next, &line)) {
         view.begin_ns = view.begin_ns == 0 ? line.time_ns : view.begin_ns;
@@ -400,21 +421,19 @@ static size_t draw_behind(FILE *out, const struct smtp_harness_transcript *trans
     end_content(&view);
     free(view.explained[0]);
     free(view.explained[1]);
+    *told = view.told;
     return view.drawn;
 }
 
 void smtp_dialogue_draw(FILE *out, const struct smtp_harness_transcript *transcript,
                         const struct smtp_dialogue_look *look)
 {
-    size_t skipped = 0;
+    size_t skipped = 0, told = 0;
     if (look->brief > 0) {
-        size_t all = draw_behind(out, transcript, look, SIZE_MAX);
+        size_t all = draw_behind(out, transcript, look, SIZE_MAX, &told);
         skipped = all > look->brief ? all - look->brief : 0;
     }
-    if (skipped > 0) {
-        fprintf(out, "%s(%zu lines before)\n", look->margin, skipped);
-    }
-    draw_behind(out, transcript, look, skipped);
+    draw_behind(out, transcript, look, skipped, &told);
 }
 
 /* ---- what fits ---- */

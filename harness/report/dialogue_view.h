@@ -18,6 +18,8 @@ struct smtp_dialogue_look {
     bool ascii;   /* marks of ASCII alone */
     bool explain; /* what each line means: beside it in 120 columns, else below it */
     size_t brief; /* at most the last so many lines, and of a reply its first and last; 0: all */
+    const char *
+        told; /* a failure's detail: what it quotes is shown in any case; NULL: nothing is. Borrowed */
 };
 
 /** What fits to where `out` leads: a terminal's width, colour where it is wanted, ASCII where the locale

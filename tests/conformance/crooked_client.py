@@ -367,6 +367,7 @@ def prepare(session, content, addresses):
 
 
 def stuffed(content):
+    content += b"A line.\r\n" * (flaw("floods") << 21)  # 18 MiB
     if not flaw("no-stuffing"):
         content = re.sub(rb"(?m)^\.", b"..", content) if not flaw("raw-content") else content
     if flaw("forgets-last-dot") and content.endswith(b"\r\n.."):

@@ -30,6 +30,15 @@
 #define LONG_USER LONG("u")
 #define LONG_PASSWORD LONG("p")
 
+#define LATE_MAX 4
+
+/** A message that arrives later. */
+struct late {
+    struct judgement *judgement;
+    struct smtp_proof_mail mail;
+    pthread_t thread;
+};
+
 /** One rule against one server. */
 struct judgement {
     struct smtp_proof verdict;
@@ -40,9 +49,9 @@ struct judgement {
     char directory[64];
     char address[64];
 
-    struct smtp_proof_mail late; /* its message, where that arrives later */
-    pthread_t late_thread;
-    int late_end[2];
+    struct late late[LATE_MAX];
+    size_t late_count;
+    int late_end[2]; /* a pipe: closed, nothing more arrives */
 
     struct smtp_harness *harness;
     /* in place of it */
@@ -121,24 +130,49 @@ static struct smtp_proof_mail mail_of(const struct smtp_message *message)
     return mail;
 }
 
+static void arrive(struct judgement *judgement, const struct smtp_proof_mail *mail)
+{
+    for (unsigned copy = 0; copy < mail->copies; copy++) {
+        smtp_arrivals_add(judgement->arrivals, &mail->arrival);
+    }
+}
+
 static void *arrive_late(void *user)
 {
-    struct judgement *judgement = user;
-    struct pollfd end = {.fd = judgement->late_end[0], .events = POLLIN};
-    if (poll(&end, 1, (int)judgement->late.late_ms) == 0) {
-        smtp_arrivals_add(judgement->arrivals, &judgement->late.arrival);
+    struct late *late = user;
+    struct pollfd end = {.fd = late->judgement->late_end[0], .events = POLLIN};
+    if (poll(&end, 1, (int)late->mail.late_ms) == 0) {
+        arrive(late->judgement, &late->mail);
     }
     return NULL;
 }
 
+/** False: so many are late already. */
+static bool begin_late(struct judgement *judgement, const struct smtp_proof_mail *mail)
+{
+    if (judgement->late_count == LATE_MAX) {
+        return false;
+    }
+    if (judgement->late_count == 0) {
+        expect_int(pipe(judgement->late_end), 0);
+    }
+    struct late *late = &judgement->late[judgement->late_count++];
+    *late = (struct late){.judgement = judgement, .mail = *mail};
+    expect_int(pthread_create(&late->thread, NULL, arrive_late, late), 0);
+    return true;
+}
+
 static void end_late(struct judgement *judgement)
 {
-    if (judgement->late.kept != NULL) {
-        close(judgement->late_end[1]);
-        pthread_join(judgement->late_thread, NULL);
-        close(judgement->late_end[0]);
-        clear_mail(&judgement->late);
+    if (judgement->late_count == 0) {
+        return;
     }
+    close(judgement->late_end[1]);
+    for (size_t i = 0; i < judgement->late_count; i++) {
+        pthread_join(judgement->late[i].thread, NULL);
+        clear_mail(&judgement->late[i].mail);
+    }
+    close(judgement->late_end[0]);
 }
 
 static enum smtp_server_verdict mangle(void *user, const struct smtp_server_session_info *session,
@@ -154,15 +188,10 @@ static enum smtp_server_verdict mangle(void *user, const struct smtp_server_sess
     (void)reply;
     bool notifies = notify_of(judgement) != NULL && notify_of(judgement)(&mail);
     if (mangle_of(judgement)(&mail)) {
-        if (mail.late_ms > 0 && judgement->late.kept == NULL) {
-            judgement->late = mail;
-            expect_int(pipe(judgement->late_end), 0);
-            expect_int(pthread_create(&judgement->late_thread, NULL, arrive_late, judgement), 0);
+        if (mail.late_ms > 0 && begin_late(judgement, &mail)) {
             return SMTP_ACCEPT;
         }
-        for (; mail.copies > 0; mail.copies--) {
-            smtp_arrivals_add(judgement->arrivals, &mail.arrival);
-        }
+        arrive(judgement, &mail);
     }
     if (notifies) {
         smtp_arrivals_add(judgement->arrivals, &mail.notification);

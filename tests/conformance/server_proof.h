@@ -33,8 +33,7 @@ enum smtp_proof_with {
 struct smtp_proof_mail {
     struct smtp_arrival arrival; /* as it arrives; each span may be set to what lives long enough */
     unsigned copies;             /* how often it arrives: 1 */
-    unsigned
-        late_ms; /* after what time, once; the content is by smtp_proof_text then; 0: at once */
+    unsigned late_ms; /* after what time, of four at most; the content is by smtp_proof_text then */
     struct smtp_arrival notification; /* what tells of it */
     unsigned sink_port;               /* of the next hop; 0: there is none */
     struct smtp_proof_kept *kept;     /* by smtp_proof_text */

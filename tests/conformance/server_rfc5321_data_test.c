@@ -146,6 +146,17 @@ static bool as_sent(struct smtp_proof_mail *mail)
     return true;
 }
 
+/** As of a relay that takes its time, for every message: longer than the silence that rules wait for. */
+static bool twice_and_late(struct smtp_proof_mail *mail)
+{
+    mail->arrival.content = smtp_span_of(
+        smtp_proof_text(mail, "%.*s", (int)mail->arrival.content.len, mail->arrival.content.bytes));
+    mail->arrival.raw = (struct smtp_span){"", 0};
+    mail->copies = 2;
+    mail->late_ms = 300;
+    return true;
+}
+
 static bool twice(struct smtp_proof_mail *mail)
 {
     mail->arrival.raw = SMTP_SPAN("DATA\r\nA line\r\n.\r\n");
@@ -284,6 +295,8 @@ static const struct smtp_server_proof proofs[] = {
      .detail = "out of step"},
     {"rfc5321/4.1.1.4/smuggling-lf-dot-lf", .with = PROOF_MAILDIR, .spoil = accept_bare,
      .mangle = twice, .detail = "a second message arrived"},
+    {"rfc5321/4.1.1.4/smuggling-lf-dot-lf", .with = PROOF_MAILDIR, .spoil = accept_bare,
+     .mangle = twice_and_late, .detail = "a second message arrived"},
     {"rfc5321/4.1.1.4/smuggling-lf-dot-lf", .with = PROOF_MAILDIR | PROOF_REFUSES,
      .spoil = accept_bare, .mangle = as_sent, .detail = "the rest was refused"},
     /* what stands in the way of a rule breaks none: it is busy, greylists, wants a login, takes no mail at all */

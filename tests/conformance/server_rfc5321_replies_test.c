@@ -118,6 +118,9 @@ static const struct smtp_server_proof replies[] = {
      .right_dialogue = TOUR "S: 502 No\nC: RCPT ...\nS: 503 No\nC: MAIL FROM:<unclosed\n"
                             "S: 501 No\nC: RSET\nS: 250 Ok\nC: MAIL ...\nS: 530 Log in first\n",
      .right_verdict = SMTP_SKIP},
+    {"rfc5321/4.2/one-reply-per-command",
+     .faults = {"rcpt *" PROOF_RECIPIENT "*: reply 252 from 2"},
+     .detail = "expected 250 or 251; came \"252"},
     {"rfc5321/4.2.1/multiline-same-code", .dialogue = TOUR "S: 250-One\nS: 252 Two\n",
      .detail = "one code in all lines"},
     {"rfc5321/4.2.4/no-dead-capability", .faults = {"any VRFY*: reply 502 5.5.1"},

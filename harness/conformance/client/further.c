@@ -45,6 +45,7 @@ static void lmtp_counts_accepted_only(struct smtp_check *check)
 
 static void greeting_521_permanent(struct smtp_check *check)
 {
+    smtp_see_needs_mail(check);
     struct smtp_visit *visit = smtp_see_answered(check, NULL, "connect", "521 No mail here\r\n");
     smtp_visit_expect_none(visit, "MAIL", "MAIL after a greeting of 521");
     smtp_check_that(check, visit == NULL || visit->session_count == 1,

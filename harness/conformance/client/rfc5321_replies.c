@@ -74,6 +74,7 @@ static void text_ignored(struct smtp_check *check)
 static void out_of_range_code(struct smtp_check *check)
 {
     static const char *const replies[] = {"150 Hm\r\n", "650 Hm\r\n", "Hello there\r\n"};
+    smtp_see_needs_mail(check);
     for (size_t i = 0; i < sizeof replies / sizeof *replies; i++) {
         const struct smtp_answer answers[] = {{.command = "MAIL", .reply = replies[i]}};
         struct smtp_visit *visit =

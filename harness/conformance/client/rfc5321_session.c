@@ -42,6 +42,7 @@ static void hello_before_mail(struct smtp_check *check)
 {
     static const struct smtp_answer answers[] = {{.command = "EHLO", .reply = "550 No\r\n"},
                                                  {.command = "HELO", .reply = "550 No\r\n"}};
+    smtp_see_needs_mail(check);
     struct smtp_visit *visit =
         smtp_visit(check, &plain, &(struct smtp_script){SMTP_SCRIPT(answers)});
     smtp_visit_expect_none(visit, "MAIL", "MAIL after EHLO and HELO were refused");
@@ -320,6 +321,7 @@ static void loss(struct smtp_check *check, const struct smtp_answer *answer, con
 static void connection_loss_is_temporary(struct smtp_check *check)
 {
     static const char *const commands[] = {"connect", "EHLO", "MAIL", "RCPT", "DATA", "dot"};
+    smtp_see_needs_mail(check);
     loss(check, &(struct smtp_answer){.command = "MAIL", .then = SMTP_THEN_CLOSE},
          "when the connection ends after MAIL");
     loss(check, &(struct smtp_answer){.command = "dot", .reply = "", .then = SMTP_THEN_CLOSE},

@@ -2,6 +2,7 @@
 #include "harness/conformance/arrivals.h"
 #include "harness/conformance/ask.h"
 #include "harness/conformance/rules.h"
+#include "harness/conformance/settled.h"
 #include "harness/conformance/volley.h"
 
 static struct smtp_talk *begin(struct smtp_check *check)
@@ -107,7 +108,7 @@ static void empty_message_not_sent(struct smtp_check *check)
     }
     struct smtp_arrival arrival;
     bool came = smtp_arrivals_notified_soon(check, &arrival);
-    smtp_check_that(check, !came && smtp_arrivals_settled(check) == 0,
+    smtp_check_that(check, !came && smtp_settled(check) == 0,
                     "expected no mail at all of a message with no recipient, and some came");
 }
 

@@ -205,7 +205,10 @@ static void auth_no_plaintext_offer_without_tls(struct smtp_check *check)
     smtp_ask_needs(talk, "STARTTLS");
     bool offers =
         smtp_ask_offers_mechanism(talk, "PLAIN") || smtp_ask_offers_mechanism(talk, "LOGIN");
-    smtp_check_that(check, !offers, "PLAIN or LOGIN is offered in the clear");
+    struct smtp_span mechanisms;
+    smtp_ask_parameters(talk, "AUTH", &mechanisms);
+    smtp_check_that(check, !offers, "PLAIN or LOGIN is offered in the clear: AUTH %.*s",
+                    (int)mechanisms.len, mechanisms.bytes);
     smtp_talk_ask(talk, "504 530 534 538 ~5yz", "AUTH PLAIN AGV2aWwAZXZpbA==");
     smtp_ask_starttls(talk);
     smtp_ask_ehlo(talk);

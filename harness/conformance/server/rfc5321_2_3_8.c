@@ -3,6 +3,7 @@
 #include "harness/conformance/ask.h"
 #include "harness/conformance/rules.h"
 #include "harness/conformance/see.h"
+#include "harness/conformance/settled.h"
 #include "harness/conformance/smuggle.h"
 
 static void smuggling_cr_dot_cr(struct smtp_check *check)
@@ -45,7 +46,7 @@ static bool relay_bare(struct smtp_check *check, struct smtp_span sequence, size
         smtp_check_fail(check, "expected CR and LF in pairs to the next hop, came %s",
                         smtp_check_show(check, (struct smtp_span){raw.bytes + begin, len}));
     }
-    smtp_check_that(check, smtp_arrivals_settled(check) == taken_before + 1,
+    smtp_check_that(check, smtp_settled(check) == taken_before + 1,
                     "exploitable: the next hop saw another message");
     return true;
 }

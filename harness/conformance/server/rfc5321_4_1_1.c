@@ -3,6 +3,7 @@
 #include "harness/conformance/ask.h"
 #include "harness/conformance/name.h"
 #include "harness/conformance/rules.h"
+#include "harness/conformance/settled.h"
 
 static void trailing_space_tolerated(struct smtp_check *check)
 {
@@ -138,7 +139,7 @@ static void lost_connection_no_delivery(struct smtp_check *check)
     smtp_talk_close(talk);
     struct smtp_arrival arrival;
     smtp_arrivals_wait(check, &arrival);
-    size_t count = smtp_arrivals_settled(check);
+    size_t count = smtp_settled(check);
     smtp_check_that(check, count == 1, "expected the whole message alone to arrive, came %zu",
                     count);
 }

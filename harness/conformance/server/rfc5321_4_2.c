@@ -3,6 +3,7 @@
 #include "harness/conformance/ask.h"
 #include "harness/conformance/name.h"
 #include "harness/conformance/rules.h"
+#include "harness/conformance/settled.h"
 #include "harness/conformance/tour.h"
 
 /* ---- their form ---- */
@@ -136,7 +137,7 @@ static void refused_data_not_delivered(struct smtp_check *check)
     if (accepted > 0) {
         smtp_arrivals_wait(check, &first);
     }
-    smtp_check_that(check, smtp_arrivals_settled(check) <= accepted,
+    smtp_check_that(check, smtp_settled(check) <= accepted,
                     "expected nothing of a refused message to arrive, and it did");
 }
 

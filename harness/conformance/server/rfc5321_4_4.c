@@ -3,6 +3,7 @@
 #include "harness/conformance/ask.h"
 #include "harness/conformance/name.h"
 #include "harness/conformance/rules.h"
+#include "harness/conformance/settled.h"
 #include "harness/conformance/trace.h"
 
 #include <strings.h>
@@ -165,7 +166,7 @@ static void no_recipient_list_in_header(struct smtp_check *check)
     deliver_to_both(check);
     struct smtp_arrival arrivals[2];
     smtp_arrivals_wait(check, &arrivals[0]);
-    size_t count = smtp_arrivals_settled(check);
+    size_t count = smtp_settled(check);
     count = count < 2 ? count : 2;
     if (!smtp_arrivals_wait_many(check, arrivals, count)) {
         return;

@@ -159,6 +159,43 @@ TEST(dialogue_view, in_brief_it_is_the_last_lines_and_of_a_reply_the_first_and_t
                    .columns = 60, .brief = 8);
 }
 
+TEST(dialogue_view, in_brief_what_a_failure_quotes_is_shown_in_any_case)
+{
+    static const struct entry entries[] = {
+        {SMTP_LOG_REPLY, 0, false, "220 mx"},       {SMTP_LOG_COMMAND, 1, false, "EHLO a"},
+        {SMTP_LOG_REPLY, 2, false, "250-mx"},       {SMTP_LOG_REPLY, 2, false, "250-8BITMIME"},
+        {SMTP_LOG_REPLY, 2, false, "250-SIZE 9"},   {SMTP_LOG_REPLY, 2, false, "250-SIZE 99"},
+        {SMTP_LOG_REPLY, 2, false, "250 HELP"},     {SMTP_LOG_COMMAND, 3, false, "DATA"},
+        {SMTP_LOG_REPLY, 4, false, "354 go"},       {SMTP_LOG_CONTENT, 5, false, "1\r\n2\r\n3\r\n"},
+        {SMTP_LOG_CONTENT, 5, false, "4\r\n5\r\n"}, {SMTP_LOG_CONTENT, 5, false, "6\r\n7\r\n.\r\n"},
+        {SMTP_LOG_REPLY, 6, false, "250 ok"},
+    };
+    EXPECT_PICTURE(entries,
+                   "(4 lines before)\n"
+                   "   2.0                            ←─ 250-SIZE 9\n"
+                   "(5 lines before)\n"
+                   "          2                       ─→\n"
+                   "          3                       ─→\n"
+                   "          4                       ─→\n"
+                   "          5                       ─→\n"
+                   "          6                       ─→\n"
+                   "   5.0    (+1 lines, 21 octets)\n"
+                   "   5.0    .                       ─→\n"
+                   "   6.0                            ←─ 250 ok\n",
+                   .columns = 60, .brief = 8, .told = "expected none, came \"SIZE 9\"");
+    EXPECT_PICTURE(entries,
+                   "(9 lines before)\n"
+                   "          3                       ─→\n"
+                   "          4                       ─→\n"
+                   "          5                       ─→\n"
+                   "          6                       ─→\n"
+                   "          7                       ─→\n"
+                   "   5.0    (21 octets)\n"
+                   "   5.0    .                       ─→\n"
+                   "   6.0                            ←─ 250 ok\n",
+                   .columns = 60, .brief = 8, .told = "expected 1, came \"6\\r\\n7\\r\\n\"");
+}
+
 TEST(dialogue_view, long_lines_go_on_below_and_control_octets_are_escaped)
 {
     static const struct entry entries[] = {

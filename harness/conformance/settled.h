@@ -1,0 +1,14 @@
+/* settled.h - what has arrived, where a server takes its time to pass on what it took. Made of ask.h and arrivals.h. */
+#ifndef SMTP_HARNESS_CONFORMANCE_SETTLED_H
+#define SMTP_HARNESS_CONFORMANCE_SETTLED_H
+
+#include <stddef.h>
+
+struct smtp_check;
+
+/** How many messages of the check's have arrived, once all that the server took have: another one is sent behind them,
+ *  which is not counted, and awaited; then none must come for quiet_ms. The check's connections are closed. Skips where it does not come within the
+ *  scenario's time. */
+size_t smtp_settled(struct smtp_check *check);
+
+#endif
