@@ -20,6 +20,7 @@ static const struct smtp_client_proof sessions[] = {
     {"rfc5321/2.3.5/ehlo-argument-form", .flaw = "name=(192.0.2.1]",
      .detail = "a domain with a dot"},
     {"rfc5321/2.3.5/ehlo-argument-form", .flaw = "name=[fe80::1]", .detail = "a domain with a dot"},
+    {"rfc5321/2.3.5/ehlo-argument-form", .flaw = "nul-in-name", .detail = "a domain with a dot"},
     {"rfc5321/2.3.5/ehlo-argument-form", .flaw = "name=[1xy]", .detail = "a domain with a dot"},
     {"rfc5321/2.3.5/ehlo-argument-form", .flaw = "name=[192.0.2.1", .detail = "a domain with a dot",
      .right = "name=[ipv6:::1]"},

@@ -124,6 +124,7 @@ def quit_session(session):
 
 def hello(session):
     name = value("name") or ENV.get("SMTP_HELO") or "crooked.example"
+    name = "[192.0.2.1\0]" if flaw("nul-in-name") else name
     if re.search(r"[\r\n]", name) and not flaw("raw-addresses"):
         raise Ended(1)
     verb = "LHLO" if ENV["SMTP_URL"].startswith("lmtp:") and not flaw("ehlo-in-lmtp") else "EHLO"
