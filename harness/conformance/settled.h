@@ -7,8 +7,8 @@
 struct smtp_check;
 
 /** How many messages of the check's have arrived, once all that the server took have: another one is sent behind them,
- *  which is not counted, and awaited; then none must come for quiet_ms. The check's connections are closed. Skips where it does not come within the
- *  scenario's time. */
+ *  which is not counted, and awaited; then none must come for quiet_ms. Skips where it does not come within the
+ *  scenario's time. Closes the check's connections. */
 size_t smtp_settled(struct smtp_check *check);
 
 #endif
