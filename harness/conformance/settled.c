@@ -4,6 +4,9 @@
 #include "harness/conformance/arrivals.h"
 #include "harness/conformance/ask.h"
 
+#define ROUNDS                                                                                     \
+    2 /* a relay need not keep the order: the second is sent when the first has arrived */
+
 /** Sends a message with that token; whether it was taken. */
 static bool send_behind(struct smtp_check *check, const char *token)
 {
@@ -23,12 +26,16 @@ static bool send_behind(struct smtp_check *check, const char *token)
 
 size_t smtp_settled(struct smtp_check *check)
 {
-    /* without the check's own token, so that it is none of the check's messages */
-    const char *token = smtp_check_text(check, "behind%u%s", check->message_count,
-                                        check->token + sizeof "check" - 1);
+    bool was_taken = true;
     smtp_talk_hang_up(check); /* a server may hear one at a time */
-    if (send_behind(check, token) && !smtp_arrivals_wait_for_token(check, token)) {
-        smtp_check_skip(check, "what it takes does not arrive within the time");
+    for (unsigned i = 0; i < ROUNDS && was_taken && smtp_check_goes_on(check); i++) {
+        /* without the check's own token, so that it is none of the check's messages */
+        const char *token = smtp_check_text(check, "behind%u%u%s", check->message_count, i,
+                                            check->token + sizeof "check" - 1);
+        was_taken = send_behind(check, token);
+        if (was_taken && !smtp_arrivals_wait_for_token(check, token)) {
+            smtp_check_skip(check, "what it takes does not arrive within the time");
+        }
     }
     return smtp_arrivals_settled(check);
 }

@@ -6,9 +6,9 @@
 
 struct smtp_check;
 
-/** How many messages of the check's have arrived, once all that the server took have: another one is sent behind them,
- *  which is not counted, and awaited; then none must come for quiet_ms. Skips where it does not come within the
- *  scenario's time. Closes the check's connections. */
+/** How many messages of the check's have arrived, once all that the server took have: others are sent behind them, which
+ *  are not counted, and awaited; then none must come for quiet_ms. Skips where they do not come within the scenario's
+ *  time. Closes the check's connections. */
 size_t smtp_settled(struct smtp_check *check);
 
 #endif

@@ -146,6 +146,14 @@ static bool as_sent(struct smtp_proof_mail *mail)
     return true;
 }
 
+/** What came behind "\n.\n" is lost. */
+static bool end_at_first(struct smtp_proof_mail *mail)
+{
+    const char *first = memmem(mail->arrival.content.bytes, mail->arrival.content.len, "first", 5);
+    mail->arrival.content.len = (size_t)(first - mail->arrival.content.bytes);
+    return true;
+}
+
 /** As of a relay that takes its time, for every message: longer than the silence that rules wait for. */
 static bool twice_and_late(struct smtp_proof_mail *mail)
 {
@@ -295,6 +303,8 @@ static const struct smtp_server_proof proofs[] = {
      .detail = "out of step"},
     {"rfc5321/4.1.1.4/smuggling-lf-dot-lf", .with = PROOF_MAILDIR, .spoil = accept_bare,
      .mangle = twice, .detail = "a second message arrived"},
+    {"rfc5321/4.1.1.4/smuggling-lf-dot-lf", .with = PROOF_MAILDIR, .spoil = accept_bare,
+     .mangle = end_at_first, .detail = "behind it did not arrive"},
     {"rfc5321/4.1.1.4/smuggling-lf-dot-lf", .with = PROOF_MAILDIR, .spoil = accept_bare,
      .mangle = twice_and_late, .detail = "a second message arrived"},
     {"rfc5321/4.1.1.4/smuggling-lf-dot-lf", .with = PROOF_MAILDIR | PROOF_REFUSES,
