@@ -50,8 +50,8 @@ struct smtp_maildir {
 };
 
 /** Delivers each message into a Maildir, one file for all its recipients: written in tmp as it comes in, in
- *  constant memory, and moved to new when it is whole. Line ends are LF. Return-Path, Delivered-To for
- *  each recipient and Received come first (RFC 5321 4.4). SMTP_BAD_ARGUMENT: the directory cannot be made or
+ *  constant memory, and moved to new when it is whole. Line ends are LF. Return-Path, Delivered-To where
+ *  there is one recipient (RFC 5321 7.2) and Received come first (RFC 5321 4.4). SMTP_BAD_ARGUMENT: the directory cannot be made or
  *  written. */
 enum smtp_status smtp_receiver_maildir(struct smtp_server_hooks *out,
                                        const struct smtp_maildir *maildir, struct smtp_error *error)

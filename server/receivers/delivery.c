@@ -108,9 +108,9 @@ void smtp_delivery_put_trace(struct smtp_delivery *delivery, const struct smtp_m
     smtp_delivery_put(delivery, SMTP_SPAN("Return-Path: <"));
     put_path(delivery, smtp_message_reverse_path(message));
     smtp_delivery_put(delivery, SMTP_SPAN(">\n"));
-    for (size_t i = 0; delivered_to && i < smtp_message_recipient_count(message); i++) {
+    if (delivered_to && smtp_message_recipient_count(message) == 1) {
         smtp_delivery_put(delivery, SMTP_SPAN("Delivered-To: "));
-        put_path(delivery, smtp_message_forward_path(message, i));
+        put_path(delivery, smtp_message_forward_path(message, 0));
         smtp_delivery_put(delivery, SMTP_SPAN("\n"));
     }
     size_t len = smtp_message_write_received(message, by, smtp_clock_unix_ns() / NS_PER_S, received,

@@ -28,8 +28,8 @@ void smtp_delivery_put(struct smtp_delivery *delivery, struct smtp_span octets);
 void smtp_delivery_put_content(struct smtp_delivery *delivery, struct smtp_span octets);
 /** No more content: a CR that waited for its LF stands alone. */
 void smtp_delivery_end_content(struct smtp_delivery *delivery);
-/** "Return-Path: <...>", and below it, where asked for, "Delivered-To: ..." for each recipient; then
- *  Received (RFC 5321 4.4). by: this server's name. */
+/** "Return-Path: <...>", and below it, where asked for, "Delivered-To: ...", but only of one recipient: of several
+ *  none learns of the others from the header (RFC 5321 7.2); then Received (RFC 5321 4.4). by: this server's name. */
 void smtp_delivery_put_trace(struct smtp_delivery *delivery, const struct smtp_message *message,
                              const char *by, bool delivered_to);
 /** All that waits is written. False: something has failed. */

@@ -5,7 +5,9 @@
 #include "harness/conformance/visit.h"
 #include "harness/smtp_harness.h"
 #include "harness/smtp_relay.h"
+#include "server/smtp_receivers.h"
 #include "tests/conformance/server_proof.h"
+#include "tests/support/files.h"
 #include "tests/support/test.h"
 
 #include <stdio.h>
@@ -54,14 +56,31 @@ static void expect_kept(enum smtp_rule_side side, const struct smtp_check_option
     }
 }
 
-static struct smtp_harness *start(const char *listen, const struct smtp_arrivals *arrivals,
+/** Where its messages go, the sink or the Maildir in `directory`, and who watches there. */
+static struct smtp_server_hooks open_arrivals(bool with_sink, const char *directory,
+                                              struct smtp_arrivals **arrivals)
+{
+    struct smtp_server_hooks hooks;
+    struct smtp_error error;
+    if (with_sink) {
+        char next[32];
+        expect_int(smtp_arrivals_new_sink(arrivals, 0, &error), SMTP_OK);
+        snprintf(next, sizeof next, "127.0.0.1:%u", (unsigned)smtp_arrivals_port(*arrivals));
+        expect_int(smtp_receiver_relay(&hooks, next, NULL, NULL, &error), SMTP_OK);
+    } else {
+        const struct smtp_maildir maildir = {.path = directory};
+        expect_int(smtp_receiver_maildir(&hooks, &maildir, &error), SMTP_OK);
+        expect_int(smtp_arrivals_new_maildir(arrivals, directory, &error), SMTP_OK);
+    }
+    return hooks;
+}
+
+static struct smtp_harness *start(const char *listen, const struct smtp_server_hooks *receiver,
                                   bool demands)
 {
     static const struct smtp_server_user users[] = {{PROOF_USER, PROOF_PASSWORD}};
     struct smtp_harness_options options;
-    struct smtp_server_hooks relay;
     struct smtp_error error;
-    char next[32];
     smtp_harness_options_init(&options);
     options.server.listen = &listen;
     options.server.listen_count = 1;
@@ -70,12 +89,8 @@ static struct smtp_harness *start(const char *listen, const struct smtp_arrivals
     options.server.limits.message_octets = (uint64_t)1 << 20; /* content up to it is sent */
     options.server.auth.required = demands;
     options.server.tls.mode = demands ? SMTP_SERVER_TLS_REQUIRED : options.server.tls.mode;
-    if (arrivals != NULL) {
-        snprintf(next, sizeof next, "127.0.0.1:%u", (unsigned)smtp_arrivals_port(arrivals));
-        expect_int(smtp_receiver_relay(&relay, next, NULL, NULL, &error), SMTP_OK);
-        options.server.receivers = &relay;
-        options.server.receiver_count = 1;
-    }
+    options.server.receivers = receiver;
+    options.server.receiver_count = 1;
     struct smtp_harness *harness = smtp_harness_start(&options, &error);
     expect_true(harness != NULL);
     expect_int(smtp_harness_fault(harness, "rcpt *" PROOF_BAD "*: reply 550 5.1.1 \"Nobody\""),
@@ -94,12 +109,10 @@ static void judge_server(const char *listen, bool with_sink, enum own_server wha
     bool demands = what != OWN_TAKES_ALL;
     static const char *const recipients[] = {PROOF_RECIPIENT, PROOF_OTHER};
     struct smtp_arrivals *arrivals = NULL;
-    struct smtp_error error;
-    char address[32];
-    if (with_sink) {
-        expect_int(smtp_arrivals_new_sink(&arrivals, 0, &error), SMTP_OK);
-    }
-    struct smtp_harness *harness = start(listen, arrivals, demands);
+    char address[32], directory[64];
+    smtp_make_directory(directory);
+    const struct smtp_server_hooks receiver = open_arrivals(with_sink, directory, &arrivals);
+    struct smtp_harness *harness = start(listen, &receiver, demands);
     snprintf(address, sizeof address, "127.0.0.1:%u", (unsigned)smtp_harness_port(harness));
     const struct smtp_check_options options = {
         .timeout_ms = TIMEOUT_MS,
@@ -119,6 +132,7 @@ static void judge_server(const char *listen, bool with_sink, enum own_server wha
     expect_kept(SMTP_RULE_SERVER, &options, what == OWN_DEMANDS ? 3 : 0, least);
     smtp_harness_stop(harness);
     smtp_arrivals_free(arrivals);
+    smtp_remove_directory(directory);
 }
 
 TEST_WITHIN(own_server, keeps_every_rule_over_tcp_as_a_relay, 120)
@@ -126,14 +140,14 @@ TEST_WITHIN(own_server, keeps_every_rule_over_tcp_as_a_relay, 120)
     judge_server("127.0.0.1:0", true, OWN_TAKES_ALL, 130);
 }
 
-TEST_WITHIN(own_server, keeps_every_rule_over_tls, 120)
+TEST_WITHIN(own_server, keeps_every_rule_over_tls_as_a_relay, 120)
 {
     judge_server("smtps://127.0.0.1:0", true, OWN_TAKES_ALL, 120);
 }
 
-TEST_WITHIN(own_server, keeps_every_rule_over_lmtp, 120)
+TEST_WITHIN(own_server, keeps_every_rule_over_lmtp_into_a_maildir, 120)
 {
-    judge_server("lmtp://127.0.0.1:0", false, OWN_TAKES_ALL, 100);
+    judge_server("lmtp://127.0.0.1:0", false, OWN_TAKES_ALL, 110);
 }
 
 TEST_WITHIN(own_server, that_demands_tls_and_a_login_keeps_the_rules_of_that, 60)
