@@ -11,11 +11,11 @@
 #include <stdlib.h>
 
 #define UNDECRYPTED_MAX ((size_t)1 << 20)
-#define PENDING_MAX (SIZE_MAX / 4)       /* the caller bounds what it writes before it sends */
-#define STORAGE_KEPT ((size_t)20 * 1024) /* of an empty buffer: a record and its overhead */
-#define RECORD_OCTETS 16384              /* RFC 8446 5.1 */
-#define RECORD_OVERHEAD 64               /* more than any cipher adds */
-#define FIRST_OCTETS 40                  /* enough of a plain peer's first line to know it by */
+#define PENDING_MAX (SIZE_MAX / 4) /* the caller bounds what it writes before it sends */
+#define STORAGE_KEPT 2048          /* of an empty buffer: an idle session stays small */
+#define RECORD_OCTETS 16384        /* RFC 8446 5.1 */
+#define RECORD_OVERHEAD 64         /* more than any cipher adds */
+#define FIRST_OCTETS 40            /* enough of a plain peer's first line to know it by */
 #define SERVER_NAME_SIZE 256
 #define SUBJECT_SIZE 256
 /* A certificate names a host in its subject alternative names alone, and a wildcard stands for a whole
