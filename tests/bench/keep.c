@@ -1,5 +1,5 @@
-/* keep.c - the server under measurement, in a process of its own: the defaults, and a mailbox that
- * keeps every message. Prints its port; at SIGTERM what it holds: "messages N octets N".
+/* keep.c - the server under measurement, in a process of its own: the defaults, without limits
+ * of recipients and size, and a mailbox that keeps every message. Prints its port; at SIGTERM what it holds: "messages N octets N".
  *     keep run       the program's own thread is the loop (smtp_server_run)
  *     keep thread    the loop has a thread of its own (smtp_server_start), as in a test
  *     keep nothing   as run, and the mailbox counts messages alone
@@ -83,6 +83,7 @@ int main(int argc, char **argv)
         return 2;
     }
     smtp_server_options_init(&options);
+    options.limits.recipients = options.limits.message_octets = 0;
     options.mailbox = nothing ? SMTP_MAILBOX_DISCARD : SMTP_MAILBOX_KEEP;
     enum smtp_status status = smtp_server_new(&server, &options, &error);
     if (status == SMTP_OK) {

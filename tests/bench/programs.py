@@ -41,6 +41,12 @@ def ended(process):
         process.communicate()
 
 
+def processor_ns(process):
+    """The processor time of a process's threads that are there."""
+    files = Path(f"/proc/{process.pid}/task").glob("*/schedstat")
+    return sum(int(file.read_text(encoding="ascii").split()[0]) for file in files)
+
+
 def build(targets=()):
     """Builds the release preset, or these targets of it; returns the folder of the benchmarks' programs."""
     words = [word for target in targets for word in ("--target", target)]
