@@ -64,6 +64,32 @@ struct smtp_span smtp_span_trim_end(struct smtp_span span)
     return span;
 }
 
+/* Whether one of eight octets is below a space or above '~'. Borrows and carries go out of such octets alone. */
+static bool has_odd(uint64_t octets)
+{
+    uint64_t below = (octets - 0x2020202020202020u) & ~octets;
+    uint64_t above = (octets + 0x0101010101010101u) | octets;
+    return ((below | above) & 0x8080808080808080u) != 0;
+}
+
+/* Eight octets a step, the last step over octets seen before. */
+bool smtp_is_printable(struct smtp_span span)
+{
+    uint64_t octets = 0x2020202020202020u;
+    if (span.len < sizeof octets) {
+        smtp_bytes_copy((char *)&octets, span);
+        return !has_odd(octets);
+    }
+    for (size_t i = 0; i < span.len - sizeof octets; i += sizeof octets) {
+        memcpy(&octets, span.bytes + i, sizeof octets);
+        if (has_odd(octets)) {
+            return false;
+        }
+    }
+    memcpy(&octets, span.bytes + span.len - sizeof octets, sizeof octets);
+    return !has_odd(octets);
+}
+
 bool smtp_span_to_u64(struct smtp_span span, uint64_t max, uint64_t *out)
 {
     uint64_t value = 0;
@@ -82,13 +108,24 @@ bool smtp_span_to_u64(struct smtp_span span, uint64_t max, uint64_t *out)
     return span.len > 0;
 }
 
+size_t smtp_u64_write(uint64_t number, char digits[SMTP_U64_DIGITS_MAX])
+{
+    char backwards[SMTP_U64_DIGITS_MAX];
+    size_t len = 0;
+    do {
+        backwards[len++] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    for (size_t i = 0; i < len; i++) {
+        digits[i] = backwards[len - 1 - i];
+    }
+    return len;
+}
+
 /* The waiting octets move to the front only when that frees at least half of the storage, so that
  * taking and appending in turn costs each octet at most one move. */
-static enum smtp_status make_room(struct smtp_buffer *buffer, size_t extra)
+static enum smtp_status grow(struct smtp_buffer *buffer, size_t extra)
 {
-    if (buffer->capacity - buffer->start - buffer->len >= extra) {
-        return SMTP_OK; /* the capacity is within the bound */
-    }
     if (extra > buffer->max || buffer->len > buffer->max - extra) {
         return SMTP_LIMIT_EXCEEDED;
     }
@@ -118,16 +155,17 @@ static enum smtp_status make_room(struct smtp_buffer *buffer, size_t extra)
     return SMTP_OK;
 }
 
+/* The capacity is within the bound. */
+static enum smtp_status make_room(struct smtp_buffer *buffer, size_t extra)
+{
+    return buffer->capacity - buffer->start - buffer->len >= extra ? SMTP_OK : grow(buffer, extra);
+}
+
 char *smtp_buffer_reserve(struct smtp_buffer *buffer, size_t extra)
 {
     return make_room(buffer, extra) == SMTP_OK && buffer->bytes != NULL
                ? buffer->bytes + buffer->start + buffer->len
                : NULL;
-}
-
-void smtp_buffer_added(struct smtp_buffer *buffer, size_t len)
-{
-    buffer->len += len;
 }
 
 enum smtp_status smtp_buffer_append(struct smtp_buffer *buffer, const void *bytes, size_t len)

@@ -35,8 +35,13 @@ bool smtp_span_has(struct smtp_span span, const char *text);
 bool smtp_span_has_nocase(struct smtp_span span, const char *text);
 struct smtp_span smtp_span_trim_start(struct smtp_span span); /* spaces */
 struct smtp_span smtp_span_trim_end(struct smtp_span span);   /* spaces and tabs */
+/** Whether all of it is printable ASCII, spaces included: for most texts the one look that is needed. */
+bool smtp_is_printable(struct smtp_span span);
 /** Decimal digits only, of at most `max`. False: empty, another octet, or too large. */
 bool smtp_span_to_u64(struct smtp_span span, uint64_t max, uint64_t *out);
+/** The other way: writes the digits, without a NUL, and returns how many. */
+#define SMTP_U64_DIGITS_MAX 20
+size_t smtp_u64_write(uint64_t number, char digits[SMTP_U64_DIGITS_MAX]);
 
 static inline bool smtp_is_digit(unsigned char c)
 {
@@ -74,7 +79,10 @@ static inline struct smtp_span smtp_buffer_span(const struct smtp_buffer *buffer
 /** Makes room for `extra` more octets behind the waiting ones and says where; NULL: the bound or
  *  memory is reached (smtp_buffer_append tells which). Follow with smtp_buffer_added. */
 char *smtp_buffer_reserve(struct smtp_buffer *buffer, size_t extra);
-void smtp_buffer_added(struct smtp_buffer *buffer, size_t len);
+static inline void smtp_buffer_added(struct smtp_buffer *buffer, size_t len)
+{
+    buffer->len += len;
+}
 /** SMTP_OK, SMTP_LIMIT_EXCEEDED or SMTP_NO_MEMORY; on failure nothing is added. */
 enum smtp_status smtp_buffer_append(struct smtp_buffer *buffer, const void *bytes, size_t len)
     SMTP_MUST_CHECK;

@@ -11,11 +11,15 @@
 #include <stdlib.h>
 
 #define UNDECRYPTED_MAX ((size_t)1 << 20)
-#define PENDING_MAX (SIZE_MAX / 4)       /* the caller bounds what it writes before it sends */
-#define STORAGE_KEPT ((size_t)20 * 1024) /* of an empty buffer: a record and its overhead */
-#define RECORD_OCTETS 16384              /* RFC 8446 5.1 */
-#define RECORD_OVERHEAD 64               /* more than any cipher adds */
-#define FIRST_OCTETS 40                  /* enough of a plain peer's first line to know it by */
+#define PENDING_MAX (SIZE_MAX / 4) /* the caller bounds what it writes before it sends */
+#define STORAGE_KEPT 2048          /* of an empty buffer: an idle session stays small */
+/* A connection's first octets, as many as may be on their way before anything was acknowledged (RFC 6928 2), go in records
+ * that fit a segment each, so that the peer can decrypt what has come; then bulk does not pay for that. */
+#define SMALL_OCTETS 14600
+#define SMALL_RECORD_OCTETS 1400
+#define RECORD_OCTETS 16384 /* RFC 8446 5.1 */
+#define RECORD_OVERHEAD 64  /* more than any cipher adds */
+#define FIRST_OCTETS 40     /* enough of a plain peer's first line to know it by */
 #define SERVER_NAME_SIZE 256
 #define SUBJECT_SIZE 256
 /* A certificate names a host in its subject alternative names alone, and a wildcard stands for a whole
@@ -29,6 +33,7 @@ struct smtp_tls {
     char *name; /* that the peer's certificate must be for; NULL: none */
     bool established;
     bool broken;
+    size_t small_left; /* octets that still go in small records */
     size_t first_len;
     char first[FIRST_OCTETS]; /* that came */
     struct smtp_tls_facts facts;
@@ -316,6 +321,8 @@ enum smtp_tls_progress smtp_tls_handshake(struct smtp_tls *tls)
         return broken(tls);
     }
     tls->established = true;
+    tls->small_left = SMALL_OCTETS;
+    SSL_set_split_send_fragment(tls->ssl, SMALL_RECORD_OCTETS);
     learn_facts(tls);
     ERR_clear_error();
     return SMTP_TLS_DONE;
@@ -351,25 +358,38 @@ enum smtp_tls_progress smtp_tls_read(struct smtp_tls *tls, char *bytes, size_t c
     return result == 1 ? SMTP_TLS_DONE : unfinished(tls, result);
 }
 
+static bool encrypt(struct smtp_tls *tls, struct smtp_span plain)
+{
+    size_t written = 0;
+    int result = plain.len == 0 ? 1 : SSL_write_ex(tls->ssl, plain.bytes, plain.len, &written);
+    if (result != 1) {
+        unfinished(tls, result);
+        broken(tls);
+    }
+    return result == 1;
+}
+
 bool smtp_tls_write(struct smtp_tls *tls, struct smtp_span plain)
 {
     if (tls->broken || !tls->established || plain.len == 0) {
         return !tls->broken && tls->established;
     }
     ERR_clear_error();
-    size_t records = plain.len / RECORD_OCTETS + 1;
-    size_t written = 0;
+    size_t small = plain.len < tls->small_left ? plain.len : tls->small_left;
+    size_t records = small / SMALL_RECORD_OCTETS + plain.len / RECORD_OCTETS + 2;
     if (smtp_buffer_reserve(&tls->out, plain.len + records * RECORD_OVERHEAD) == NULL) {
         smtp_tls_copy_visible(tls->error, sizeof tls->error, SMTP_SPAN("out of memory"));
         broken(tls);
         return false;
     }
-    int result = SSL_write_ex(tls->ssl, plain.bytes, plain.len, &written);
-    if (result != 1) {
-        unfinished(tls, result);
-        broken(tls);
+    if (!encrypt(tls, (struct smtp_span){plain.bytes, small})) {
+        return false;
     }
-    return result == 1;
+    tls->small_left -= small;
+    if (tls->small_left == 0 && small > 0) {
+        SSL_set_split_send_fragment(tls->ssl, RECORD_OCTETS);
+    }
+    return encrypt(tls, (struct smtp_span){plain.bytes + small, plain.len - small});
 }
 
 void smtp_tls_shut_down(struct smtp_tls *tls)

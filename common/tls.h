@@ -64,7 +64,8 @@ enum smtp_tls_progress smtp_tls_handshake(struct smtp_tls *tls);
 /** Up to capacity plain octets; DONE: *len > 0. */
 enum smtp_tls_progress smtp_tls_read(struct smtp_tls *tls, char *bytes, size_t capacity,
                                      size_t *len);
-/** Encrypts all of it into what is pending. False: out of memory or broken. */
+/** Encrypts all of it into what is pending, in records of 1,400 octets at first and 16 KiB for bulk. False: out of memory or
+ *  broken. */
 bool smtp_tls_write(struct smtp_tls *tls, struct smtp_span plain) SMTP_MUST_CHECK;
 /** Says that nothing more comes (close_notify), into what is pending. Once. */
 void smtp_tls_shut_down(struct smtp_tls *tls);

@@ -160,6 +160,18 @@ bool smtp_harness_expectation_count_holds(const struct smtp_harness_expectation 
     return matched > 0 || smtp_harness_expectation_counts(expectation);
 }
 
+bool smtp_harness_expectation_count_is_sure(const struct smtp_harness_expectation *expectation,
+                                            uint64_t matched)
+{
+    for (size_t i = 0; i < expectation->term_count; i++) {
+        const struct smtp_harness_term *term = &expectation->terms[i];
+        if (is_count(term) && term->op != SMTP_HARNESS_AT_LEAST) {
+            return false;
+        }
+    }
+    return smtp_harness_expectation_count_holds(expectation, matched);
+}
+
 bool smtp_harness_expectation_count_can_hold(const struct smtp_harness_expectation *expectation,
                                              uint64_t matched)
 {

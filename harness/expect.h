@@ -27,9 +27,12 @@ size_t smtp_harness_expectation_held(const struct smtp_harness_expectation *expe
                                      const struct smtp_harness_message *message);
 
 /** Whether so many matching messages are what `count` asks for (at least one where it asks
- *  nothing); and whether, with more to come, they can still be. */
+ *  nothing); whether they stay so however many more there are; and whether, with more to come, they can
+ *  still be. */
 bool smtp_harness_expectation_count_holds(const struct smtp_harness_expectation *expectation,
                                           uint64_t matched);
+bool smtp_harness_expectation_count_is_sure(const struct smtp_harness_expectation *expectation,
+                                            uint64_t matched);
 bool smtp_harness_expectation_count_can_hold(const struct smtp_harness_expectation *expectation,
                                              uint64_t matched);
 

@@ -10,8 +10,6 @@
 #include "client/protocol/path.h"
 #include "common/error.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 static enum smtp_status no_room(struct smtp_error *error)
@@ -60,9 +58,12 @@ static enum smtp_status append_own_parameters(struct smtp_buffer *out,
     };
     enum smtp_status status = SMTP_OK;
     if (command->declare_size) {
-        char size[32];
-        snprintf(size, sizeof(size), " SIZE=%" PRIu64, command->size_bytes);
-        status = append_text(out, size, error);
+        char digits[SMTP_U64_DIGITS_MAX];
+        size_t len = smtp_u64_write(command->size_bytes, digits);
+        status = append_text(out, " SIZE=", error);
+        if (status == SMTP_OK && smtp_buffer_append(out, digits, len) != SMTP_OK) {
+            status = no_room(error);
+        }
     }
     if (status == SMTP_OK) {
         status = append_text(out, bodies[command->body], error);
@@ -128,7 +129,8 @@ static enum smtp_status check_line(struct smtp_span line, bool may_be_empty,
     if (line.len == 0 && !may_be_empty) {
         return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0, "a command line is empty");
     }
-    for (size_t i = 0; i < line.len; i++) {
+    bool printable = smtp_is_printable(line);
+    for (size_t i = 0; !printable && i < line.len; i++) {
         if (smtp_is_control((unsigned char)line.bytes[i])) {
             return smtp_error_set(error, SMTP_UNSAFE_ARGUMENT, 0,
                                   "a command would hold the control octet 0x%02X at position %zu",

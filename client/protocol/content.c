@@ -5,6 +5,8 @@
  * 2.1.1) is noted alone: folding it would change the message. */
 #include "client/protocol/content.h"
 
+#include "common/utf8.h"
+
 #include <string.h>
 
 #define STRETCH 64 /* octets looked at in one go */
@@ -24,20 +26,23 @@ static void put(struct sink *sink, const char *bytes, size_t len)
     sink->made += len;
 }
 
+/* As many octets as every processor compares at once; where it cannot, the compiler sees to it. */
+typedef unsigned char octets __attribute__((vector_size(16)));
+
 static bool has_high_octet(const char *bytes, size_t len)
 {
-    uint64_t all = 0;
+    octets all = {0}, here;
+    char folded[sizeof(all)];
     size_t at = 0;
-    for (; len - at >= sizeof(all); at += sizeof(all)) {
-        uint64_t word;
-        memcpy(&word, bytes + at, sizeof(word));
-        all |= word;
+    for (; len - at >= STRETCH; at += STRETCH) {
+        for (size_t i = 0; i < STRETCH; i += sizeof(all)) {
+            memcpy(&here, bytes + at + i, sizeof(here));
+            all |= here;
+        }
     }
-    unsigned char rest = 0;
-    for (; at < len; at++) {
-        rest = (unsigned char)(rest | (unsigned char)bytes[at]);
-    }
-    return (all & UINT64_C(0x8080808080808080)) != 0 || (rest & 0x80) != 0;
+    memcpy(folded, &all, sizeof(all));
+    return smtp_has_eight_bit((struct smtp_span){folded, sizeof(folded)}) ||
+           smtp_has_eight_bit((struct smtp_span){bytes + at, len - at});
 }
 
 void smtp_client_encoder_init(struct smtp_client_encoder *encoder)
@@ -64,19 +69,18 @@ static size_t take_line_end(struct smtp_client_encoder *encoder, const char *byt
     return at + 1;
 }
 
-/* As many octets as every processor compares at once; where it cannot, the compiler sees to it. */
-typedef unsigned char octets __attribute__((vector_size(16)));
-
-/* Whether a stretch reads as plain lines do, with the octet behind it: an LF behind each CR, a CR before each
- * LF, no dot behind an LF. */
+/* Whether a stretch reads as plain lines do: an LF behind each CR, a CR before each LF, no dot behind an LF; of an LF
+ * that it begins with, the stretch before has told. Looks at two octets behind it. */
 static bool is_plain(const char *stretch)
 {
-    octets odd = {0}, here, next;
+    octets odd = {0}, here, next, second;
     uint64_t halves[2];
     for (size_t i = 0; i < STRETCH; i += sizeof(odd)) {
         memcpy(&here, stretch + i, sizeof(here));
         memcpy(&next, stretch + i + 1, sizeof(next));
-        odd |= ((here == '\r') ^ (next == '\n')) | ((here == '\n') & (next == '.'));
+        memcpy(&second, stretch + i + 2, sizeof(second));
+        next = next == '\n';
+        odd |= ((here == '\r') ^ next) | (next & (second == '.'));
     }
     memcpy(halves, &odd, sizeof(odd));
     return (halves[0] | halves[1]) == 0;
@@ -90,7 +94,7 @@ static size_t count_plain(const char *bytes, size_t len)
     if (len == 0 || bytes[0] == '.' || bytes[0] == '\n') {
         return 0;
     }
-    while (len - end > STRETCH && end < PLAIN_MAX && is_plain(bytes + end)) {
+    while (len - end > STRETCH + 1 && end < PLAIN_MAX && is_plain(bytes + end)) {
         end += STRETCH;
     }
     const char *last = end > 0 ? memrchr(bytes, '\n', end) : NULL;

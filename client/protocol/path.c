@@ -83,6 +83,9 @@ static enum smtp_status bad_path(struct smtp_error *error, const char *text, con
 static enum smtp_status check_octets(const char *text, struct smtp_error *error)
 {
     struct smtp_span all = smtp_span_of(text);
+    if (smtp_is_printable(all)) {
+        return SMTP_OK;
+    }
     for (size_t i = 0; i < all.len; i++) {
         unsigned char c = (unsigned char)text[i];
         if (smtp_is_control(c)) {

@@ -90,11 +90,13 @@ static enum smtp_status add_text(struct smtp_client_reply_reader *reader, struct
     if (reader->lines > 0) {
         room[made++] = '\n';
     }
-    for (size_t i = 0; i < text.len; i++) {
+    smtp_bytes_copy(room + made, text);
+    bool printable = smtp_is_printable(text);
+    for (size_t i = 0; !printable && i < text.len; i++) {
         unsigned char c = (unsigned char)text.bytes[i];
-        room[made++] = (char)(smtp_is_control(c) && c != '\t' ? '?' : c);
+        room[made + i] = (char)(smtp_is_control(c) && c != '\t' ? '?' : c);
     }
-    smtp_buffer_added(&reader->text, made);
+    smtp_buffer_added(&reader->text, made + text.len);
     return SMTP_OK;
 }
 

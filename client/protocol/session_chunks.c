@@ -4,8 +4,7 @@
 #include "client/protocol/session_state.h"
 #include "common/error.h"
 
-#include <inttypes.h>
-#include <stdio.h>
+#include <string.h>
 
 /* What goes out before it is known whether anybody may have it: a small message whole, and not much of a
  * large one. */
@@ -25,8 +24,9 @@ bool smtp_client_session_uses_chunks(const struct smtp_client_session *session, 
 enum smtp_status smtp_client_session_announce(struct smtp_client_session *session, uint64_t octets,
                                               bool last, uint64_t now_ns)
 {
-    char verb[48];
-    snprintf(verb, sizeof(verb), "BDAT %" PRIu64 "%s", octets, last ? " LAST" : "");
+    char verb[5 + SMTP_U64_DIGITS_MAX + sizeof(" LAST")] = "BDAT ";
+    size_t len = 5 + smtp_u64_write(octets, verb + 5);
+    memcpy(verb + len, last ? " LAST" : "", last ? sizeof(" LAST") : 1);
     struct smtp_client_command bdat = {.verb = verb};
     enum smtp_status status =
         smtp_client_session_queue(session, last ? SMTP_STAGE_DOT : SMTP_STAGE_CONTENT, &bdat);

@@ -6,14 +6,12 @@
 
 #include <string.h>
 
-/* Nearly no line holds a control octet: a loop without branches, which becomes vector code, says so. */
 static void inspect(struct smtp_command *command)
 {
-    unsigned char controls = 0;
-    for (size_t i = 0; i < command->line.len; i++) {
-        controls |= smtp_is_control((unsigned char)command->line.bytes[i]);
+    if (smtp_is_printable(command->line)) {
+        return;
     }
-    for (size_t i = 0; controls != 0 && i < command->line.len; i++) {
+    for (size_t i = 0; i < command->line.len; i++) {
         unsigned char c = (unsigned char)command->line.bytes[i];
         bool line_end = c == '\r' || c == '\n';
         command->has_bare_line_end |= line_end;

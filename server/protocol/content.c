@@ -111,14 +111,15 @@ static octets load(const char *at)
     return loaded;
 }
 
-/* Whether a stretch reads as plain lines do, with the octet behind it: an LF behind each CR, a CR
- * before each LF, no dot behind an LF. */
+/* Whether a stretch reads as plain lines do: an LF behind each CR, a CR before each LF, no dot behind an LF. Of
+ * an LF that it begins with, the stretch before has told. Looks at two octets behind it. */
 static bool is_plain(const char *stretch)
 {
     octets odd = {0};
     for (size_t i = 0; i < STRETCH; i += sizeof odd) {
-        octets here = load(stretch + i), next = load(stretch + i + 1);
-        odd |= ((here == '\r') ^ (next == '\n')) | ((here == '\n') & (next == '.'));
+        octets line_end = load(stretch + i + 1) == '\n';
+        odd |=
+            ((load(stretch + i) == '\r') ^ line_end) | (line_end & (load(stretch + i + 2) == '.'));
     }
     uint64_t halves[2];
     memcpy(halves, &odd, sizeof odd);
@@ -146,7 +147,7 @@ static void take_plain_lines(struct smtp_content_decoder *decoder, struct run *r
     if (*at == '\n') {
         return; /* bare; of any other LF the octet before it is looked at */
     }
-    while (run->end - at > STRETCH && at - run->at < PLAIN_MAX && is_plain(at)) {
+    while (run->end - at > STRETCH + 1 && at - run->at < PLAIN_MAX && is_plain(at)) {
         at += STRETCH;
     }
     const char *lf = memrchr(run->at, '\n', (size_t)(at - run->at));

@@ -19,10 +19,13 @@ static void put_prefix(char *line, int code, bool last, const char *enhanced, si
     }
 }
 
-/* Copied first and looked at after: loops so plain that the compiler makes vector code of them. */
+/* Nearly every text is as it should be, and copied at once. */
 static void put_text(char *line, const char *text, size_t len)
 {
     memcpy(line, text, len);
+    if (smtp_is_printable((struct smtp_span){text, len})) {
+        return;
+    }
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)line[i];
         line[i] = (char)(c < ' ' || c > '~' ? '?' : c);

@@ -1,5 +1,5 @@
 /* bulk.c - the client under measurement: many sessions on one loop (client/smtp_bulk.h), into whatever listens.
- *     bulk PORT SESSIONS MESSAGES OCTETS step|pipelined|stream|bdat
+ *     bulk PORT SESSIONS MESSAGES OCTETS step|pipelined|stream|bdat [RECIPIENTS]
  * Prints "rate MESSAGES_A_SECOND", from the first message begun to the last answered, as the floor's source does. Knows: how
  * long it took. Does not know: who takes the messages. */
 #include "client/smtp_bulk.h"
@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define LINE_OCTETS 72
+#define ADDRESS_SIZE 40
 #define HEADER "From: ann@example.com\r\nTo: bob@example.com\r\nSubject: bulk\r\n\r\n"
 
 struct load {
@@ -17,11 +18,12 @@ struct load {
     uint64_t first_ns, last_ns;
     char *content;
     size_t content_len;
+    const char **to;
+    size_t to_count;
 };
 
 static enum smtp_bulk_more next(void *user, struct smtp_bulk_message *message)
 {
-    static const char *const to[] = {"bob@example.com"};
     struct load *load = user;
     if (load->begun == load->message_count) {
         return SMTP_BULK_NONE;
@@ -29,8 +31,9 @@ static enum smtp_bulk_more next(void *user, struct smtp_bulk_message *message)
     if (load->begun++ == 0) {
         load->first_ns = smtp_clock_now_ns();
     }
-    message->outgoing.envelope = (struct smtp_envelope){
-        .reverse_path = "ann@example.com", .forward_paths = to, .forward_path_count = 1};
+    message->outgoing.envelope = (struct smtp_envelope){.reverse_path = "ann@example.com",
+                                                        .forward_paths = load->to,
+                                                        .forward_path_count = load->to_count};
     message->outgoing.content = smtp_content_memory(load->content, load->content_len);
     return SMTP_BULK_MESSAGE;
 }
@@ -61,6 +64,21 @@ static bool make_content(struct load *load, size_t octets)
     return true;
 }
 
+static bool make_recipients(struct load *load, size_t count)
+{
+    char *addresses = malloc(count * ADDRESS_SIZE);
+    load->to = calloc(count, sizeof *load->to);
+    load->to_count = count;
+    if (addresses == NULL || load->to == NULL || count == 0) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        snprintf(addresses + i * ADDRESS_SIZE, ADDRESS_SIZE, "bob-%zu@example.com", i);
+        load->to[i] = addresses + i * ADDRESS_SIZE;
+    }
+    return true;
+}
+
 static enum smtp_status run(struct load *load, uint16_t port, size_t sessions, const char *mode,
                             struct smtp_error *error)
 {
@@ -87,14 +105,19 @@ int main(int argc, char **argv)
 {
     struct load load = {0};
     struct smtp_error error = {.status = SMTP_OK};
-    if (argc != 6 || !make_content(&load, strtoull(argv[4], NULL, 10))) {
-        fprintf(stderr, "usage: bulk PORT SESSIONS MESSAGES OCTETS step|pipelined|stream|bdat\n");
+    if (argc < 6 || argc > 7 || !make_content(&load, strtoull(argv[4], NULL, 10)) ||
+        !make_recipients(&load, argc == 7 ? strtoull(argv[6], NULL, 10) : 1)) {
+        fprintf(
+            stderr,
+            "usage: bulk PORT SESSIONS MESSAGES OCTETS step|pipelined|stream|bdat [RECIPIENTS]\n");
         return 2;
     }
     load.message_count = strtoull(argv[3], NULL, 10);
     enum smtp_status status = run(&load, (uint16_t)strtoul(argv[1], NULL, 10),
                                   strtoull(argv[2], NULL, 10), argv[5], &error);
     double seconds = (double)(load.last_ns - load.first_ns) / 1e9;
+    free((char *)(uintptr_t)load.to[0]);
+    free(load.to);
     free(load.content);
     if (status != SMTP_OK || load.accepted != load.message_count) {
         fprintf(stderr, "bulk: %llu of %llu accepted: %s\n", (unsigned long long)load.accepted,

@@ -25,9 +25,9 @@ struct floor_load {
 };
 
 #define FLOOR_WINDOW 65536
-#define FLOOR_SESSIONS_MAX 1000 /* under the usual 1024 descriptors a process */
-#define FLOOR_SIZE_MIN 128      /* room for the header section */
-#define FLOOR_SIZE_MAX 1048576  /* one message is built in memory */
+#define FLOOR_SESSIONS_MAX 50000 /* where as many descriptors are allowed */
+#define FLOOR_SIZE_MIN 128       /* room for the header section */
+#define FLOOR_SIZE_MAX 1048576   /* one message is built in memory */
 
 /** Sends it and prints one line: messages, seconds, messages a second. Returns the exit status: 1
  *  when a connection or a reply failed. */

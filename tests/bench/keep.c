@@ -1,9 +1,11 @@
-/* keep.c - the server under measurement, in a process of its own: the defaults, and a mailbox that
- * keeps every message. Prints its port; at SIGTERM what it holds: "messages N octets N".
+/* keep.c - the server under measurement, in a process of its own: the defaults, without limits
+ * of recipients and size, and a mailbox that keeps every message. Prints its port; at SIGTERM what it holds: "messages N octets N".
  *     keep run       the program's own thread is the loop (smtp_server_run)
  *     keep thread    the loop has a thread of its own (smtp_server_start), as in a test
  *     keep nothing   as run, and the mailbox counts messages alone
+ *     keep maildir D as nothing, and a durable receiver delivers into that directory
  * Knows: how to start, count and stop. Does not know: who sends. */
+#include "server/smtp_receivers.h"
 #include "server/smtp_server.h"
 
 #include <inttypes.h>
@@ -72,19 +74,36 @@ static void print_what_it_holds(const struct smtp_mailbox *mailbox)
     printf("messages %" PRIu64 " octets %" PRIu64 "\n", message_count, octets);
 }
 
+static bool is_one_of(const char *way)
+{
+    return strcmp(way, "run") == 0 || strcmp(way, "thread") == 0 || strcmp(way, "nothing") == 0;
+}
+
 int main(int argc, char **argv)
 {
     struct smtp_error error = {0};
-    bool on_a_thread = argc == 2 && strcmp(argv[1], "thread") == 0;
-    bool nothing = argc == 2 && strcmp(argv[1], "nothing") == 0;
-    struct smtp_server_options options;
-    if (!on_a_thread && !nothing && (argc != 2 || strcmp(argv[1], "run") != 0)) {
-        fprintf(stderr, "usage: keep run|thread|nothing\n");
+    bool delivers = argc == 3 && strcmp(argv[1], "maildir") == 0;
+    if (!delivers && (argc != 2 || !is_one_of(argv[1]))) {
+        fprintf(stderr, "usage: keep run|thread|nothing|maildir DIRECTORY\n");
         return 2;
     }
+    bool on_a_thread = strcmp(argv[1], "thread") == 0;
+    bool nothing = delivers || strcmp(argv[1], "nothing") == 0;
+    struct smtp_server_options options;
+    struct smtp_server_hooks table;
     smtp_server_options_init(&options);
+    options.limits.recipients = options.limits.message_octets = 0;
     options.mailbox = nothing ? SMTP_MAILBOX_DISCARD : SMTP_MAILBOX_KEEP;
-    enum smtp_status status = smtp_server_new(&server, &options, &error);
+    enum smtp_status status = SMTP_OK;
+    if (delivers) {
+        const struct smtp_maildir maildir = {.path = argv[2], .durable = true};
+        status = smtp_receiver_maildir(&table, &maildir, &error);
+        options.receivers = &table;
+        options.receiver_count = 1;
+    }
+    if (status == SMTP_OK) {
+        status = smtp_server_new(&server, &options, &error);
+    }
     if (status == SMTP_OK) {
         status =
             on_a_thread ? keep_on_a_thread(&error) : smtp_server_run(server, ready, NULL, &error);

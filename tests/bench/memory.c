@@ -1,10 +1,11 @@
 /* memory.c - what the server's heap grows by: a captured message of 1 KiB beyond its content, the
- * mailbox's own array included, and a session that has said EHLO and is idle. Prints
- * "message_octets N session_octets N". The other ends of the connections are plain sockets with
- * nothing on the heap.
+ * mailbox's own array included, and a session that has said EHLO and is idle, in the clear and under TLS. Prints
+ * "message_octets N session_octets N tls_session_octets N". The other ends of the connections are plain sockets with
+ * nothing on the heap, and those of TLS in another process.
  * Knows: glibc's account of the heap. Does not know: what lies in it; kernel memory is not counted.
  */
 #include "server/smtp_server.h"
+#include "tests/bench/memory_peer.h"
 #include "tests/bench/raw_client.h"
 
 #include <malloc.h>
@@ -16,6 +17,7 @@
 /* No power of two: an array that doubles has room to spare, and it counts. */
 #define MESSAGE_COUNT 20000
 #define SESSION_COUNT 2000
+#define TLS_SESSION_COUNT 500
 #define CONTENT_OCTETS 1024
 
 static size_t heap_octets(void)
@@ -76,6 +78,18 @@ static bool measure_sessions(struct smtp_server *server, double *octets)
     return all_there;
 }
 
+/* What the first one makes, the certificate and the context, is the server's and not the session's. */
+static bool measure_tls_sessions(struct smtp_server *server, const struct memory_peer *peer,
+                                 double *octets)
+{
+    uint16_t port = smtp_server_port(server, 0);
+    bool opened = memory_peer_open(peer, port, 1);
+    size_t before = heap_octets();
+    opened = opened && memory_peer_open(peer, port, TLS_SESSION_COUNT);
+    *octets = ((double)heap_octets() - (double)before) / TLS_SESSION_COUNT;
+    return opened;
+}
+
 /* Both ends are here: two descriptors a session. */
 static void allow_descriptors(void)
 {
@@ -86,25 +100,38 @@ static void allow_descriptors(void)
     }
 }
 
+static bool measure(struct smtp_server *server, const struct memory_peer *peer)
+{
+    double message_octets = 0, session_octets = 0, tls_session_octets = 0;
+    bool measured = measure_sessions(server, &session_octets) &&
+                    measure_messages(server, &message_octets) &&
+                    measure_tls_sessions(server, peer, &tls_session_octets);
+    if (measured) {
+        printf("message_octets %.0f session_octets %.0f tls_session_octets %.0f\n", message_octets,
+               session_octets, tls_session_octets);
+    } else {
+        fputs("memory: a session or a message was not taken\n", stderr);
+    }
+    return measured;
+}
+
 int main(void)
 {
     struct smtp_server *server = NULL;
     struct smtp_error error = {0};
-    double message_octets = 0, session_octets = 0;
+    struct memory_peer peer;
     allow_descriptors();
-    if (smtp_server_new(&server, NULL, &error) != SMTP_OK ||
-        smtp_server_start(server, &error) != SMTP_OK) {
+    if (!memory_peer_start(&peer)) {
+        fputs("memory: no process\n", stderr);
+        return 1;
+    }
+    bool running = smtp_server_new(&server, NULL, &error) == SMTP_OK &&
+                   smtp_server_start(server, &error) == SMTP_OK;
+    if (!running) {
         fprintf(stderr, "memory: %s\n", error.message);
-        smtp_server_free(server);
-        return 1;
     }
-    bool measured =
-        measure_sessions(server, &session_octets) && measure_messages(server, &message_octets);
+    bool measured = running && measure(server, &peer);
+    memory_peer_end(&peer);
     smtp_server_free(server);
-    if (!measured) {
-        fputs("memory: a session or a message was not taken\n", stderr);
-        return 1;
-    }
-    printf("message_octets %.0f session_octets %.0f\n", message_octets, session_octets);
-    return 0;
+    return measured ? 0 : 1;
 }

@@ -85,3 +85,36 @@ TEST(span, has_what_stands_in_it_anywhere)
     expect_true(!smtp_span_has_nocase(SMTP_SPAN("[b"), "{B"));
     expect_true(!smtp_span_has_nocase((struct smtp_span){NULL, 0}, "a"));
 }
+
+TEST(span, of_printable_ascii_alone_is_printable_wherever_another_octet_stands)
+{
+    char text[40];
+    for (size_t len = 0; len < sizeof text; len++) {
+        memset(text, ' ', len);
+        memset(text, '~', len / 2);
+        expect_true(smtp_is_printable((struct smtp_span){text, len}));
+        for (size_t at = 0; at < len; at++) {
+            char kept = text[at];
+            for (int octet = 0; octet < 256; octet++) {
+                text[at] = (char)octet;
+                expect_int(smtp_is_printable((struct smtp_span){text, len}),
+                           octet >= 32 && octet < 127);
+            }
+            text[at] = kept;
+        }
+    }
+}
+
+TEST(number, is_written_in_digits)
+{
+    const struct {
+        uint64_t number;
+        const char *digits;
+    } rows[] = {
+        {0, "0"}, {7, "7"}, {10, "10"}, {1024, "1024"}, {UINT64_MAX, "18446744073709551615"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char digits[SMTP_U64_DIGITS_MAX];
+        size_t len = smtp_u64_write(rows[i].number, digits);
+        expect_bytes(digits, len, rows[i].digits, strlen(rows[i].digits));
+    }
+}

@@ -79,6 +79,44 @@ TEST(tls, a_span_larger_than_many_records_comes_out_as_it_went_in)
 }
 
 /* The buffer that everything goes through has a bound; what is beyond it is refused, not dropped. */
+/* The longest record that one write of a kind comes to, and how many there are. */
+static size_t longest_record(struct smtp_tls *tls, size_t len, size_t *count)
+{
+    char *plain = calloc(len, 1);
+    size_t longest = 0;
+    expect_true(plain != NULL && smtp_tls_write(tls, (struct smtp_span){plain, len}));
+    struct smtp_span wire = smtp_tls_pending(tls);
+    *count = 0;
+    for (size_t at = 0; at < wire.len; (*count)++) {
+        const unsigned char *head = (const unsigned char *)wire.bytes + at;
+        size_t record = ((size_t)head[3] << 8) + head[4]; /* RFC 8446 5.1 */
+        longest = record > longest ? record : longest;
+        at += record + 5;
+    }
+    smtp_tls_sent(tls, wire.len);
+    free(plain);
+    return longest;
+}
+
+TEST(tls, records_fit_a_segment_at_first_and_are_16_kib_for_bulk)
+{
+    struct smtp_tls_pair pair;
+    smtp_tls_pair_make(&pair, SMTP_IDENTITY_SOUND);
+    smtp_tls_pair_connect(&pair, "localhost", NULL);
+    expect_true(smtp_tls_pair_shake(&pair));
+    struct smtp_tls *const ends[] = {pair.client, pair.server};
+    for (size_t i = 0; i < 2; i++) {
+        size_t count;
+        expect_true(longest_record(ends[i], 14000, &count) <= 1448);
+        expect_int(count, 10);
+        expect_true(longest_record(ends[i], 65536, &count) > 16384);
+        expect_int(count, 5); /* the rest of the small ones, and four */
+        expect_true(longest_record(ends[i], 40, &count) < 100);
+        expect_int(count, 1);
+    }
+    smtp_tls_pair_free(&pair);
+}
+
 TEST(tls, undecrypted_octets_are_counted_and_bounded)
 {
     struct smtp_tls_pair pair;

@@ -209,6 +209,25 @@ static void expect_mistake(const char *notation, const char *expected)
     free(text);
 }
 
+TEST(expect, more_matches_change_nothing_where_count_asks_for_no_more_than_a_least)
+{
+    const struct {
+        const char *notation;
+        uint64_t matched;
+        bool sure;
+    } rows[] = {
+        {"to=a", 0, false},     {"to=a", 1, true},      {"count>=2", 1, false},
+        {"count>=2", 2, true},  {"count>=0", 0, true},  {"count=1", 1, false},
+        {"count<=2", 1, false}, {"count!=1", 2, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct smtp_harness_expectation *expectation = parsed(rows[i].notation);
+        expect_int(smtp_harness_expectation_count_is_sure(expectation, rows[i].matched),
+                   rows[i].sure);
+        smtp_harness_expectation_free(expectation);
+    }
+}
+
 TEST(expect, each_mistake_is_told_with_a_caret_under_it)
 {
     expect_mistake("to=a subjct~x", "the field \"subjct\" is not known; is it \"subject\"?\n"
