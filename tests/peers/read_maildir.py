@@ -16,7 +16,7 @@ for key in sorted(box.keys()):  # seconds and microseconds, of as many digits ea
     while octets[end + 1 : end + 2] in (b" ", b"\t"):
         end = octets.index(b"\n", end + 1)
     content = octets[end + 1 :]
-    lines = [f"from {message['Return-Path']}", *(f"to {path}" for path in message.get_all("Delivered-To"))]
+    lines = [f"from {message['Return-Path']}", *(f"to {path}" for path in message.get_all("Delivered-To", []))]
     sys.stdout.buffer.write("\n".join([*lines, f"octets {len(content)}\n"]).encode() + content)
     message.set_subdir("cur")
     message.set_flags("S")

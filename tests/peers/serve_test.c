@@ -24,28 +24,27 @@ static const char *hear(struct program *program, size_t *at, const char *words)
 static void send_letters(const char *address, const struct letter letters[LETTER_COUNT])
 {
     const char *to[] = {"bob@example.com", "carol@example.com"};
-    struct smtp_envelope envelope = {
-        .reverse_path = "ann@example.org", .forward_paths = to, .forward_path_count = 2};
+    struct smtp_envelope envelope = {.reverse_path = "ann@example.org", .forward_paths = to};
     struct smtp_client *client;
     expect_int(smtp_client_new(&client, NULL), SMTP_OK);
     expect_int(smtp_client_connect(client, address, 0), SMTP_OK);
     for (size_t i = 0; i < LETTER_COUNT; i++) {
         struct smtp_content content = smtp_content_memory(letters[i].octets, letters[i].len);
+        envelope.forward_path_count = 1 + i % 2;
         expect_int(smtp_client_send(client, &envelope, content, NULL), SMTP_OK);
     }
     smtp_client_free(client);
 }
 
-/** What the reader printed is these letters with LF line ends, each with its envelope. */
+/** What the reader printed is these letters with LF line ends, each with its sender, and its recipient where it has one alone. */
 static void expect_read(const struct program *reader, const struct letter letters[LETTER_COUNT])
 {
     const char *at = reader->said;
     for (size_t i = 0; i < LETTER_COUNT; i++) {
         size_t len;
         char head[256], *text = letter_with_lf(&letters[i], &len);
-        snprintf(head, sizeof head,
-                 "from <ann@example.org>\nto bob@example.com\nto carol@example.com\noctets %zu\n",
-                 len);
+        snprintf(head, sizeof head, "from <ann@example.org>\n%soctets %zu\n",
+                 i % 2 == 0 ? "to bob@example.com\n" : "", len);
         size_t left = reader->said_len - (size_t)(at - reader->said);
         expect_true(left >= strlen(head) + len);
         expect_bytes(at, strlen(head), head, strlen(head));
