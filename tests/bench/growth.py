@@ -9,6 +9,7 @@ import statistics
 import subprocess
 
 from programs import CannotMeasure, ended, figures, output_of, processor_ns
+from table import Row, at_most
 
 ROUNDS = 3
 FLAT = 1.2  # of the cheapest before it
@@ -194,8 +195,9 @@ def row(group, what, by_count, floor):
     if floor:
         shown += "; to the floor " + " ".join(f"{ratio:.2f}" for ratio in ratios)
     if what in FLOORS.values() or (group, what) == ("captured", "get"):
-        return name, shown, "", None  # the kernel's share, the memory's
-    return name, f"{shown}; {growth_of(ratios):.2f}", f"<= {FLAT}", growth_of(ratios) <= FLAT
+        return Row(name, shown)  # the kernel's share, the memory's
+    growth = growth_of(ratios)
+    return at_most(name, growth, FLAT, f"{shown}; {growth:.2f}")
 
 
 def rows(costs):

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from programs import ROOT, CannotMeasure, ended, figures, output_of
+from table import Row, at_least, at_most
 
 OCTETS = 1 << 30
 BLOCK_OCTETS = 1 << 20
@@ -64,9 +65,9 @@ def rows(rounds):
     ratio = statistics.median(each["dd_s"] / each["seconds"] for each in rounds)
     peaks = {name: max(each[name] for each in rounds) / 1024 for name in ("server_kib", "peak_kib")}
     return [
-        ("1 GiB in one message into a Maildir", f"{seconds:.2f} s", "", None),
-        ("1 GiB by dd, fsync at its end", f"{dd:.2f} s", "", None),
-        ("  this to dd", f"{ratio:.3f}", f">= {GOAL}", ratio >= GOAL),
-        ("  most memory of server and client", f"{peaks['server_kib']:.1f} and {peaks['peak_kib']:.1f} MiB",
-         f"<= {GOAL_PEAK_MIB} MiB", max(peaks.values()) <= GOAL_PEAK_MIB),
+        Row("1 GiB in one message into a Maildir", f"{seconds:.2f} s"),
+        Row("1 GiB by dd, fsync at its end", f"{dd:.2f} s"),
+        at_least("  1 GiB into a Maildir, this to dd", ratio, GOAL),
+        at_most("  1 GiB into a Maildir, memory of server", peaks["server_kib"], GOAL_PEAK_MIB, unit=" MiB"),
+        at_most("  1 GiB into a Maildir, memory of client", peaks["peak_kib"], GOAL_PEAK_MIB, unit=" MiB"),
     ]
