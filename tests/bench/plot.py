@@ -5,7 +5,7 @@ Knows: rows (table.py), SVG. Light or dark, as the page it is on.
 import math
 from xml.sax.saxutils import escape
 
-WIDTH, ROW, TOP, BOTTOM = 960, 22, 62, 34
+WIDTH, ROW, TOP, BOTTOM = 1060, 22, 62, 34
 NAMES_END, AXIS, AXIS_END = 400, 412, 790  # names to the left of the axis, figures to the right
 DOUBLINGS = (-2, 3)  # what is beyond stands at the end
 STYLE = """<style>
