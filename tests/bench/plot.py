@@ -5,8 +5,8 @@ Knows: rows (table.py), SVG. Light or dark, as the page it is on.
 import math
 from xml.sax.saxutils import escape
 
-WIDTH, ROW, TOP, BOTTOM = 1060, 22, 62, 34
-NAMES_END, AXIS, AXIS_END = 400, 412, 790  # names to the left of the axis, figures to the right
+WIDTH, ROW, TOP, BOTTOM = 1260, 22, 62, 34
+NAMES_END, AXIS, AXIS_END = 600, 612, 990  # names to the left of the axis, figures to the right
 DOUBLINGS = (-2, 3)  # what is beyond stands at the end
 STYLE = """<style>
 text{fill:#1f2328}.dim{fill:#59636e}.grid{stroke:#8883;fill:none}.goal{stroke:#59636e;stroke-width:1.5}

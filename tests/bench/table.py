@@ -29,10 +29,20 @@ def at_most(name, value, goal, shown=None, unit=""):
     return Row(name, shown or f"{value:,.0f}{unit}", f"<= {goal:,}{unit}", goal / max(value, goal / 1000))
 
 
+NAME_MAX, SHOWN_MAX = 70, 44  # a longer row is one of two lines
+
+
 def print_table(rows, heading):
     print(heading)
-    header = ("", "measured", "goal", "met")
-    cells = [header] + [(row.name, row.shown, row.goal, {True: "yes", False: "NO", None: ""}[row.met]) for row in rows]
-    widths = [max(len(row[i]) for row in cells) for i in range(4)]
+    cells = [("", "measured", "goal", "met")]
+    cells += [(row.name, row.shown, row.goal, {True: "yes", False: "NO", None: ""}[row.met]) for row in rows]
+    fitting = [row for row in cells if len(row[0]) <= NAME_MAX and len(row[1]) <= SHOWN_MAX]
+    widths = [max(len(row[i]) for row in (fitting if i < 2 else cells)) for i in range(4)]
+    both = widths[0] + 2 + widths[1]
     for name, measured, goal, met in cells:
-        print(f"{name:<{widths[0]}}  {measured:>{widths[1]}}  {goal:>{widths[2]}}  {met:<{widths[3]}}".rstrip())
+        if len(name) > widths[0] or len(measured) > widths[1]:
+            print(name)
+            figures = f"{measured:>{both}}"
+        else:
+            figures = f"{name:<{widths[0]}}  {measured:>{widths[1]}}"
+        print(f"{figures}  {goal:>{widths[2]}}  {met}".rstrip())
