@@ -11,7 +11,7 @@
 #include "harness/smtp_harness.h"
 #include "server/mailbox.h"
 #include "server/message.h"
-#include "server/protocol/session.h"
+#include "tests/bench/server_core.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -221,18 +221,8 @@ static void hear_each(void *user, size_t count)
 static void grow_server(size_t size)
 {
     static const char ehlo[] = "EHLO client.example\r\n";
-    struct smtp_server_options options;
-    smtp_server_options_init(&options);
-    struct smtp_server_session_config config = {.hostname = "mx.test",
-                                                .greeting_text = "ESMTP",
-                                                .limits = options.limits,
-                                                .keywords = options.keywords,
-                                                .mechanisms_clear = "",
-                                                .mechanisms_tls = "",
-                                                .mechanisms_too_weak = ""};
-    struct smtp_server_session_start start = {.number = 1, .peer = "127.0.0.1:1"};
-    struct octets octets = {.session = smtp_server_session_new(&config, &start),
-                            .bytes = malloc(size)};
+    struct smtp_server_session_config config;
+    struct octets octets = {.session = server_core_open(&config, NOW_NS), .bytes = malloc(size)};
     if (octets.session == NULL || octets.bytes == NULL || size < 2) {
         fail("out of memory");
     }
@@ -240,7 +230,6 @@ static void grow_server(size_t size)
         size_t left = (size - i) % 64;
         octets.bytes[i] = left == 1 ? '\n' : left == 2 ? '\r' : 'x';
     }
-    smtp_server_session_open(octets.session, NOW_NS);
     hear(octets.session, ehlo, sizeof ehlo - 1);
     printf("octet_ns %.2f\n", least_ns(hear_each, &octets, size));
     smtp_server_session_free(octets.session);

@@ -7,7 +7,7 @@
 #include "client/content_source.h"
 #include "client/protocol/session.h"
 #include "common/deadline.h"
-#include "server/protocol/session.h"
+#include "tests/bench/server_core.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,32 +93,16 @@ static size_t prepare(struct octets reads[PARTS_MAX], enum way way)
     return count;
 }
 
-static struct smtp_server_session *new_session(const struct smtp_server_session_config *config)
-{
-    struct smtp_server_session_start start = {.number = 1, .peer = "127.0.0.1:1"};
-    struct smtp_server_session *session = smtp_server_session_new(config, &start);
-    if (session == NULL) {
-        fail("out of memory");
-    }
-    smtp_server_session_open(session, NOW_NS);
-    return session;
-}
-
 static void run_server(enum way way, size_t count)
 {
     static const char ehlo[] = "EHLO client.example\r\n";
-    struct smtp_server_options options;
+    struct smtp_server_session_config config;
     struct octets reads[PARTS_MAX];
     size_t read_count = prepare(reads, way);
-    smtp_server_options_init(&options);
-    struct smtp_server_session_config config = {.hostname = "mx.test",
-                                                .greeting_text = "ESMTP",
-                                                .limits = options.limits,
-                                                .keywords = options.keywords,
-                                                .mechanisms_clear = "",
-                                                .mechanisms_tls = "",
-                                                .mechanisms_too_weak = ""};
-    struct server_end end = {.session = new_session(&config)};
+    struct server_end end = {.session = server_core_open(&config, NOW_NS)};
+    if (end.session == NULL) {
+        fail("out of memory");
+    }
     hear(&end, ehlo, strlen(ehlo));
     for (size_t i = 0; i < count; i++) {
         for (size_t k = 0; k < read_count; k++) {
