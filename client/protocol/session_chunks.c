@@ -11,8 +11,6 @@
 #define FIRST_CHUNK_MAX 65536
 /* Chunks on their way, unanswered: what goes for nothing when the first of them is refused. */
 #define CHUNKS_OWED_MAX 8
-/* Borrowed content up to this size is copied, so that messages behind each other go in one write. */
-#define COPIED_MAX 4096
 #define HELD_MAX ((size_t)1 << 20) /* a block encoded, and one that waits */
 
 bool smtp_client_session_uses_chunks(const struct smtp_client_session *session, enum smtp_body body)
@@ -147,7 +145,7 @@ static void fill(struct smtp_client_session *session)
         }
         return;
     }
-    if (from.len > COPIED_MAX) {
+    if (from.len > SMTP_CLIENT_COPIED_MAX) {
         smtp_client_session_queue_whole(session, from);
         chunks->open -= from.len;
     } else if (!copy(session, from)) {

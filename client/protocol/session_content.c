@@ -161,10 +161,15 @@ void smtp_client_session_content_whole(struct smtp_client_session *session,
     }
     if (session->chunks.on) {
         smtp_client_session_chunk_whole(session, content, now_ns);
+        return;
+    }
+    if (content.len <= SMTP_CLIENT_COPIED_MAX &&
+        smtp_buffer_append(&session->out, content.bytes, content.len) == SMTP_OK) {
+        smtp_client_session_queue_content(session, content.len);
     } else {
         smtp_client_session_queue_whole(session, content);
-        smtp_client_session_arm(session, now_ns);
     }
+    smtp_client_session_arm(session, now_ns);
 }
 
 enum smtp_status smtp_client_session_content_end(struct smtp_client_session *session,

@@ -101,6 +101,8 @@ struct smtp_client_session {
 };
 
 #define SMTP_CLIENT_KEPT_OCTETS 131072 /* storage an idle session keeps */
+/** Borrowed content up to this size is copied, so that it goes in one part with what is behind it. */
+#define SMTP_CLIENT_COPIED_MAX 4096
 
 /* ---- session.c ---- */
 void smtp_client_session_raise(struct smtp_client_session *session,
