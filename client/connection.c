@@ -255,19 +255,20 @@ static void give_content(struct smtp_client *client, struct smtp_client_source *
     size_t len = 0;
     struct smtp_client_session *session = client->session;
     enum smtp_status status = SMTP_OK;
+    uint64_t now_ns = smtp_clock_now_ns();
     if (source->in_one_piece && smtp_client_session_takes_whole(session, &source->facts)) {
         struct smtp_span whole = {source->content.from.memory.bytes,
                                   source->content.from.memory.len};
-        smtp_client_session_content_whole(session, whole, smtp_clock_now_ns());
+        smtp_client_session_content_whole(session, whole, now_ns);
     } else if (smtp_client_source_read(source, block, sizeof(block), &len, &client->error) !=
                SMTP_OK) {
         smtp_client_session_abandon(session, SMTP_SOURCE_FAILED, client->error.message);
         return;
     } else if (len > 0) {
-        status = smtp_client_session_content(session, block, len, smtp_clock_now_ns());
+        status = smtp_client_session_content(session, block, len, now_ns);
     }
     if (status == SMTP_OK && len == 0) {
-        status = smtp_client_session_content_end(session, smtp_clock_now_ns());
+        status = smtp_client_session_content_end(session, now_ns);
     }
     if (status != SMTP_OK) {
         smtp_client_session_lost(session); /* it has ended already, and says why */

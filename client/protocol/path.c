@@ -80,21 +80,17 @@ static enum smtp_status bad_path(struct smtp_error *error, const char *text, con
 
 /* Octets that no quoting makes right. The offending text is not repeated: it would carry the
  * control octet into the message. */
-static enum smtp_status check_octets(const char *text, struct smtp_error *error)
+static enum smtp_status check_octets(struct smtp_span all, struct smtp_error *error)
 {
-    struct smtp_span all = smtp_span_of(text);
-    if (smtp_is_printable(all)) {
-        return SMTP_OK;
-    }
     for (size_t i = 0; i < all.len; i++) {
-        unsigned char c = (unsigned char)text[i];
+        unsigned char c = (unsigned char)all.bytes[i];
         if (smtp_is_control(c)) {
             return smtp_error_set(error, SMTP_UNSAFE_ARGUMENT, 0,
                                   "an address holds the control octet 0x%02X at position %zu", c,
                                   i);
         }
         if (c > 127) {
-            size_t len = smtp_utf8_character((struct smtp_span){text + i, all.len - i});
+            size_t len = smtp_utf8_character((struct smtp_span){all.bytes + i, all.len - i});
             if (len == 0) {
                 return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
                                       "an address holds the octet 0x%02X at position %zu, where it "
@@ -226,18 +222,30 @@ static enum smtp_status append_mailbox(struct smtp_buffer *out, const char *text
     return status;
 }
 
+/* Nearly every mailbox is one, and goes out as it is: printable ASCII, a dot-string at a domain. */
+static bool is_plain(struct smtp_span text)
+{
+    const char *at = text.len > 0 ? memchr(text.bytes, '@', text.len) : NULL;
+    size_t local_len = at != NULL ? (size_t)(at - text.bytes) : 0;
+    return local_len > 0 && local_len <= SMTP_CLIENT_LOCAL_PART_MAX &&
+           text.len + 2 <= SMTP_CLIENT_PATH_MAX &&
+           is_dot_string((struct smtp_span){text.bytes, local_len}) &&
+           smtp_client_domain_valid((struct smtp_span){at + 1, text.len - local_len - 1});
+}
+
 enum smtp_status smtp_client_path_append(struct smtp_buffer *out, const char *text, bool forward,
                                          bool smtputf8, struct smtp_error *error)
 {
-    enum smtp_status status = check_octets(text, error);
+    struct smtp_span all = smtp_span_of(text);
+    bool printable = smtp_is_printable(all);
+    enum smtp_status status = printable ? SMTP_OK : check_octets(all, error);
     if (status != SMTP_OK) {
         return status;
     }
     if (smtp_buffer_append(out, "<", 1) != SMTP_OK) {
         return smtp_error_set(error, SMTP_NO_MEMORY, 0, "out of memory for a command");
     }
-    struct smtp_span all = smtp_span_of(text);
-    if ((!forward && all.len == 0) ||
+    if ((printable && is_plain(all)) || (!forward && all.len == 0) ||
         (forward && smtp_span_equal_nocase(all, SMTP_SPAN("postmaster")))) {
         status = smtp_buffer_append(out, all.bytes, all.len);
     } else {
