@@ -98,11 +98,10 @@ bool smtp_span_to_u64(struct smtp_span span, uint64_t max, uint64_t *out)
         if (!smtp_is_digit(c)) {
             return false;
         }
-        uint64_t digit = (uint64_t)(c - '0');
-        if (digit > max || value > (max - digit) / 10) {
+        if (__builtin_mul_overflow(value, 10u, &value) ||
+            __builtin_add_overflow(value, (uint64_t)(c - '0'), &value) || value > max) {
             return false;
         }
-        value = value * 10 + digit;
     }
     *out = value;
     return span.len > 0;

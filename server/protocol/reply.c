@@ -9,9 +9,10 @@
  * took half of what a reply costs. */
 static void put_prefix(char *line, int code, bool last, const char *enhanced, size_t len)
 {
-    line[0] = (char)('0' + code / 100 % 10);
-    line[1] = (char)('0' + code / 10 % 10);
-    line[2] = (char)('0' + code % 10);
+    int tens = code / 10, hundreds = tens / 10;
+    line[0] = (char)('0' + hundreds);
+    line[1] = (char)('0' + tens - hundreds * 10);
+    line[2] = (char)('0' + code - tens * 10);
     line[3] = last ? ' ' : '-';
     if (enhanced != NULL) {
         memcpy(line + 4, enhanced, len - 5);
