@@ -300,10 +300,12 @@ static void reset(struct smtp_client_session *session, struct smtp_client_flight
     smtp_client_session_release(session, now_ns);
 }
 
+/* 530 is the answer to every command before TLS or a login where the server requires it, RSET too (RFC 3207
+ * 4, RFC 4954 6): no transaction is open then. */
 static void reset_reply(struct smtp_client_session *session, struct smtp_client_flight *flight,
-                        enum smtp_status judged)
+                        enum smtp_status judged, int code)
 {
-    if (judged != SMTP_OK) {
+    if (judged != SMTP_OK && code != 530) {
         smtp_client_session_end(session, SMTP_PROTOCOL_VIOLATION, "the server refused RSET");
     } else if (flight->opening) {
         flight->opening = false;
@@ -312,9 +314,22 @@ static void reset_reply(struct smtp_client_session *session, struct smtp_client_
     }
 }
 
+/* RFC 2033 4.3: the last chunk has a reply for each recipient that was accepted, which are none. */
+static bool has_no_reply(const struct smtp_client_session *session,
+                         const struct smtp_client_flight *flight)
+{
+    const struct smtp_client_transaction *transaction = &flight->transaction;
+    return session->lmtp && flight->chunked && transaction->taken == 0 &&
+           transaction->answered == transaction->result.recipient_count &&
+           smtp_client_session_front_stage(session) == SMTP_STAGE_DOT;
+}
+
 static void go_on(struct smtp_client_session *session, struct smtp_client_flight *flight,
                   uint64_t now_ns)
 {
+    if (has_no_reply(session, flight)) {
+        smtp_client_session_take_front(session);
+    }
     const struct smtp_client_transaction *transaction = &flight->transaction;
     bool all_answered = transaction->answered == transaction->result.recipient_count;
     if (transaction->doomed && flight->owed == 0) {
@@ -328,6 +343,14 @@ static void go_on(struct smtp_client_session *session, struct smtp_client_flight
         smtp_client_session_pump(session, false, now_ns);
     }
     smtp_client_session_release(session, now_ns);
+}
+
+void smtp_client_session_content_sent(struct smtp_client_session *session, uint64_t now_ns)
+{
+    struct smtp_client_flight *flight = smtp_client_session_first(session);
+    if (flight != NULL && has_no_reply(session, flight)) {
+        go_on(session, flight, now_ns);
+    }
 }
 
 /* The last reply to the content. Where chunks were taken for nobody, RSET is due (RFC 3030 2); with LMTP too,
@@ -352,7 +375,7 @@ void smtp_client_session_transaction_reply(struct smtp_client_session *session,
     struct smtp_client_flight *flight = smtp_client_session_first(session);
     struct smtp_client_transaction *transaction = &flight->transaction;
     if (stage == SMTP_STAGE_RSET) {
-        reset_reply(session, flight, judged);
+        reset_reply(session, flight, judged, reply->code);
         return;
     }
     enum smtp_status status =

@@ -181,6 +181,8 @@ void smtp_client_session_transaction_reply(struct smtp_client_session *session,
                                            enum smtp_client_stage stage, enum smtp_status judged,
                                            const struct smtp_reply *reply, bool more,
                                            uint64_t now_ns);
+/** Octets of the content that is owed a reply first were sent, the last maybe. */
+void smtp_client_session_content_sent(struct smtp_client_session *session, uint64_t now_ns);
 /** The session ended, and the transaction with it, by a reply or (reply NULL) without one. */
 void smtp_client_session_settle(struct smtp_client_flight *flight, enum smtp_client_stage stage,
                                 enum smtp_status status, const struct smtp_reply *reply);

@@ -103,6 +103,11 @@ enum smtp_status smtp_client_session_bdat(struct smtp_client_session *session,
         return smtp_error_set(&session->error, SMTP_UNSUPPORTED, 0,
                               "BDAT needs CHUNKING, which the server does not offer");
     }
+    if (last && session->lmtp && session->steps.accepted == 0) {
+        return smtp_error_set(&session->error, SMTP_BAD_STATE, 0,
+                              "the last chunk has a reply for each recipient that was accepted "
+                              "(RFC 2033 4.3), and there is none: say RSET");
+    }
     status = smtp_client_session_announce(session, chunk.len, last, now_ns);
     if (status != SMTP_OK) {
         smtp_client_session_unqueue(session);

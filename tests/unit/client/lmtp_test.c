@@ -59,7 +59,7 @@ static const struct flow_dialogue dialogues[] = {
      MAIL RCPTS DATA OK4 "S: 354 go\n" CONTENT "S: 550 b\nS: 452 c\nS: 552 d\n",
      "REFUSED_TRANSIENT 550@final dot 452@final dot 552@final dot\n",
      false},
-    /* RFC 2033 4.2: DATA without a recipient is 503, and BDAT has one reply */
+    /* RFC 2033 4.2: DATA without a recipient is 503; 4.3: the last chunk then has no reply */
     {"nobody accepted",
      {.offered = "PIPELINING\n", THREE},
      MAIL RCPTS DATA "S: 250 ok\nS: 550 b\nS: 550 c\nS: 550 d\nS: 503 no\nC: RSET\nS: 250 ok\n",
@@ -67,8 +67,13 @@ static const struct flow_dialogue dialogues[] = {
      false},
     {"nobody accepted, the last chunk on its way",
      {.offered = PIPED, THREE},
-     MAIL RCPTS BDAT "S: 250 ok\nS: 550 b\nS: 550 c\nS: 550 d\nS: 503 no\nC: RSET\nS: 250 ok\n",
+     MAIL RCPTS BDAT "S: 250 ok\nS: 550 b\nS: 550 c\nS: 550 d\nC: RSET\nS: 250 ok\n",
      "REFUSED_PERMANENT 550@RCPT 550@RCPT 550@RCPT\n",
+     false},
+    {"MAIL refused and each RCPT with it, the last chunk on its way",
+     {.offered = PIPED, THREE},
+     MAIL RCPTS BDAT "S: 452 no\nS: 503 b\nS: 503 c\nS: 503 d\nC: RSET\nS: 250 ok\n",
+     "REFUSED_TRANSIENT 452@MAIL 452@MAIL 452@MAIL\n",
      false},
     {"DATA taken for nobody",
      {.offered = "PIPELINING\n", THREE},
@@ -139,6 +144,22 @@ TEST(client_lmtp, messages_behind_each_other_have_each_their_replies)
               "S: 452 c\nS: 250 reset\nS: 250 ok\nS: 250 d\nS: 250 d\n",
               0);
     expect_str(flow.results, "PARTLY_REFUSED 250@final dot 452@final dot\nOK 250@final dot\n");
+    flow_close(&flow);
+}
+
+/* rfc2033/4.3/lmtp-bdat-last-replies: the reply behind those to RCPT is the one to RSET */
+TEST(client_lmtp, a_last_chunk_for_nobody_has_no_reply_rfc2033_4_3)
+{
+    struct flow_of of = {
+        .offered = PIPED, .lmtp = true, .count = 2, .messages = {{"b@x", "1\n"}, {"d@x", "2\n"}}};
+    struct flow flow;
+    flow_open(&flow, &of, "two");
+    flow_play(&flow,
+              MAIL "C: RCPT TO:<b@x>\nC: BDAT 3 LAST\nC: 1\nC: RSET\n" MAIL
+                   "C: RCPT TO:<d@x>\nC: BDAT 3 LAST\nC: 2\nS: 250 ok\nS: 550 b\n"
+                   "S: 250 reset\nS: 250 ok\nS: 250 d\nS: 250 d\n",
+              0);
+    expect_str(flow.results, "REFUSED_PERMANENT 550@RCPT\nOK 250@final dot\n");
     flow_close(&flow);
 }
 

@@ -85,7 +85,9 @@ static void chunk(struct server *server, struct smtp_span octets, bool last)
     bool fits = server->open && server->accepted > 0 && !server->failed;
     if (!fits) {
         server->failed = true;
-        (void)reply(server, false, 0);
+        if (!last || !server->of->lmtp || server->accepted > 0) { /* RFC 2033 4.3 */
+            (void)reply(server, false, 0);
+        }
         return;
     }
     take_content(server, octets.bytes, octets.len);

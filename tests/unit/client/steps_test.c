@@ -223,6 +223,15 @@ TEST(client_steps, lmtp_reads_a_reply_for_each_recipient_behind_the_last_chunk)
     flow_close(&flow);
 }
 
+TEST(client_steps, lmtp_has_no_last_chunk_for_nobody_rfc2033_4_3)
+{
+    struct flow flow;
+    open_steps(&flow, CHUNKED, true);
+    begin(&flow, 0);
+    expect_no_chunk(&flow, SMTP_BAD_STATE);
+    flow_close(&flow);
+}
+
 /* rfc2033/5/lmtp-partial-replies */
 TEST(client_steps, lmtp_replies_that_came_before_the_end_count_rfc2033_5)
 {
