@@ -51,6 +51,7 @@ static void turn_away(struct smtp_server_session *session, const struct smtp_ser
     session->turned_away_with = reply->code != 0 ? reply->code : 554;
     say_named(session, session->turned_away_with,
               reply->code != 0 ? reply->text : "No SMTP service here");
+    session->error_count = 0; /* no command was refused */
     smtp_server_session_enter(session, session->turned_away_with == 421 ? SMTP_SERVER_ENDED
                                                                         : SMTP_SERVER_TURNED_AWAY);
 }

@@ -273,8 +273,9 @@ size_t smtp_server_session_receive(struct smtp_server_session *session, const ch
                                    size_t len, uint64_t now_ns)
 {
     size_t at = 0;
-    bool stepped = false;
-    while (at < len && smtp_server_session_wants_input(session)) {
+    bool stepped = false, chunk_waits = false;
+    while (at < len && smtp_server_session_wants_input(session) && !chunk_waits) {
+        bool in_chunk = session->state == SMTP_SERVER_CHUNK;
         if (session->state == SMTP_SERVER_CONTENT) {
             at += smtp_server_take_content(session, bytes + at, len - at);
             stepped = true;
@@ -284,8 +285,12 @@ size_t smtp_server_session_receive(struct smtp_server_session *session, const ch
         } else {
             at += smtp_server_take_line(session, bytes + at, len - at);
             stepped = stepped || (session->line.len == 0 && !session->overlong);
+            in_chunk = session->state == SMTP_SERVER_CHUNK;
             smtp_server_settle_chunk(session);
         }
+        /* who is asked about steps may have to spoil its reply before the next one */
+        chunk_waits =
+            in_chunk && session->state != SMTP_SERVER_CHUNK && smtp_server_wants_steps(session);
     }
     if (stepped) {
         set_step_deadline(session, now_ns);

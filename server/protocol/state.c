@@ -27,6 +27,7 @@ void smtp_server_session_forget_response(struct smtp_server_session *session)
 
 static void end(struct smtp_server_session *session)
 {
+    size_t due = smtp_server_session_replies_due(session);
     if (session->state == SMTP_SERVER_AUTH) {
         smtp_server_session_forget_response(session);
         smtp_server_session_raise(
@@ -34,7 +35,7 @@ static void end(struct smtp_server_session *session)
     }
     session->state = SMTP_SERVER_ENDED;
     smtp_server_session_clear_transaction(session);
-    smtp_server_session_release(session, 1);
+    smtp_server_session_release(session, due);
     smtp_secret_free_buffer(&session->line);
 }
 
