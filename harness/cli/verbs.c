@@ -5,11 +5,17 @@
 #include <string.h>
 
 const struct smtp_cli_verb *const smtp_cli_verbs[] = {
-    &smtp_verb_selftest,     &smtp_verb_serve,
-    &smtp_verb_send,         &smtp_verb_exec,
-    &smtp_verb_play,         &smtp_verb_check_server,
-    &smtp_verb_check_client, &smtp_verb_load,
-    &smtp_verb_manual,       NULL,
+    &smtp_verb_selftest,
+    &smtp_verb_serve,
+    &smtp_verb_send,
+    &smtp_verb_exec,
+    &smtp_verb_play,
+    &smtp_verb_check_server,
+    &smtp_verb_check_client,
+    &smtp_verb_load,
+    &smtp_verb_simulate,
+    &smtp_verb_manual,
+    NULL,
 };
 _Static_assert(sizeof smtp_cli_verbs / sizeof *smtp_cli_verbs <= SMTP_CLI_VERBS_MAX, "all verbs");
 

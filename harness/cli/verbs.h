@@ -26,6 +26,7 @@ extern const struct smtp_cli_verb smtp_verb_play;
 extern const struct smtp_cli_verb smtp_verb_check_server;
 extern const struct smtp_cli_verb smtp_verb_check_client;
 extern const struct smtp_cli_verb smtp_verb_load;
+extern const struct smtp_cli_verb smtp_verb_simulate;
 extern const struct smtp_cli_verb smtp_verb_manual;
 
 #define SMTP_CLI_VERBS_MAX 16
