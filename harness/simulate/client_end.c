@@ -110,9 +110,11 @@ static void go_on_from_hello(struct smtp_sim_client *client)
 /* ---- messages ---- */
 
 /* Who the client says has it. */
-static void note_result(struct smtp_sim_letter *letter, const struct smtp_send_result *result)
+static void note_result(struct smtp_sim_client *client, struct smtp_sim_letter *letter)
 {
+    const struct smtp_send_result *result = smtp_client_session_result(client->session);
     letter->answered = true;
+    letter->unended = !letter->given || client->written < letter->ends_at;
     letter->status = result->status;
     for (size_t i = 0; i < result->recipient_count; i++) {
         letter->taken |= result->recipients[i].status == SMTP_OK ? 1u << i : 0;
@@ -169,6 +171,17 @@ static enum smtp_status give_piece(struct smtp_sim_client *client, struct smtp_s
     return smtp_client_session_content(client->session, rest.bytes, len, now_ns);
 }
 
+/* Of BDAT, what is in no chunk yet does not count. */
+static uint64_t queued(const struct smtp_sim_client *client)
+{
+    struct smtp_span parts[SMTP_CLIENT_PENDING_PARTS];
+    uint64_t octets = client->written;
+    for (int i = smtp_client_session_pending(client->session, parts) - 1; i >= 0; i--) {
+        octets += parts[i].len;
+    }
+    return octets;
+}
+
 static bool give(struct smtp_sim_client *client)
 {
     struct smtp_sim_letter *letter = client->giving;
@@ -180,6 +193,7 @@ static bool give(struct smtp_sim_client *client)
     bool ends = false;
     if (give_piece(client, rest, &ends) == SMTP_OK) {
         letter->given = ends;
+        letter->ends_at = queued(client);
     }
     return true;
 }
@@ -227,7 +241,7 @@ static void take_done(struct smtp_sim_client *client)
     client->first = (client->first + 1) % SMTP_SIM_LETTERS;
     client->flying--;
     client->done++;
-    note_result(letter, smtp_client_session_result(client->session));
+    note_result(client, letter);
     smtp_sim_remark(client->run, client->number, "message %zu: %s", letter->number,
                     smtp_status_name(letter->status));
 }
@@ -297,6 +311,7 @@ static bool write_out(struct smtp_sim_client *client)
     if (all > PENDING_MAX) {
         smtp_sim_breach(client->run, "the client holds %zu octets to be written", all);
     }
+    client->written += sent;
     if (sent > 0) {
         smtp_client_session_sent(client->session, sent, client->run->now_ns);
     }

@@ -31,12 +31,11 @@ struct smtp_sim_client {
     size_t first, flying;
     struct smtp_sim_letter *giving; /* whose content is wanted now, or was last */
     size_t given;                   /* octets of it */
+    uint64_t written;               /* octets of the session */
     struct smtp_client_source source;
     uint64_t shake_due_ns;
-    uint64_t deadline_ns; /* as last seen */
-    bool leaves;          /* without a word, after so many steps */
+    bool leaves; /* without a word, after so many steps */
     uint64_t leaves_after;
-    bool lied_to; /* a fault said what was not so */
 };
 
 /** A new connection. False: out of memory. */

@@ -49,9 +49,12 @@ static void check_told(struct smtp_sim_run *run, const struct smtp_sim_letter *l
                         letter->number);
         return;
     }
-    if (letter->status == SMTP_DELIVERY_UNKNOWN && !letter->given) {
+    if (letter->status == SMTP_DELIVERY_UNKNOWN && letter->unended) {
         smtp_sim_breach(run, "message %zu: the client does not know, though it never ended it",
                         letter->number);
+    }
+    if (run->plan.is_calm && letter->status != SMTP_OK) {
+        smtp_sim_breach(run, "message %zu: %s, though nothing went wrong", letter->number, name);
     }
     if (letter->disturbed) {
         return; /* it was told what was not so */

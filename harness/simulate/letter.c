@@ -27,8 +27,9 @@ static void put(struct smtp_buffer *to, const char *octets, size_t len)
 static void draw_content(struct smtp_buffer *source, size_t number, struct smtp_draw *draw)
 {
     char first[32];
-    int len = snprintf(first, sizeof first, "Number: %zu%s", number,
-                       smtp_draw_percent(draw, 90) ? "\r\n" : "\n");
+    int len =
+        snprintf(first, sizeof first, "%sNumber: %zu%s", smtp_draw_percent(draw, 10) ? "." : "",
+                 number, smtp_draw_percent(draw, 90) ? "\r\n" : "\n");
     smtp_buffer_clear(source, SIZE_MAX);
     put(source, first, (size_t)len);
     if (smtp_draw_percent(draw, 3)) {

@@ -23,9 +23,11 @@ struct smtp_sim_letter {
     /* what became of it; the client's end */
     bool begun;              /* smtp_client_session_send took it */
     bool given;              /* all of its content, and the end of it */
+    uint64_t ends_at;        /* after so many octets of the session's, at least */
     bool answered;           /* the client has a result */
     enum smtp_status status; /* which */
     unsigned taken;          /* bits: recipients that the client calls accepted */
+    bool unended;            /* its last octet was never written */
     /* the server's end */
     unsigned kept;     /* how often it went into the mailbox */
     unsigned kept_for; /* bits: the recipients it was kept for */

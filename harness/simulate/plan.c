@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#define PLENTY_OF_ROOM 65536
 #define SECOND_NS (1000 * SMTP_NS_PER_MS)
 
 void smtp_sim_defaults_init(struct smtp_sim_defaults *defaults)
@@ -48,8 +49,9 @@ static void draw_keywords(struct smtp_server_keywords *keywords, struct smtp_dra
 {
     keywords->pipelining = smtp_draw_percent(draw, 75);
     keywords->chunking = smtp_draw_percent(draw, 60);
-    keywords->binary_mime = smtp_draw_percent(draw, 90);
     keywords->eight_bit_mime = smtp_draw_percent(draw, 85);
+    keywords->smtputf8 = keywords->eight_bit_mime; /* none is offered without what it needs */
+    keywords->binary_mime = keywords->chunking && keywords->eight_bit_mime;
     keywords->size = smtp_draw_percent(draw, 80);
     keywords->enhanced_status_codes = smtp_draw_percent(draw, 85);
     keywords->limits = smtp_draw_percent(draw, 50);
@@ -114,7 +116,7 @@ static void draw_manners(struct smtp_sim_manners *manners, struct smtp_draw *dra
     manners->late_percent = 10 + (unsigned)smtp_draw_below(draw, 60);
     manners->late_ns =
         latest_s[smtp_draw_below(draw, sizeof latest_s / sizeof *latest_s)] * SECOND_NS;
-    manners->room = smtp_draw_percent(draw, 20) ? 1 + (size_t)smtp_draw_below(draw, 300) : 65536;
+    manners->room = smtp_draw_percent(draw, 20) ? 1 + (size_t)smtp_draw_below(draw, 300) : PLENTY_OF_ROOM;
 }
 
 /* What goes wrong on purpose, and where. */
@@ -155,6 +157,23 @@ static void draw_fault(char text[SMTP_SIM_FAULT_SIZE], struct smtp_draw *draw)
              frequencies[smtp_draw_below(draw, sizeof frequencies / sizeof *frequencies)]);
 }
 
+/* Both ends as they are by default, a network that loses nothing, and a server that refuses nothing. */
+static void calm(struct smtp_sim_plan *plan, const struct smtp_sim_defaults *defaults)
+{
+    plan->is_calm = true;
+    plan->server.limits = defaults->server.limits;
+    plan->server.asks = 0;
+    plan->server.tls_required = plan->server.auth_required = false;
+    plan->client.timeouts = defaults->client.timeouts;
+    plan->client.long_lines = true;
+    plan->client.chunk_octets = defaults->client.chunk_octets;
+    plan->manners.late_ns = plan->manners.late_ns > SECOND_NS ? SECOND_NS : plan->manners.late_ns;
+    plan->manners.room = PLENTY_OF_ROOM; /* an octet a second would outlast every deadline */
+    plan->tls_fails_percent = plan->refuse_percent = plan->break_percent = 0;
+    plan->leave_percent = plan->leap_percent = 0;
+    plan->fault_count = 0;
+}
+
 void smtp_sim_plan_draw(struct smtp_sim_plan *plan, const struct smtp_sim_defaults *defaults,
                         struct smtp_draw *draw)
 {
@@ -175,6 +194,10 @@ void smtp_sim_plan_draw(struct smtp_sim_plan *plan, const struct smtp_sim_defaul
         smtp_draw_percent(draw, 25) ? 1 + (size_t)smtp_draw_below(draw, SMTP_SIM_FAULTS) : 0;
     for (size_t i = 0; i < plan->fault_count; i++) {
         draw_fault(plan->faults[i], draw);
+    }
+    plan->is_calm = false;
+    if (smtp_draw_percent(draw, 20)) {
+        calm(plan, defaults);
     }
     if (plan->fault_count > 0) {
         plan->server.asks |= 1u << SMTP_SERVER_ASK_STEP;

@@ -28,6 +28,7 @@ struct smtp_sim_plan {
     unsigned leap_percent;                             /* of steps of the clock that go too far */
     char faults[SMTP_SIM_FAULTS][SMTP_SIM_FAULT_SIZE]; /* in the notation of smtp_harness.h */
     size_t fault_count;
+    bool is_calm; /* nothing is to go wrong: every message must arrive */
 };
 
 /** What all plans have in common; filled in once. */

@@ -3,6 +3,7 @@
  * Does not know: what is true (invariants.c). */
 #include "harness/simulate/server_end.h"
 
+#include "common/utf8.h"
 #include "server/message.h"
 
 #define PENDING_MAX ((size_t)128 * 1024) /* octets that wait to be written, and no more */
@@ -124,6 +125,14 @@ static bool keep(struct smtp_sim_server *server, struct smtp_message *message, u
         smtp_mailbox_put(server->run->mailbox, message) != SMTP_OK) {
         smtp_message_release(message);
         return false;
+    }
+    size_t len = 0;
+    const char *content = smtp_message_content(message, &len);
+    if (!server->run->plan.server.keywords.eight_bit_mime &&
+        smtp_has_eight_bit((struct smtp_span){content, len})) {
+        smtp_sim_breach(server->run,
+                        "message %zu has octets above 127, and 8BITMIME is not offered",
+                        letter->number);
     }
     letter->kept++;
     letter->kept_for = 0;

@@ -243,6 +243,11 @@ static void check_times(struct smtp_sim_world *world)
     struct smtp_sim_run *run = &world->run;
     for (size_t i = 0; i < run->plan.sessions; i++) {
         const struct smtp_sim_server *server = &world->sessions[i].server;
+        const struct smtp_sim_client *client = &world->sessions[i].client;
+        if (client->stage < SMTP_SIM_CLIENT_OVER && client->stage != SMTP_SIM_CLIENT_SHAKING &&
+            smtp_client_session_deadline_ns(client->session) == SMTP_NEVER) {
+            smtp_sim_breach(run, "the client of session %zu waits without a deadline", i + 1);
+        }
         if (!smtp_server_session_ended(server->session) && server->ends_ns <= run->now_ns) {
             smtp_sim_breach(run, "session %zu goes on at the server after its time is over", i + 1);
         }
