@@ -116,7 +116,8 @@ static void draw_manners(struct smtp_sim_manners *manners, struct smtp_draw *dra
     manners->late_percent = 10 + (unsigned)smtp_draw_below(draw, 60);
     manners->late_ns =
         latest_s[smtp_draw_below(draw, sizeof latest_s / sizeof *latest_s)] * SECOND_NS;
-    manners->room = smtp_draw_percent(draw, 20) ? 1 + (size_t)smtp_draw_below(draw, 300) : PLENTY_OF_ROOM;
+    manners->room =
+        smtp_draw_percent(draw, 20) ? 1 + (size_t)smtp_draw_below(draw, 300) : PLENTY_OF_ROOM;
 }
 
 /* What goes wrong on purpose, and where. */
