@@ -69,7 +69,7 @@ struct smtp_bulk_hooks {
 };
 
 /** @return SMTP_OK, SMTP_BAD_ARGUMENT, SMTP_UNSAFE_ARGUMENT (what smtp_client_new, smtp_client_connect and smtp_client_auth
- *          find wrong with options, host and credentials), SMTP_TLS_FAILED (what is trusted cannot be read),
+ *          find wrong with options, credentials and authorities), SMTP_TLS_FAILED (those of the system cannot be read),
  *          SMTP_NO_MEMORY. */
 enum smtp_status smtp_bulk_new(struct smtp_bulk **out, const struct smtp_client_target *target,
                                const struct smtp_bulk_options *options,
