@@ -2,7 +2,7 @@
 #ifndef SMTP_HARNESS_LOAD_FIGURES_H
 #define SMTP_HARNESS_LOAD_FIGURES_H
 
-#include "harness/load/load.h"
+#include "harness/load/result.h"
 
 #include <stdio.h>
 

@@ -138,6 +138,51 @@ TEST(load, what_a_server_refuses_is_told_by_cause)
     smtp_harness_stop(harness);
 }
 
+/** The one failure that is told, and how often. */
+static void expect_cause(struct ended ended, const char *cause, long long count)
+{
+    json_t *object = json_of(&ended);
+    const json_t *causes = json_object_get(object, "failures");
+    expect_int(json_array_size(causes), 1);
+    expect_int(number_at(json_array_get(causes, 0), "count"), count);
+    expect_str(json_string_value(json_object_get(json_array_get(causes, 0), "cause")), cause);
+    json_decref(object);
+    expect_ended(ended, 1, "");
+}
+
+TEST(load, of_several_recipients_the_refusal_is_the_cause_not_the_good_reply_behind_it)
+{
+    struct smtp_harness *harness = send_begin();
+    expect_int(smtp_harness_fault(harness, "rcpt load-2@*: reply 550 5.1.1 \"nobody\""), SMTP_OK);
+    expect_cause(run_to_end(LOAD(smtp_harness_url(harness), "--json", "--messages", "40",
+                                 "--recipients", "3")),
+                 "RCPT: 550 nobody", 40);
+    smtp_harness_stop(harness);
+}
+
+TEST(load, what_cannot_be_sent_has_no_reply_for_its_cause)
+{
+    expect_cause(run_to_end(LOAD("--json", "--messages", "5", "--to", "two words")),
+                 "not sent: an argument is out of its range or malformed", 5);
+}
+
+TEST(load, a_server_that_goes_away_ends_it_with_the_figures_so_far)
+{
+    char line[65536];
+    struct smtp_harness *harness = send_begin();
+    struct background load = start_process(
+        LOAD(smtp_harness_url(harness), "--json", "--duration", "600", "--sessions", "2"));
+    expect_true(smtp_harness_wait(harness, "") != NULL); /* it sends */
+    smtp_harness_stop(harness);
+    expect_true(next_line(&load, line, sizeof line) != NULL);
+    json_error_t wrong;
+    json_t *object = json_loads(line, 0, &wrong);
+    expect_true(json_is_false(json_object_get(object, "interrupted")));
+    expect_true(number_at(object, "accepted") > 0);
+    json_decref(object);
+    expect_int(end_process(&load, 0), 1);
+}
+
 TEST(load, sessions_that_end_are_told_and_the_rest_arrives)
 {
     struct smtp_harness *harness = send_begin();
