@@ -166,7 +166,10 @@ static int run(struct smtp_load_options *options)
         status = run_watched(ends->load, options->quiet, result, &error);
     }
     int exit_status = SMTP_EXIT_USAGE;
-    if (status == SMTP_OK) {
+    if (status == SMTP_OK && result->sent == 0 && options->warm_up_s > 0) {
+        exit_status =
+            smtp_cli_failed(PROGRAM, "no message was begun after --warm-up: nothing was measured");
+    } else if (status == SMTP_OK) {
         smtp_load_options_describe(options, about, sizeof about);
         const struct smtp_load_figures figures = {
             .result = result, .verification = verify(ends), .about = about};

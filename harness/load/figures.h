@@ -14,6 +14,7 @@ struct smtp_load_verification {
     uint64_t again;   /* arrived more than once */
     uint64_t damaged; /* arrived otherwise than they were sent */
     uint64_t unasked; /* arrived, and were not accepted as far as the client knows */
+    uint64_t unseen;  /* of loads added up: accepted where there was nobody to see it */
 };
 
 struct smtp_load_figures {

@@ -43,7 +43,7 @@ struct smtp_load {
     atomic_uint_fast64_t next; /* the number of the next message */
     atomic_bool stopped;
     uint64_t begun_ns;
-    uint64_t total; /* messages; UINT64_MAX: until the time is over */
+    uint64_t total; /* messages, at most as many as can be told apart */
     pthread_mutex_t lock;
     pthread_cond_t ended;
     size_t running; /* with the lock */
@@ -330,7 +330,7 @@ static void watch_until_end(struct smtp_load *load,
 
 static uint64_t total_of(const struct smtp_load_plan *plan)
 {
-    uint64_t total = plan->messages > 0 ? plan->messages : UINT64_MAX;
+    uint64_t total = plan->messages > 0 ? plan->messages : SMTP_TALLY_MAX;
     if (plan->rate > 0 && plan->duration_ns > 0) {
         uint64_t due = (uint64_t)(plan->rate * (double)plan->duration_ns / (double)NS_PER_S);
         total = due < total ? due : total;
@@ -413,12 +413,8 @@ uint64_t smtp_load_elapsed_ns(const struct smtp_load *load)
 
 double smtp_load_progress(const struct smtp_load *load)
 {
-    double of_messages = load->total != UINT64_MAX && load->total > 0
-                             ? (double)smtp_load_answered(load) / (double)load->total
-                             : 0;
-    double of_time = load->plan.duration_ns > 0
-                         ? (double)smtp_load_elapsed_ns(load) / (double)load->plan.duration_ns
-                         : 0;
-    double done = of_messages > of_time ? of_messages : of_time;
+    bool by_time = load->plan.messages == 0 && load->plan.rate == 0;
+    double done = by_time ? (double)smtp_load_elapsed_ns(load) / (double)load->plan.duration_ns
+                          : (double)smtp_load_answered(load) / (double)load->total;
     return done < 1 ? done : 1;
 }

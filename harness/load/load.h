@@ -46,7 +46,7 @@ void smtp_load_free(struct smtp_load *load); /* NULL: nothing */
 /** While it runs: messages answered so far (accepted, or not), and the time since the beginning. */
 uint64_t smtp_load_answered(const struct smtp_load *load);
 uint64_t smtp_load_elapsed_ns(const struct smtp_load *load);
-/** How much of it is done, 0 to 1. */
+/** How much of it is done, 0 to 1: of its messages, also of those that a rate makes due; else of its time. */
 double smtp_load_progress(const struct smtp_load *load);
 
 #endif

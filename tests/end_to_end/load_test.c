@@ -198,18 +198,24 @@ TEST(load, sessions_that_end_are_told_and_the_rest_arrives)
     smtp_harness_stop(harness);
 }
 
+/** What one load came to, in a file. */
+static void save_load(const char *path, const char *const argv[])
+{
+    struct ended ended = run_to_end(argv);
+    FILE *file = fopen(path, "w");
+    fputs(ended.out, file);
+    fclose(file);
+    expect_ended(ended, 0, "");
+}
+
 TEST(load, loads_of_the_same_time_add_up)
 {
     char directory[64], paths[2][96], plot[96], line[64];
     smtp_make_directory(directory);
     for (int i = 0; i < 2; i++) {
         snprintf(paths[i], sizeof paths[i], "%s/%d.json", directory, i);
-        struct ended ended =
-            run_to_end(LOAD("--json", "--messages", i == 0 ? "100" : "150", "--sessions", "2"));
-        FILE *file = fopen(paths[i], "w");
-        fputs(ended.out, file);
-        fclose(file);
-        expect_ended(ended, 0, "");
+        save_load(paths[i],
+                  LOAD("--json", "--messages", i == 0 ? "100" : "150", "--sessions", "2"));
     }
     snprintf(plot, sizeof plot, "%s/plot.svg", directory);
     expect_all(run_to_end(LOAD("--merge", "--json", "--plot", plot, paths[0], paths[1])), 250);
@@ -219,6 +225,25 @@ TEST(load, loads_of_the_same_time_add_up)
     expect_contains(line, "<svg xmlns=");
     expect_ended(run_to_end(ARGV("load", "--merge", plot)), 2, "plot.svg: ");
     smtp_remove_directory(directory);
+}
+
+TEST(load, of_loads_added_up_what_nobody_saw_arrive_is_not_said_to_have_arrived)
+{
+    char directory[64], own[96], other[96], both[96];
+    struct smtp_harness *harness = send_begin();
+    smtp_make_directory(directory);
+    snprintf(own, sizeof own, "%s/own.json", directory);
+    snprintf(other, sizeof other, "%s/other.json", directory);
+    snprintf(both, sizeof both, "%s/both.json", directory);
+    save_load(own, LOAD("--json", "--messages", "20"));
+    save_load(other, LOAD("--json", "--messages", "30", smtp_harness_url(harness)));
+    save_load(both, LOAD("--json", "--merge", own, other));
+    struct ended ended = run_to_end(LOAD("--merge", both, other));
+    expect_contains(ended.out, "; 80 of 80 accepted");
+    expect_contains(ended.out, "\n20 arrived whole, 60 accepted where nobody saw what arrived\n");
+    expect_ended(ended, 0, "");
+    smtp_remove_directory(directory);
+    smtp_harness_stop(harness);
 }
 
 TEST(load, the_first_interrupt_ends_it_with_the_figures_so_far)
@@ -247,7 +272,11 @@ static const struct {
     {"the first word is the server's URL", {"localhost"}},
     {"one URL at a time, not 2", {"smtp://a.test", "smtp://b.test"}},
     {"--size 5: a size is 128 to 1073741824 octets", {"--size", "5"}},
-    {"--size 900-200: ", {"--size", "900-200"}},
+    {"--size 900-200: a size is ", {"--size", "900-200"}},
+    {"--size 900-: a size is ", {"--size", "900-"}},
+    {"--size 2000000000: a size is ", {"--size", "2000000000"}},
+    {"has no file whose name ends in .eml", {"--size", "/dev"}},
+    {"nothing was measured", {"--warm-up", "3600", "--messages", "5"}},
     {"cannot read /nonexistent", {"--size", "/nonexistent"}},
     {"--way takes step|pipelined|across|bdat, not 'fast'", {"--way", "fast"}},
     {"--in-flight is of --way across", {"--in-flight", "4"}},
