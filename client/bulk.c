@@ -150,6 +150,7 @@ enum smtp_status smtp_bulk_new(struct smtp_bulk **out, const struct smtp_client_
     bulk->due_fd = -1;
     bulk->idle_end = &bulk->idle;
     atomic_init(&bulk->stopped, false);
+    atomic_init(&bulk->is_cut, false);
     if (!smtp_client_target_keep(&bulk->kept, &whole) || !make_sessions(bulk) || !make_loop(bulk)) {
         smtp_bulk_free(bulk);
         return smtp_error_set(error, SMTP_NO_MEMORY, 0, "out of memory for %zu sessions",
@@ -257,12 +258,22 @@ static void on_wake(uv_async_t *handle)
     struct smtp_bulk *bulk = handle->data;
     bulk->no_more = true;
     ask_again(bulk);
+    bool is_cut = atomic_load_explicit(&bulk->is_cut, memory_order_relaxed);
+    for (size_t i = 0; i < bulk->options.sessions && is_cut; i++) {
+        smtp_bulk_session_cut(&bulk->sessions[i]);
+    }
 }
 
 void smtp_bulk_stop(struct smtp_bulk *bulk)
 {
     atomic_store_explicit(&bulk->stopped, true, memory_order_relaxed);
     uv_async_send(&bulk->wake);
+}
+
+void smtp_bulk_cut(struct smtp_bulk *bulk)
+{
+    atomic_store_explicit(&bulk->is_cut, true, memory_order_relaxed);
+    smtp_bulk_stop(bulk);
 }
 
 /* ---- the loop ---- */

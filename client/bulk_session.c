@@ -311,3 +311,16 @@ void smtp_bulk_session_expire(struct smtp_bulk_session *session, uint64_t now_ns
         smtp_bulk_session_go_on(session);
     }
 }
+
+void smtp_bulk_session_cut(struct smtp_bulk_session *session)
+{
+    static const char why[] = "stopped before the server answered";
+    struct smtp_client *client = session->client;
+    if (session->stage == SMTP_BULK_CONNECTING || session->stage == SMTP_BULK_SHAKING) {
+        smtp_error_set(&client->error, SMTP_TIMED_OUT, 0, "%s", why);
+        smtp_bulk_session_fail(session, SMTP_STAGE_NONE);
+    } else if (is_talking(session)) {
+        smtp_client_session_abandon(client->session, SMTP_TIMED_OUT, why);
+        smtp_bulk_session_go_on(session);
+    }
+}

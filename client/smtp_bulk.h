@@ -3,7 +3,7 @@
  *
  * Contract
  *   Ownership  Target and options are copied. A message is borrowed from `next` to its `sent`.
- *   Threads    A bulk belongs to one thread; smtp_bulk_stop alone may be called from any, and from a signal handler. The
+ *   Threads    A bulk belongs to one thread; smtp_bulk_stop and _cut may be called from any, and from a signal handler. The
  *              hooks are called on the thread of smtp_bulk_run.
  *   Errors     See smtp_status.h. A refused message is its result; a session that ends before its time is told to `lost`,
  *              and another takes its place.
@@ -82,6 +82,9 @@ enum smtp_status smtp_bulk_new(struct smtp_bulk **out, const struct smtp_client_
 enum smtp_status smtp_bulk_run(struct smtp_bulk *bulk, struct smtp_error *error) SMTP_MUST_CHECK;
 /** As if `next` had no more. */
 void smtp_bulk_stop(struct smtp_bulk *bulk);
+/** The same, and nothing is waited for any more: each session ends without QUIT, and what was on its way has
+ *  SMTP_TIMED_OUT for its result, or behind its content SMTP_DELIVERY_UNKNOWN. */
+void smtp_bulk_cut(struct smtp_bulk *bulk);
 /** NULL: nothing. */
 void smtp_bulk_free(struct smtp_bulk *bulk);
 

@@ -23,6 +23,7 @@ struct bulk_test {
     size_t timed[32], lost;
     struct smtp_error lost_error;
     struct smtp_bulk *stops;       /* is stopped with the tenth result */
+    bool cuts;                     /* and nothing is waited for then */
     struct smtp_server *goes_away; /* likewise */
 };
 
@@ -57,7 +58,7 @@ static void sent(void *user, size_t place, const struct smtp_send_result *result
     test->accepted += result->status == SMTP_OK;
     test->refused += result->status != SMTP_OK;
     if (test->stops != NULL && test->accepted + test->refused == 10) {
-        smtp_bulk_stop(test->stops);
+        (test->cuts ? smtp_bulk_cut : smtp_bulk_stop)(test->stops);
     }
     if (test->goes_away != NULL && test->accepted + test->refused == 10) {
         smtp_server_stop(test->goes_away, 0);
@@ -333,6 +334,29 @@ TEST(client_bulk, what_is_stopped_begins_nothing_more_and_answers_for_the_rest)
     expect_true(test.accepted >= 10);
     expect_answered(&test, harness);
     smtp_harness_stop(harness);
+}
+
+/* One session of each waits, with the timeouts of RFC 5321 4.5.3.2: minutes. */
+TEST(client_bulk, what_is_cut_waits_for_nothing_and_answers_for_all)
+{
+    static const char *const faults[] = {"greeting: hang once", "ehlo: hang once",
+                                         "rcpt: hang once",     "content: hang once",
+                                         "dot: hang once",      "quit: hang once"};
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        struct bulk_test test = {.message_count = MESSAGES_MAX, .cuts = true};
+        struct smtp_harness_options options = options_of(SMTP_SERVER_TLS_OFF);
+        struct smtp_harness *harness = start(&options);
+        struct smtp_client_options client = client_of();
+        const struct smtp_bulk_options bulk = {
+            .sessions = 4, .in_flight = 4, .session_messages = 2};
+        expect_int(smtp_harness_fault(harness, faults[i]), SMTP_OK);
+        expect_int(run(&test, harness, &client, NULL, &bulk, true), SMTP_OK);
+        expect_true(test.begun < MESSAGES_MAX);
+        for (size_t k = 0; k < test.begun; k++) {
+            expect_int(test.answered[k], 1);
+        }
+        smtp_harness_stop(harness);
+    }
 }
 
 TEST(client_bulk, a_server_that_refuses_or_is_silent_ends_it_after_its_tries)
