@@ -299,6 +299,14 @@ void smtp_load_stop(struct smtp_load *load)
     }
 }
 
+void smtp_load_cut(struct smtp_load *load)
+{
+    smtp_load_stop(load);
+    for (size_t i = 0; i < load->worker_count; i++) {
+        smtp_bulk_cut(load->workers[i].bulk);
+    }
+}
+
 static void *work(void *user)
 {
     struct worker *worker = user;

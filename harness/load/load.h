@@ -41,6 +41,8 @@ enum smtp_status smtp_load_run(struct smtp_load *load,
     SMTP_MUST_CHECK;
 /** Begins no more messages. Any thread; async-signal-safe. */
 void smtp_load_stop(struct smtp_load *load);
+/** The same, and waits for nothing any more: what was on its way has failed. */
+void smtp_load_cut(struct smtp_load *load);
 void smtp_load_free(struct smtp_load *load); /* NULL: nothing */
 
 /** While it runs: messages answered so far (accepted, or not), and the time since the beginning. */

@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 #define LOAD(...) ARGV("load", __VA_ARGS__)
 
@@ -262,6 +263,36 @@ TEST(load, the_first_interrupt_ends_it_with_the_figures_so_far)
     json_decref(object);
     expect_int(end_process(&load, 0), 0);
     smtp_harness_stop(harness);
+}
+
+/* Two signals that do not become one. */
+TEST(load, the_second_interrupt_waits_no_longer_for_a_server_that_does_not_answer)
+{
+    char line[65536];
+    struct smtp_harness *harness = send_begin();
+    expect_int(smtp_harness_fault(harness, "dot: hang from 3"), SMTP_OK);
+    struct background load = start_process(LOAD(smtp_harness_url(harness), "--json", "--duration",
+                                                "600", "--sessions", "1", "--timeout", "final=0"));
+    expect_true(smtp_harness_wait(harness, "") != NULL && smtp_harness_wait(harness, "") != NULL);
+    kill(load.pid, SIGINT);
+    kill(load.pid, SIGTERM);
+    expect_true(next_line(&load, line, sizeof line) != NULL);
+    json_error_t wrong;
+    json_t *object = json_loads(line, 0, &wrong);
+    expect_true(json_is_true(json_object_get(object, "interrupted")));
+    expect_int(number_at(object, "accepted"), 2);
+    json_decref(object);
+    (void)end_process(&load, 0); /* 1; or 0, where the third was not begun yet */
+    smtp_harness_stop(harness);
+}
+
+TEST(load, there_are_as_many_sessions_as_the_hard_limit_of_descriptors_allows)
+{
+    struct rlimit limit;
+    expect_int(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = 64;
+    expect_int(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    expect_all(run_to_end(LOAD("--json", "--messages", "100", "--sessions", "100")), 100);
 }
 
 static const struct {
