@@ -3,10 +3,13 @@
 #include "tests/support/files.h"
 #include "tests/support/test.h"
 
+#include <fcntl.h>
 #include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #define LOAD(...) ARGV("load", __VA_ARGS__)
 
@@ -16,6 +19,19 @@ static json_t *json_of(const struct ended *ended)
     json_t *object = json_loads(ended->out, 0, &wrong);
     if (object == NULL) {
         SMTP_TEST_FAIL("%s: %s%s", wrong.text, ended->out, ended->err);
+    }
+    return object;
+}
+
+/** What one in the background tells at its end. */
+static json_t *next_json(struct background *load)
+{
+    char line[65536];
+    json_error_t wrong;
+    expect_true(next_line(load, line, sizeof line) != NULL);
+    json_t *object = json_loads(line, 0, &wrong);
+    if (object == NULL) {
+        SMTP_TEST_FAIL("%s: %s", wrong.text, line);
     }
     return object;
 }
@@ -169,15 +185,12 @@ TEST(load, what_cannot_be_sent_has_no_reply_for_its_cause)
 
 TEST(load, a_server_that_goes_away_ends_it_with_the_figures_so_far)
 {
-    char line[65536];
     struct smtp_harness *harness = send_begin();
     struct background load = start_process(
         LOAD(smtp_harness_url(harness), "--json", "--duration", "600", "--sessions", "2"));
     expect_true(smtp_harness_wait(harness, "") != NULL); /* it sends */
     smtp_harness_stop(harness);
-    expect_true(next_line(&load, line, sizeof line) != NULL);
-    json_error_t wrong;
-    json_t *object = json_loads(line, 0, &wrong);
+    json_t *object = next_json(&load);
     expect_true(json_is_false(json_object_get(object, "interrupted")));
     expect_true(number_at(object, "accepted") > 0);
     json_decref(object);
@@ -249,15 +262,12 @@ TEST(load, of_loads_added_up_what_nobody_saw_arrive_is_not_said_to_have_arrived)
 
 TEST(load, the_first_interrupt_ends_it_with_the_figures_so_far)
 {
-    char line[65536];
     struct smtp_harness *harness = send_begin();
     struct background load = start_process(
         LOAD(smtp_harness_url(harness), "--json", "--duration", "600", "--sessions", "2"));
     expect_true(smtp_harness_wait(harness, "") != NULL); /* it sends */
     kill(load.pid, SIGINT);
-    expect_true(next_line(&load, line, sizeof line) != NULL);
-    json_error_t wrong;
-    json_t *object = json_loads(line, 0, &wrong);
+    json_t *object = next_json(&load);
     expect_true(json_is_true(json_object_get(object, "interrupted")));
     expect_true(number_at(object, "accepted") > 0);
     json_decref(object);
@@ -265,10 +275,44 @@ TEST(load, the_first_interrupt_ends_it_with_the_figures_so_far)
     smtp_harness_stop(harness);
 }
 
+/** Starts it with a terminal for its standard error; returns the other end. */
+static int start_on_terminal(struct background *load, const char *const argv[])
+{
+    int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    expect_true(terminal >= 0 && grantpt(terminal) == 0 && unlockpt(terminal) == 0);
+    int other = open(ptsname(terminal), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    int kept = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+    expect_true(other >= 0 && kept >= 0 && dup2(other, STDERR_FILENO) >= 0);
+    *load = start_process(argv);
+    dup2(kept, STDERR_FILENO);
+    close(kept);
+    close(other);
+    return terminal;
+}
+
+TEST(load, a_terminal_sees_a_bar_while_it_runs)
+{
+    char seen[4096] = "";
+    size_t len = 0;
+    struct background load;
+    int terminal = start_on_terminal(&load, LOAD("--json", "--duration", "86400"));
+    while (strstr(seen, "/s") == NULL) {
+        ssize_t got = read(terminal, seen + len, sizeof seen - 1 - len);
+        expect_true(got > 0);
+        len += (size_t)got;
+        seen[len] = '\0';
+    }
+    expect_contains(seen, "\r[..............................]   0%  ");
+    expect_contains(seen, " messages, ");
+    kill(load.pid, SIGINT);
+    json_decref(next_json(&load));
+    expect_int(end_process(&load, 0), 0);
+    close(terminal);
+}
+
 /* Two signals that do not become one. */
 TEST(load, the_second_interrupt_waits_no_longer_for_a_server_that_does_not_answer)
 {
-    char line[65536];
     struct smtp_harness *harness = send_begin();
     expect_int(smtp_harness_fault(harness, "dot: hang from 3"), SMTP_OK);
     struct background load = start_process(LOAD(smtp_harness_url(harness), "--json", "--duration",
@@ -276,9 +320,7 @@ TEST(load, the_second_interrupt_waits_no_longer_for_a_server_that_does_not_answe
     expect_true(smtp_harness_wait(harness, "") != NULL && smtp_harness_wait(harness, "") != NULL);
     kill(load.pid, SIGINT);
     kill(load.pid, SIGTERM);
-    expect_true(next_line(&load, line, sizeof line) != NULL);
-    json_error_t wrong;
-    json_t *object = json_loads(line, 0, &wrong);
+    json_t *object = next_json(&load);
     expect_true(json_is_true(json_object_get(object, "interrupted")));
     expect_int(number_at(object, "accepted"), 2);
     json_decref(object);
