@@ -44,6 +44,24 @@ static bool make_sessions(struct smtp_bulk *bulk)
     return made;
 }
 
+/* One context of what is trusted, for all of them: reading it takes its time, and no connection waits for it. */
+static enum smtp_status prepare_tls(struct smtp_bulk *bulk, struct smtp_error *error)
+{
+    struct smtp_client *first = bulk->sessions[0].client;
+    if (first->options.tls.policy == SMTP_CLIENT_TLS_NEVER) {
+        return SMTP_OK;
+    }
+    enum smtp_status status = smtp_client_secure_prepare(first);
+    if (status != SMTP_OK) {
+        *error = first->error;
+        return status;
+    }
+    for (size_t i = 1; i < bulk->options.sessions; i++) {
+        bulk->sessions[i].client->tls_context = smtp_tls_context_retain(first->tls_context);
+    }
+    return SMTP_OK;
+}
+
 static void on_tick(uv_timer_t *handle);
 static void on_due(uv_poll_t *handle, int status, int events);
 static void on_wake(uv_async_t *handle);
@@ -132,10 +150,16 @@ enum smtp_status smtp_bulk_new(struct smtp_bulk **out, const struct smtp_client_
     bulk->due_fd = -1;
     bulk->idle_end = &bulk->idle;
     atomic_init(&bulk->stopped, false);
+    atomic_init(&bulk->is_cut, false);
     if (!smtp_client_target_keep(&bulk->kept, &whole) || !make_sessions(bulk) || !make_loop(bulk)) {
         smtp_bulk_free(bulk);
         return smtp_error_set(error, SMTP_NO_MEMORY, 0, "out of memory for %zu sessions",
                               options->sessions);
+    }
+    status = prepare_tls(bulk, error);
+    if (status != SMTP_OK) {
+        smtp_bulk_free(bulk);
+        return status;
     }
     *out = bulk;
     return SMTP_OK;
@@ -234,12 +258,22 @@ static void on_wake(uv_async_t *handle)
     struct smtp_bulk *bulk = handle->data;
     bulk->no_more = true;
     ask_again(bulk);
+    bool is_cut = atomic_load_explicit(&bulk->is_cut, memory_order_relaxed);
+    for (size_t i = 0; i < bulk->options.sessions && is_cut; i++) {
+        smtp_bulk_session_cut(&bulk->sessions[i]);
+    }
 }
 
 void smtp_bulk_stop(struct smtp_bulk *bulk)
 {
     atomic_store_explicit(&bulk->stopped, true, memory_order_relaxed);
     uv_async_send(&bulk->wake);
+}
+
+void smtp_bulk_cut(struct smtp_bulk *bulk)
+{
+    atomic_store_explicit(&bulk->is_cut, true, memory_order_relaxed);
+    smtp_bulk_stop(bulk);
 }
 
 /* ---- the loop ---- */
@@ -295,13 +329,6 @@ static enum smtp_status find_where(struct smtp_bulk *bulk, int *fd, struct smtp_
         struct smtp_client *client = bulk->sessions[i].client;
         status = smtp_client_aim(client, target->host, target->port);
         *error = client->error;
-    }
-    if (status == SMTP_OK && first->options.tls.policy != SMTP_CLIENT_TLS_NEVER) {
-        status = smtp_client_secure_prepare(first); /* one context, for all of them */
-        *error = first->error;
-    }
-    for (size_t i = 1; i < bulk->options.sessions && first->tls_context != NULL; i++) {
-        bulk->sessions[i].client->tls_context = smtp_tls_context_retain(first->tls_context);
     }
     if (status != SMTP_OK) {
         return status;

@@ -63,7 +63,7 @@ struct smtp_bulk {
     uint64_t due_ns;                            /* before then none is asked for */
     struct smtp_bulk_session *idle, **idle_end; /* a list, the longest idle first */
     struct smtp_error error;                    /* of the session that was given up last */
-    atomic_bool stopped;
+    atomic_bool stopped, is_cut;
 };
 
 /* ---- bulk.c ---- */
@@ -80,6 +80,8 @@ void smtp_bulk_session_connect(struct smtp_bulk_session *session, int fd);
 void smtp_bulk_session_go_on(struct smtp_bulk_session *session);
 /** Looks at the deadline. */
 void smtp_bulk_session_expire(struct smtp_bulk_session *session, uint64_t now_ns);
+/** It ends now, whatever it waits for. */
+void smtp_bulk_session_cut(struct smtp_bulk_session *session);
 /** It failed, for the reason that the client's error has: told, and closed. */
 void smtp_bulk_session_fail(struct smtp_bulk_session *session, enum smtp_client_stage at);
 /** Its replies are timed, from now on. */

@@ -111,14 +111,13 @@ static void begin_messages(struct smtp_bulk_session *session)
                                                   .user = session,
                                                   .passages = bulk->passages + session->first_place,
                                                   .capacity = bulk->options.in_flight};
-    session->brought = false;
 }
 
 static void quit(struct smtp_bulk_session *session)
 {
     struct smtp_client *client = session->client;
     session->stage = SMTP_BULK_QUITTING;
-    session->brought = session->brought || session->stream.first == 0; /* there was none to bring */
+    session->brought = true; /* all that it was to bring */
     if (smtp_client_session_command(client->session, SMTP_STAGE_QUIT,
                                     &(struct smtp_client_command){.verb = "QUIT"},
                                     smtp_clock_now_ns()) != SMTP_OK) {
@@ -276,6 +275,7 @@ void smtp_bulk_session_connect(struct smtp_bulk_session *session, int fd)
         fd >= 0 ? fd
                 : smtp_net_connect_begin((const struct sockaddr *)&bulk->where, bulk->where_len,
                                          client->options.source_address, &reason);
+    session->brought = false;
     session->interest = 0;
     session->poll.data = session;
     session->stage = SMTP_BULK_CONNECTING;
@@ -308,6 +308,19 @@ void smtp_bulk_session_expire(struct smtp_bulk_session *session, uint64_t now_ns
         }
     } else if (is_talking(session) && now_ns >= smtp_client_session_deadline_ns(client->session)) {
         smtp_client_session_expire(client->session, now_ns);
+        smtp_bulk_session_go_on(session);
+    }
+}
+
+void smtp_bulk_session_cut(struct smtp_bulk_session *session)
+{
+    static const char why[] = "stopped before the server answered";
+    struct smtp_client *client = session->client;
+    if (session->stage == SMTP_BULK_CONNECTING || session->stage == SMTP_BULK_SHAKING) {
+        smtp_error_set(&client->error, SMTP_TIMED_OUT, 0, "%s", why);
+        smtp_bulk_session_fail(session, SMTP_STAGE_NONE);
+    } else if (is_talking(session)) {
+        smtp_client_session_abandon(client->session, SMTP_TIMED_OUT, why);
         smtp_bulk_session_go_on(session);
     }
 }

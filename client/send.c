@@ -8,8 +8,12 @@
 enum smtp_status smtp_client_send_not_begun(struct smtp_client *client, enum smtp_status status,
                                             const struct smtp_send_result **result)
 {
+    bool by_reply = status == SMTP_REFUSED_TRANSIENT || status == SMTP_REFUSED_PERMANENT ||
+                    status == SMTP_PROTOCOL_VIOLATION; /* else the last was to something before */
     client->unbegun = (struct smtp_send_result){
-        .status = status, .stage = client->stage, .final_reply = client->reply};
+        .status = status,
+        .stage = client->stage,
+        .final_reply = by_reply ? client->reply : (struct smtp_reply){.text = ""}};
     *result = &client->unbegun;
     return status;
 }

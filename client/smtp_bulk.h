@@ -3,7 +3,7 @@
  *
  * Contract
  *   Ownership  Target and options are copied. A message is borrowed from `next` to its `sent`.
- *   Threads    A bulk belongs to one thread; smtp_bulk_stop alone may be called from any, and from a signal handler. The
+ *   Threads    A bulk belongs to one thread; smtp_bulk_stop and _cut may be called from any, and from a signal handler. The
  *              hooks are called on the thread of smtp_bulk_run.
  *   Errors     See smtp_status.h. A refused message is its result; a session that ends before its time is told to `lost`,
  *              and another takes its place.
@@ -69,7 +69,7 @@ struct smtp_bulk_hooks {
 };
 
 /** @return SMTP_OK, SMTP_BAD_ARGUMENT, SMTP_UNSAFE_ARGUMENT (what smtp_client_new, smtp_client_connect and smtp_client_auth
- *          find wrong with options, host and credentials), SMTP_TLS_FAILED (what is trusted cannot be read),
+ *          find wrong with options, credentials and authorities), SMTP_TLS_FAILED (those of the system cannot be read),
  *          SMTP_NO_MEMORY. */
 enum smtp_status smtp_bulk_new(struct smtp_bulk **out, const struct smtp_client_target *target,
                                const struct smtp_bulk_options *options,
@@ -82,6 +82,9 @@ enum smtp_status smtp_bulk_new(struct smtp_bulk **out, const struct smtp_client_
 enum smtp_status smtp_bulk_run(struct smtp_bulk *bulk, struct smtp_error *error) SMTP_MUST_CHECK;
 /** As if `next` had no more. */
 void smtp_bulk_stop(struct smtp_bulk *bulk);
+/** The same, and nothing is waited for any more: each session ends without QUIT, and what was on its way has
+ *  SMTP_TIMED_OUT for its result, or behind its content SMTP_DELIVERY_UNKNOWN. */
+void smtp_bulk_cut(struct smtp_bulk *bulk);
 /** NULL: nothing. */
 void smtp_bulk_free(struct smtp_bulk *bulk);
 

@@ -256,7 +256,8 @@ static enum smtp_status take_next(struct smtp_mailbox *mailbox, struct smtp_mail
 {
     enum smtp_status status = SMTP_TIMED_OUT;
     lock(mailbox);
-    while (next_number(mailbox, cursor) >= mailbox->first + mailbox->count && may_wait) {
+    while (cursor->number >= mailbox->dropped &&
+           next_number(mailbox, cursor) >= mailbox->first + mailbox->count && may_wait) {
         may_wait = await_change(mailbox, deadline_ns);
     }
     uint64_t next = next_number(mailbox, cursor);

@@ -8,18 +8,21 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 #define PROGRAM SMTP_LOAD_PROGRAM
 #define BAR_WIDTH 30
+#define GRACE_NS UINT64_C(5000000000)
 
 /* ---- while it runs ---- */
 
 struct watch {
     struct smtp_load *load;
     sigset_t ends; /* the signals that end it; blocked in all threads, and looked for here */
-    bool draws, stopped;
+    bool draws, stopped, is_cut;
+    uint64_t stopped_ns;
     uint64_t answered, at_ns; /* when it was drawn last */
 };
 
@@ -39,15 +42,22 @@ static void draw(struct watch *watch)
     watch->at_ns = at_ns;
 }
 
-/** The first signal ends the load with the figures so far, the next one the program. */
+/** The first signal ends the load as soon as what is on its way is answered; another, or GRACE_NS later, ends it at once;
+ *  both with the figures so far. The next one ends the program. */
 static void look(void *user, const struct smtp_load *load)
 {
     static const struct timespec at_once = {0, 0};
     struct watch *watch = user;
-    (void)load;
-    if (!watch->stopped && sigtimedwait(&watch->ends, NULL, &at_once) > 0) {
+    uint64_t now_ns = smtp_load_elapsed_ns(load);
+    bool signalled = !watch->is_cut && sigtimedwait(&watch->ends, NULL, &at_once) > 0;
+    if (signalled && !watch->stopped) {
         watch->stopped = true;
+        watch->stopped_ns = now_ns;
         smtp_load_stop(watch->load);
+    } else if (watch->stopped && !watch->is_cut &&
+               (signalled || now_ns - watch->stopped_ns >= GRACE_NS)) {
+        watch->is_cut = true;
+        smtp_load_cut(watch->load);
         pthread_sigmask(SIG_UNBLOCK, &watch->ends, NULL);
     }
     if (watch->draws) {
@@ -153,9 +163,20 @@ static struct smtp_load_verification verify(struct ends *ends)
     };
 }
 
+/** A session is a descriptor, and two where both ends are here. */
+static void allow_many_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 static int run(struct smtp_load_options *options)
 {
     char about[512];
+    allow_many_descriptors();
     struct smtp_error error = {.status = SMTP_OK};
     struct ends *ends = calloc(1, sizeof *ends);
     struct smtp_load_result *result = calloc(1, sizeof *result);
@@ -166,7 +187,10 @@ static int run(struct smtp_load_options *options)
         status = run_watched(ends->load, options->quiet, result, &error);
     }
     int exit_status = SMTP_EXIT_USAGE;
-    if (status == SMTP_OK) {
+    if (status == SMTP_OK && result->sent == 0 && options->warm_up_s > 0) {
+        exit_status =
+            smtp_cli_failed(PROGRAM, "no message was begun after --warm-up: nothing was measured");
+    } else if (status == SMTP_OK) {
         smtp_load_options_describe(options, about, sizeof about);
         const struct smtp_load_figures figures = {
             .result = result, .verification = verify(ends), .about = about};

@@ -118,17 +118,31 @@ void smtp_load_options_use(struct smtp_load_options *options, smtp_cli_reader *r
 
 /* ---- what it means ---- */
 
-static int apply_size(struct smtp_load_options *options)
+/** A directory of such a name is given as "./2024-01". */
+static bool is_size(const char *text)
 {
-    struct smtp_error error = {.status = SMTP_OK};
+    return strspn(text, "0123456789-") == strlen(text);
+}
+
+/** What is no number is 0, which no size is. */
+static enum smtp_status make_sizes(struct smtp_load_options *options, struct smtp_error *error)
+{
     const char *size = options->size, *dash = strchr(size, '-');
     struct smtp_span from = {size, dash != NULL ? (size_t)(dash - size) : strlen(size)};
     struct smtp_span to = smtp_span_of(dash != NULL ? dash + 1 : size);
     uint64_t min = 0, max = 0;
-    bool is_size = smtp_span_to_u64(from, SMTP_LETTER_MAX, &min) &&
-                   smtp_span_to_u64(to, SMTP_LETTER_MAX, &max);
-    enum smtp_status status = is_size ? smtp_letters_of_sizes(&options->letters, min, max, &error)
-                                      : smtp_letters_of_directory(&options->letters, size, &error);
+    (void)smtp_span_to_u64(from, SMTP_LETTER_MAX, &min);
+    (void)smtp_span_to_u64(to, SMTP_LETTER_MAX, &max);
+    return smtp_letters_of_sizes(&options->letters, min, max, error);
+}
+
+static int apply_size(struct smtp_load_options *options)
+{
+    struct smtp_error error = {.status = SMTP_OK};
+    const char *size = options->size;
+    enum smtp_status status = is_size(size)
+                                  ? make_sizes(options, &error)
+                                  : smtp_letters_of_directory(&options->letters, size, &error);
     return status == SMTP_OK ? 0 : smtp_cli_wrong(PROGRAM, "--size %s: %s", size, error.message);
 }
 
@@ -258,10 +272,10 @@ void smtp_load_options_describe(const struct smtp_load_options *options, char *t
     if (options->rate > 0) {
         snprintf(rate, sizeof rate, ", %" PRIu64 " due each second", options->rate);
     }
-    bool is_size = strspn(options->size, "0123456789-") == strlen(options->size);
+    bool of_size = is_size(options->size);
     snprintf(text, size, "%zu session%s, %s %s %s%s to %zu recipient%s, %s%s%s", plan->sessions,
-             plan->sessions == 1 ? "" : "s", much, is_size ? "of" : "from", options->size,
-             is_size ? " octets" : "", plan->forward_path_count,
+             plan->sessions == 1 ? "" : "s", much, of_size ? "of" : "from", options->size,
+             of_size ? " octets" : "", plan->forward_path_count,
              plan->forward_path_count == 1 ? "" : "s", ways[options->way], rate,
              options->own ? ", both ends here" : "");
 }

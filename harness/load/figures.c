@@ -76,7 +76,8 @@ static void print_verification(FILE *out, const struct smtp_load_verification *s
     } wrongs[] = {{seen->lost, "accepted and lost"},
                   {seen->again, "arrived more than once"},
                   {seen->damaged, "damaged"},
-                  {seen->unasked, "arrived without a reply that said so"}};
+                  {seen->unasked, "arrived without a reply that said so"},
+                  {seen->unseen, "accepted where nobody saw what arrived"}};
     bool all_well = true;
     for (size_t i = 0; i < sizeof wrongs / sizeof *wrongs; i++) {
         if (wrongs[i].count > 0) {

@@ -2,7 +2,7 @@
 #ifndef SMTP_HARNESS_LOAD_FIGURES_H
 #define SMTP_HARNESS_LOAD_FIGURES_H
 
-#include "harness/load/load.h"
+#include "harness/load/result.h"
 
 #include <stdio.h>
 
@@ -14,6 +14,7 @@ struct smtp_load_verification {
     uint64_t again;   /* arrived more than once */
     uint64_t damaged; /* arrived otherwise than they were sent */
     uint64_t unasked; /* arrived, and were not accepted as far as the client knows */
+    uint64_t unseen;  /* of loads added up: accepted where there was nobody to see it */
 };
 
 struct smtp_load_figures {

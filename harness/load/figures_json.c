@@ -55,10 +55,10 @@ static json_t *json_of_causes(const struct smtp_load_result *result)
 static json_t *json_of_verification(const struct smtp_load_verification *seen)
 {
     return seen->verified
-               ? json_pack("{s:I, s:I, s:I, s:I, s:I}", "arrived", (json_int_t)seen->arrived,
+               ? json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "arrived", (json_int_t)seen->arrived,
                            "lost", (json_int_t)seen->lost, "again", (json_int_t)seen->again,
                            "damaged", (json_int_t)seen->damaged, "unasked",
-                           (json_int_t)seen->unasked)
+                           (json_int_t)seen->unasked, "unseen", (json_int_t)seen->unseen)
                : json_null();
 }
 
@@ -105,18 +105,17 @@ static void read_histogram(struct smtp_histogram *histogram, const json_t *phase
 {
     size_t i;
     json_t *bucket;
-    struct smtp_histogram *one = histogram;
     json_array_foreach(json_object_get(phase, "buckets"), i, bucket)
     {
         json_int_t top_ns = json_integer_value(json_array_get(bucket, 0));
         json_int_t count = json_integer_value(json_array_get(bucket, 1));
         if (top_ns >= 0 && count > 0) {
-            one->buckets[smtp_histogram_bucket((uint64_t)top_ns)] += (uint64_t)count;
-            one->count += (uint64_t)count;
+            histogram->buckets[smtp_histogram_bucket((uint64_t)top_ns)] += (uint64_t)count;
+            histogram->count += (uint64_t)count;
         }
     }
     uint64_t max_ns = whole(phase, "max_ns");
-    one->max_ns = max_ns > one->max_ns ? max_ns : one->max_ns;
+    histogram->max_ns = max_ns > histogram->max_ns ? max_ns : histogram->max_ns;
 }
 
 static void read_causes(struct smtp_load_result *result, const json_t *object)
@@ -147,14 +146,17 @@ static bool read_seconds(struct smtp_load_result *read, const json_t *object)
 static void read_verification(struct smtp_load_verification *seen, const json_t *object)
 {
     const json_t *found = json_object_get(object, "verification");
-    if (json_is_object(found)) {
-        seen->verified = true;
-        seen->arrived += whole(found, "arrived");
-        seen->lost += whole(found, "lost");
-        seen->again += whole(found, "again");
-        seen->damaged += whole(found, "damaged");
-        seen->unasked += whole(found, "unasked");
+    if (!json_is_object(found)) {
+        seen->unseen += whole(object, "accepted");
+        return;
     }
+    seen->verified = true;
+    seen->arrived += whole(found, "arrived");
+    seen->lost += whole(found, "lost");
+    seen->again += whole(found, "again");
+    seen->damaged += whole(found, "damaged");
+    seen->unasked += whole(found, "unasked");
+    seen->unseen += whole(found, "unseen");
 }
 
 static bool read_result(struct smtp_load_result *read, const json_t *object)

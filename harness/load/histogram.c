@@ -1,6 +1,8 @@
 /* histogram.c - see histogram.h. */
 #include "harness/load/histogram.h"
 
+#include <stdbool.h>
+
 #define PARTS ((uint64_t)1 << SMTP_HISTOGRAM_PART_BITS)
 
 size_t smtp_histogram_bucket(uint64_t ns)
@@ -48,7 +50,8 @@ uint64_t smtp_histogram_percentile(const struct smtp_histogram *histogram, doubl
         seen += histogram->buckets[i];
         if (seen > 0 && (double)seen >= wanted) {
             uint64_t top_ns = smtp_histogram_bucket_top_ns(i);
-            return top_ns < histogram->max_ns ? top_ns : histogram->max_ns;
+            bool is_last = i + 1 == SMTP_HISTOGRAM_BUCKETS; /* and has no top */
+            return top_ns < histogram->max_ns && !is_last ? top_ns : histogram->max_ns;
         }
     }
     return histogram->max_ns;

@@ -43,86 +43,11 @@ struct smtp_load {
     atomic_uint_fast64_t next; /* the number of the next message */
     atomic_bool stopped;
     uint64_t begun_ns;
-    uint64_t total; /* messages; UINT64_MAX: until the time is over */
+    uint64_t total; /* messages, at most as many as can be told apart */
     pthread_mutex_t lock;
     pthread_cond_t ended;
     size_t running; /* with the lock */
 };
-
-const char *smtp_load_phase_name(enum smtp_load_phase phase)
-{
-    static const char *const names[] = {
-        [SMTP_LOAD_CONNECT] = "connect", [SMTP_LOAD_GREETING] = "greeting",
-        [SMTP_LOAD_EHLO] = "EHLO",       [SMTP_LOAD_TLS] = "TLS",
-        [SMTP_LOAD_AUTH] = "AUTH",       [SMTP_LOAD_MAIL] = "MAIL",
-        [SMTP_LOAD_RCPT] = "RCPT",       [SMTP_LOAD_DATA] = "DATA",
-        [SMTP_LOAD_DOT] = "dot",         [SMTP_LOAD_MESSAGE] = "message",
-    };
-    return names[phase];
-}
-
-/* ---- results ---- */
-
-void smtp_load_note_cause(struct smtp_load_result *result, const char *text, uint64_t count)
-{
-    size_t i = 0;
-    while (i < result->cause_count && strcmp(result->causes[i].text, text) != 0) {
-        i++;
-    }
-    if (i == SMTP_LOAD_CAUSES) {
-        i--;
-        snprintf(result->causes[i].text, SMTP_LOAD_CAUSE_SIZE, "other causes");
-    } else if (i == result->cause_count) {
-        result->cause_count++;
-        snprintf(result->causes[i].text, SMTP_LOAD_CAUSE_SIZE, "%s", text);
-    }
-    result->causes[i].count += count;
-}
-
-static bool make_seconds(struct smtp_load_result *result, size_t count)
-{
-    if (count <= result->second_count) {
-        return true;
-    }
-    uint64_t *seconds = realloc(result->seconds, count * sizeof *seconds);
-    if (seconds == NULL) {
-        return false;
-    }
-    memset(seconds + result->second_count, 0, (count - result->second_count) * sizeof *seconds);
-    result->seconds = seconds;
-    result->second_count = count;
-    return true;
-}
-
-bool smtp_load_result_merge(struct smtp_load_result *result, const struct smtp_load_result *other)
-{
-    for (size_t i = 0; i < SMTP_LOAD_PHASES; i++) {
-        smtp_histogram_merge(&result->phases[i], &other->phases[i]);
-    }
-    for (size_t i = 0; i < other->cause_count; i++) {
-        smtp_load_note_cause(result, other->causes[i].text, other->causes[i].count);
-    }
-    result->sent += other->sent;
-    result->accepted += other->accepted;
-    result->octets += other->octets;
-    result->sessions_lost += other->sessions_lost;
-    result->elapsed_ns =
-        other->elapsed_ns > result->elapsed_ns ? other->elapsed_ns : result->elapsed_ns;
-    result->interrupted = result->interrupted || other->interrupted;
-    if (!make_seconds(result, other->second_count)) {
-        return false;
-    }
-    for (size_t i = 0; i < other->second_count; i++) {
-        result->seconds[i] += other->seconds[i];
-    }
-    return true;
-}
-
-void smtp_load_result_clear(struct smtp_load_result *result)
-{
-    free(result->seconds);
-    *result = (struct smtp_load_result){.seconds = NULL};
-}
 
 /* ---- what is next ---- */
 
@@ -185,16 +110,29 @@ static enum smtp_bulk_more next_message(void *user, struct smtp_bulk_message *me
 
 /* ---- what came of it ---- */
 
+/** The first recipient that was refused: where others were accepted, the final reply is a good one. NULL: there is none. */
+static const struct smtp_recipient_result *refused_of(const struct smtp_send_result *result)
+{
+    for (size_t i = 0; i < result->recipient_count; i++) {
+        if (result->recipients[i].status != SMTP_OK) {
+            return &result->recipients[i];
+        }
+    }
+    return NULL;
+}
+
 static void note_refusal(struct worker *worker, const struct smtp_send_result *result)
 {
     char text[SMTP_LOAD_CAUSE_SIZE];
-    const struct smtp_reply *reply = &result->final_reply;
-    const char *stage = smtp_client_stage_name(result->stage);
+    const struct smtp_recipient_result *refused = refused_of(result);
+    const struct smtp_reply *reply = refused != NULL ? &refused->reply : &result->final_reply;
+    enum smtp_client_stage at = refused != NULL ? refused->stage : result->stage;
+    const char *stage = at == SMTP_STAGE_NONE ? "not sent" : smtp_client_stage_name(at);
     if (reply->code > 0) {
         snprintf(text, sizeof text, "%s: %d %.*s", stage, reply->code,
                  (int)strcspn(reply->text, "\n"), reply->text);
     } else {
-        snprintf(text, sizeof text, "%s: %s", stage, smtp_status_name(result->status));
+        snprintf(text, sizeof text, "%s: %s", stage, smtp_status_text(result->status));
     }
     smtp_load_note_cause(&worker->result, text, 1);
 }
@@ -218,10 +156,7 @@ static void message_sent(void *user, size_t at, const struct smtp_send_result *r
     if (load->accepted != NULL) {
         (void)smtp_tally_add(load->accepted, place->number);
     }
-    size_t second = (size_t)((now_ns - load->begun_ns) / NS_PER_S);
-    if (make_seconds(&worker->result, second + 1)) {
-        worker->result.seconds[second]++;
-    }
+    smtp_load_note_second(&worker->result, (size_t)((now_ns - load->begun_ns) / NS_PER_S));
     if (counts) {
         worker->result.accepted++;
         worker->result.octets += place->letter.len;
@@ -271,8 +206,9 @@ static void session_lost(void *user, enum smtp_client_stage stage, const struct 
 {
     struct worker *worker = user;
     char text[SMTP_LOAD_CAUSE_SIZE];
-    snprintf(text, sizeof text, "session: %s: %.130s", smtp_client_stage_name(stage),
-             error->message);
+    bool told = stage == SMTP_STAGE_NONE; /* the message has it */
+    snprintf(text, sizeof text, "session: %s%s%.130s", told ? "" : smtp_client_stage_name(stage),
+             told ? "" : ": ", error->message);
     worker->result.sessions_lost++;
     smtp_load_note_cause(&worker->result, text, 1);
 }
@@ -363,6 +299,14 @@ void smtp_load_stop(struct smtp_load *load)
     }
 }
 
+void smtp_load_cut(struct smtp_load *load)
+{
+    smtp_load_stop(load);
+    for (size_t i = 0; i < load->worker_count; i++) {
+        smtp_bulk_cut(load->workers[i].bulk);
+    }
+}
+
 static void *work(void *user)
 {
     struct worker *worker = user;
@@ -394,7 +338,7 @@ static void watch_until_end(struct smtp_load *load,
 
 static uint64_t total_of(const struct smtp_load_plan *plan)
 {
-    uint64_t total = plan->messages > 0 ? plan->messages : UINT64_MAX;
+    uint64_t total = plan->messages > 0 ? plan->messages : SMTP_TALLY_MAX;
     if (plan->rate > 0 && plan->duration_ns > 0) {
         uint64_t due = (uint64_t)(plan->rate * (double)plan->duration_ns / (double)NS_PER_S);
         total = due < total ? due : total;
@@ -412,7 +356,7 @@ static uint64_t measured_ns(const struct smtp_load *load)
     return last_ns - from_ns;
 }
 
-/** Adds up; SMTP_OK where any thread could work. */
+/** Adds up; SMTP_OK where any thread could work, or a message was answered before none could any more. */
 static enum smtp_status conclude(struct smtp_load *load, struct smtp_load_result *result,
                                  struct smtp_error *error)
 {
@@ -429,6 +373,7 @@ static enum smtp_status conclude(struct smtp_load *load, struct smtp_load_result
         }
     }
     result->elapsed_ns = measured_ns(load);
+    status = smtp_load_answered(load) > 0 ? SMTP_OK : status;
     return merged ? status : smtp_error_set(error, SMTP_NO_MEMORY, 0, "out of memory");
 }
 
@@ -476,12 +421,8 @@ uint64_t smtp_load_elapsed_ns(const struct smtp_load *load)
 
 double smtp_load_progress(const struct smtp_load *load)
 {
-    double of_messages = load->total != UINT64_MAX && load->total > 0
-                             ? (double)smtp_load_answered(load) / (double)load->total
-                             : 0;
-    double of_time = load->plan.duration_ns > 0
-                         ? (double)smtp_load_elapsed_ns(load) / (double)load->plan.duration_ns
-                         : 0;
-    double done = of_messages > of_time ? of_messages : of_time;
+    bool by_time = load->plan.messages == 0 && load->plan.rate == 0;
+    double done = by_time ? (double)smtp_load_elapsed_ns(load) / (double)load->plan.duration_ns
+                          : (double)smtp_load_answered(load) / (double)load->total;
     return done < 1 ? done : 1;
 }

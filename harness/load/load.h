@@ -5,27 +5,11 @@
 #define SMTP_HARNESS_LOAD_LOAD_H
 
 #include "client/smtp_bulk.h"
-#include "harness/load/histogram.h"
 #include "harness/load/letters.h"
+#include "harness/load/result.h"
 #include "harness/load/tally.h"
 
 #include <stdatomic.h>
-
-/** What is timed. */
-enum smtp_load_phase {
-    SMTP_LOAD_CONNECT,
-    SMTP_LOAD_GREETING,
-    SMTP_LOAD_EHLO,
-    SMTP_LOAD_TLS,
-    SMTP_LOAD_AUTH,
-    SMTP_LOAD_MAIL,
-    SMTP_LOAD_RCPT,
-    SMTP_LOAD_DATA,    /* up to 354; of BDAT, a chunk that is not the last */
-    SMTP_LOAD_DOT,     /* or the last chunk, with its octets */
-    SMTP_LOAD_MESSAGE, /* from when it was due, or begun, to its last reply */
-    SMTP_LOAD_PHASES,
-};
-const char *smtp_load_phase_name(enum smtp_load_phase phase);
 
 struct smtp_load_plan {
     const struct smtp_client_target *target; /* borrowed */
@@ -43,33 +27,6 @@ struct smtp_load_plan {
     double rate;          /* messages a second, of all; 0: closed loop */
 };
 
-#define SMTP_LOAD_CAUSES 32
-#define SMTP_LOAD_CAUSE_SIZE 160
-
-/** How often what went wrong. */
-struct smtp_load_cause {
-    char text[SMTP_LOAD_CAUSE_SIZE];
-    uint64_t count;
-};
-
-struct smtp_load_result {
-    struct smtp_histogram phases[SMTP_LOAD_PHASES];
-    struct smtp_load_cause causes[SMTP_LOAD_CAUSES]; /* the last stands for all that had no place */
-    size_t cause_count;
-    uint64_t sent, accepted; /* messages that count; accepted: for all recipients */
-    uint64_t octets;         /* of their content, those accepted */
-    uint64_t sessions_lost;
-    uint64_t elapsed_ns; /* from the end of the warm-up to the last reply */
-    uint64_t *seconds;   /* accepted in each second from the beginning, warm-up and all; owned */
-    size_t second_count;
-    bool interrupted;
-};
-void smtp_load_result_clear(struct smtp_load_result *result);
-/** Adds what another load measured at the same time. False: out of memory. */
-bool smtp_load_result_merge(struct smtp_load_result *result, const struct smtp_load_result *other)
-    SMTP_MUST_CHECK;
-void smtp_load_note_cause(struct smtp_load_result *result, const char *text, uint64_t count);
-
 struct smtp_load;
 
 /** accepted: takes the numbers of messages that were answered 250 for all; NULL: nobody asks. */
@@ -77,19 +34,21 @@ enum smtp_status smtp_load_new(struct smtp_load **out, const struct smtp_load_pl
                                struct smtp_tally *accepted, struct smtp_error *error)
     SMTP_MUST_CHECK;
 /** Runs to its end, on threads of its own but for the calling one, which calls watch every 100 ms. SMTP_OK, whatever became
- *  of messages; what kept all sessions from being. */
+ *  of messages; where none was answered for, what kept all sessions from being. */
 enum smtp_status smtp_load_run(struct smtp_load *load,
                                void (*watch)(void *user, const struct smtp_load *load), void *user,
                                struct smtp_load_result *result, struct smtp_error *error)
     SMTP_MUST_CHECK;
 /** Begins no more messages. Any thread; async-signal-safe. */
 void smtp_load_stop(struct smtp_load *load);
+/** The same, and waits for nothing any more: what was on its way has failed. */
+void smtp_load_cut(struct smtp_load *load);
 void smtp_load_free(struct smtp_load *load); /* NULL: nothing */
 
 /** While it runs: messages answered so far (accepted, or not), and the time since the beginning. */
 uint64_t smtp_load_answered(const struct smtp_load *load);
 uint64_t smtp_load_elapsed_ns(const struct smtp_load *load);
-/** How much of it is done, 0 to 1. */
+/** How much of it is done, 0 to 1: of its messages, also of those that a rate makes due; else of its time. */
 double smtp_load_progress(const struct smtp_load *load);
 
 #endif

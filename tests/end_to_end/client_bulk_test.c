@@ -22,7 +22,9 @@ struct bulk_test {
     bool was_early;
     size_t timed[32], lost;
     struct smtp_error lost_error;
-    struct smtp_bulk *stops; /* is stopped with the tenth result */
+    struct smtp_bulk *stops;       /* is stopped with the tenth result */
+    bool cuts;                     /* and nothing is waited for then */
+    struct smtp_server *goes_away; /* likewise */
 };
 
 static enum smtp_bulk_more next(void *user, struct smtp_bulk_message *message)
@@ -56,7 +58,10 @@ static void sent(void *user, size_t place, const struct smtp_send_result *result
     test->accepted += result->status == SMTP_OK;
     test->refused += result->status != SMTP_OK;
     if (test->stops != NULL && test->accepted + test->refused == 10) {
-        smtp_bulk_stop(test->stops);
+        (test->cuts ? smtp_bulk_cut : smtp_bulk_stop)(test->stops);
+    }
+    if (test->goes_away != NULL && test->accepted + test->refused == 10) {
+        smtp_server_stop(test->goes_away, 0);
     }
 }
 
@@ -331,6 +336,29 @@ TEST(client_bulk, what_is_stopped_begins_nothing_more_and_answers_for_the_rest)
     smtp_harness_stop(harness);
 }
 
+/* One session of each waits, with the timeouts of RFC 5321 4.5.3.2: minutes. */
+TEST(client_bulk, what_is_cut_waits_for_nothing_and_answers_for_all)
+{
+    static const char *const faults[] = {"greeting: hang once", "ehlo: hang once",
+                                         "rcpt: hang once",     "content: hang once",
+                                         "dot: hang once",      "quit: hang once"};
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        struct bulk_test test = {.message_count = MESSAGES_MAX, .cuts = true};
+        struct smtp_harness_options options = options_of(SMTP_SERVER_TLS_OFF);
+        struct smtp_harness *harness = start(&options);
+        struct smtp_client_options client = client_of();
+        const struct smtp_bulk_options bulk = {
+            .sessions = 4, .in_flight = 4, .session_messages = 2};
+        expect_int(smtp_harness_fault(harness, faults[i]), SMTP_OK);
+        expect_int(run(&test, harness, &client, NULL, &bulk, true), SMTP_OK);
+        expect_true(test.begun < MESSAGES_MAX);
+        for (size_t k = 0; k < test.begun; k++) {
+            expect_int(test.answered[k], 1);
+        }
+        smtp_harness_stop(harness);
+    }
+}
+
 TEST(client_bulk, a_server_that_refuses_or_is_silent_ends_it_after_its_tries)
 {
     static const struct {
@@ -353,6 +381,21 @@ TEST(client_bulk, a_server_that_refuses_or_is_silent_ends_it_after_its_tries)
         expect_int(test.lost, 4);
         smtp_harness_stop(harness);
     }
+}
+
+TEST(client_bulk, a_server_that_goes_away_ends_it_after_its_tries)
+{
+    struct bulk_test test = {.message_count = MESSAGES_MAX};
+    struct smtp_harness_options options = options_of(SMTP_SERVER_TLS_OFF);
+    struct smtp_harness *harness = start(&options);
+    struct smtp_client_options client = client_of();
+    const struct smtp_bulk_options bulk = {.sessions = 2, .in_flight = 1, .tries = 2};
+    test.goes_away = smtp_harness_server(harness);
+    expect_int(run(&test, harness, &client, NULL, &bulk, false), SMTP_CONNECT_FAILED);
+    expect_true(test.begun >= 10 && test.begun < MESSAGES_MAX);
+    expect_true(test.lost <=
+                6); /* each where the server ended it, and twice where there was none */
+    smtp_harness_stop(harness);
 }
 
 TEST(client_bulk, content_that_needs_repair_and_stuffing_arrives_as_it_should)
@@ -382,9 +425,14 @@ TEST(client_bulk, what_cannot_be_is_told_before_anything_is_sent)
     const struct smtp_client_target nowhere = {.host = NULL};
     const struct smtp_client_target smtps = {.host = "smtps://127.0.0.1"};
     const struct smtp_client_target closed = {.host = "unix:/nonexistent/socket"};
+    struct smtp_client_options client = client_of();
+    client.tls.policy = SMTP_CLIENT_TLS_REQUIRED;
+    client.tls.ca_file = "/nonexistent/ca.pem";
+    const struct smtp_client_target untrusting = {.host = "127.0.0.1:1", .options = &client};
     expect_int(smtp_bulk_new(&bulk, &closed, &none, &hooks, &error), SMTP_BAD_ARGUMENT);
     expect_int(smtp_bulk_new(&bulk, &closed, &many, &hooks, &error), SMTP_BAD_ARGUMENT);
     expect_int(smtp_bulk_new(&bulk, &nowhere, &one, &hooks, &error), SMTP_BAD_ARGUMENT);
+    expect_int(smtp_bulk_new(&bulk, &untrusting, &one, &hooks, &error), SMTP_BAD_ARGUMENT);
     expect_true(bulk == NULL);
     expect_int(smtp_bulk_new(&bulk, &smtps, &one, &hooks, &error), SMTP_OK);
     expect_int(smtp_bulk_run(bulk, &error), SMTP_BAD_ARGUMENT);

@@ -26,6 +26,7 @@ TEST(histogram, a_time_beyond_the_last_bucket_is_in_the_last_and_keeps_its_maxim
     smtp_histogram_add(histogram, UINT64_MAX);
     expect_int(histogram->buckets[SMTP_HISTOGRAM_BUCKETS - 1], 1);
     expect_true(histogram->max_ns == UINT64_MAX);
+    expect_true(smtp_histogram_percentile(histogram, 100) == UINT64_MAX);
     free(histogram);
 }
 

@@ -215,6 +215,21 @@ TEST(mailbox, a_ring_keeps_the_last_octets_and_the_newest_message_in_any_case)
     smtp_mailbox_free(mailbox);
 }
 
+/* otherwise it would wait for ever */
+TEST(mailbox, a_cursor_that_a_ring_left_behind_is_told_at_once_where_nothing_is_left)
+{
+    struct smtp_message *message = NULL;
+    struct smtp_mailbox *mailbox = smtp_mailbox_new();
+    struct smtp_mailbox_cursor behind = {0};
+    smtp_mailbox_bound(mailbox, 1, 0);
+    put_numbered(mailbox, 1, 2);
+    smtp_mailbox_clear(mailbox);
+    expect_int(smtp_mailbox_next(mailbox, &behind, NULL, NULL, UINT64_MAX, &message),
+               SMTP_LIMIT_EXCEEDED);
+    expect_int(smtp_mailbox_next(mailbox, &behind, NULL, NULL, 0, &message), SMTP_TIMED_OUT);
+    smtp_mailbox_free(mailbox);
+}
+
 TEST(mailbox, a_cursor_that_a_ring_left_behind_is_told_once_and_goes_on)
 {
     struct smtp_message *message = NULL;
