@@ -12,7 +12,7 @@ import sys
 from programs import CannotMeasure, ended, figures, output_of, processor_ns
 from table import Row, at_most
 
-ROUNDS = 3
+ROUNDS = 5
 FLAT = 1.2  # of the cheapest before it
 SESSIONS = (1, 10, 100, 1000, 10000, 50000)
 SPARE_DESCRIPTORS = 100  # beside the sessions'
@@ -112,7 +112,7 @@ def session_costs(bench):
         if count + SPARE_DESCRIPTORS > descriptors:
             print(f"bench: no {count:,} sessions: a process may have {descriptors:,} descriptors (ulimit -Hn)", file=sys.stderr)
             continue
-        messages = min(max(20000, 6 * count), 100000)
+        messages = max(10000, 2 * count)
         for pair, (sink, program) in pairs.items():
             runs[count, pair] = (sink, source_of(*program, sessions=count, messages=messages), messages)
     rounds, costs = rounds_of(runs), []
@@ -136,7 +136,7 @@ def both_costs(group, runs):
 def size_costs(bench, with_gib):
     runs = {}
     for size in SIZES + ((GIB,) if with_gib else ()):
-        messages = max((32 << 20 if size < 1 << 20 else 128 << 20) // size, 1)
+        messages = max((32 << 20 if size < 1 << 20 else 256 << 20) // size, 1)
         source = source_of(bench / "bulk", messages=messages, octets=size)
         runs[size] = ((bench / "keep", "run"), source, messages * size / 1024)
     return both_costs("octets", runs)
