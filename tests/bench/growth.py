@@ -112,16 +112,13 @@ def session_costs(bench):
         if count + SPARE_DESCRIPTORS > descriptors:
             print(f"bench: no {count:,} sessions: a process may have {descriptors:,} descriptors (ulimit -Hn)", file=sys.stderr)
             continue
-        messages = max(10000, 2 * count)
+        messages = max(20000, min(3 * count, 100000))
         for pair, (sink, program) in pairs.items():
             runs[count, pair] = (sink, source_of(*program, sessions=count, messages=messages), messages)
     rounds, costs = rounds_of(runs), []
     for count in SESSIONS:
         each = {what: [both[end] for both in rounds.get((count, pair), [])] for what, (pair, end) in whose.items()}
         costs += [("sessions", count, what, statistics.median(column) if column else None) for what, column in each.items()]
-        for what, beside in FLOORS.items():
-            ratios = [cost / floor for cost, floor in zip(each[what], each[beside])]
-            costs.append(("sessions", count, f"{what} to the floor", statistics.median(ratios) if ratios else None))
     return costs
 
 
@@ -222,23 +219,24 @@ def in_words(values, pattern):
     return " ".join("-" if value is None else format(value, pattern) for value in values)
 
 
-def row(group, what, by_count, to_floor):
-    """To_floor: {count: times the floor's cost} of what is judged by that, or None."""
+def row(group, what, by_count, floor):
+    """Floor: {count: ns} of what is judged with it, or None."""
     text, name_of = NAMES[group]
     name = text.format(what=CAPTURED_WHAT.get(what, what), counts=" ".join(name_of(count) for count in by_count))
     shown = in_words(by_count.values(), ",.0f") + " ns"
-    if to_floor:
-        shown += "; to the floor " + in_words(to_floor.values(), ".2f")
+    judged = list(by_count.values())
+    if floor:
+        judged = [None if cost is None else cost / floor[count] for count, cost in by_count.items()]
+        shown += "; to the floor " + in_words(judged, ".2f")
     if what in FLOORS.values() or (group, what) == ("captured", "get"):
         return Row(name, shown)  # the kernel's share, the memory's
-    growth = growth_of(list((to_floor or by_count).values()))
+    growth = growth_of(judged)
     return at_most(name, growth, FLAT, f"{shown}; {growth:.2f}")
 
 
 def rows(costs):
     of = series(costs)
     return [
-        row(group, what, by_count, of.get((group, f"{what} to the floor")))
+        row(group, what, by_count, of.get((group, FLOORS.get(what))))
         for (group, what), by_count in of.items()
-        if not what.endswith(" to the floor")
     ]
