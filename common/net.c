@@ -21,6 +21,9 @@
 /* A first address that answers nothing must leave time for the others, and no address is tried for
  * less. */
 #define SHORTEST_TRY_NS (50 * SMTP_NS_PER_MS)
+#ifndef IP_BIND_ADDRESS_NO_PORT
+#define IP_BIND_ADDRESS_NO_PORT (-1) /* Linux has it; elsewhere to set it fails harmlessly */
+#endif
 
 static int open_socket(int family)
 {
@@ -32,6 +35,14 @@ static void send_at_once(int fd)
 {
     int on = 1;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+/* Else bind() would take a port of the address for one connection alone, with whatever peer, and for as long as it is
+ * in TIME_WAIT: one address has few. */
+static void choose_port_when_connecting(int fd)
+{
+    int on = 1;
+    (void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
 }
 
 static int close_keeping_errno(int fd)
@@ -272,6 +283,7 @@ static bool bind_source(int fd, int family, const char *source)
         errno = EAFNOSUPPORT;
         return false;
     }
+    choose_port_when_connecting(fd);
     return bind(fd, (const struct sockaddr *)&where, len) == 0;
 }
 

@@ -12,6 +12,9 @@
 #define STRETCH 64 /* octets looked at in one go */
 #define PLAIN_MAX                                                                                  \
     4096 /* and before they are taken: so much is looked at again, at most, where a line is too long */
+/* Octets asked of memory before they are looked at, for content larger than the cache: a page, as processors look ahead
+ * within one by themselves. */
+#define AHEAD 4096
 
 struct sink {
     char *out; /* NULL: only counts */
@@ -29,10 +32,16 @@ static void put(struct sink *sink, const char *bytes, size_t len)
 /* As many octets as every processor compares at once; where it cannot, the compiler sees to it. */
 typedef unsigned char octets __attribute__((vector_size(16)));
 
+static bool any_high(octets all)
+{
+    char folded[sizeof(all)];
+    memcpy(folded, &all, sizeof(all));
+    return smtp_has_eight_bit((struct smtp_span){folded, sizeof(folded)});
+}
+
 static bool has_high_octet(const char *bytes, size_t len)
 {
     octets all = {0}, here;
-    char folded[sizeof(all)];
     size_t at = 0;
     for (; len - at >= STRETCH; at += STRETCH) {
         for (size_t i = 0; i < STRETCH; i += sizeof(all)) {
@@ -40,9 +49,7 @@ static bool has_high_octet(const char *bytes, size_t len)
             all |= here;
         }
     }
-    memcpy(folded, &all, sizeof(all));
-    return smtp_has_eight_bit((struct smtp_span){folded, sizeof(folded)}) ||
-           smtp_has_eight_bit((struct smtp_span){bytes + at, len - at});
+    return any_high(all) || smtp_has_eight_bit((struct smtp_span){bytes + at, len - at});
 }
 
 void smtp_client_encoder_init(struct smtp_client_encoder *encoder)
@@ -70,8 +77,8 @@ static size_t take_line_end(struct smtp_client_encoder *encoder, const char *byt
 }
 
 /* Whether a stretch reads as plain lines do: an LF behind each CR, a CR before each LF, no dot behind an LF; of an LF
- * that it begins with, the stretch before has told. Looks at two octets behind it. */
-static bool is_plain(const char *stretch)
+ * that it begins with, the stretch before has told. Looks at two octets behind it. Adds its own to all. */
+static bool is_plain(const char *stretch, octets *all)
 {
     octets odd = {0}, here, next, second;
     uint64_t halves[2];
@@ -79,6 +86,7 @@ static bool is_plain(const char *stretch)
         memcpy(&here, stretch + i, sizeof(here));
         memcpy(&next, stretch + i + 1, sizeof(next));
         memcpy(&second, stretch + i + 2, sizeof(second));
+        *all |= here;
         next = next == '\n';
         odd |= ((here == '\r') ^ next) | (next & (second == '.'));
     }
@@ -87,16 +95,22 @@ static bool is_plain(const char *stretch)
 }
 
 /* The common case by itself, for speed, at the start of a line: how many octets are whole lines that go out as they
- * are. Lines that are too long end it. */
-static size_t count_plain(const char *bytes, size_t len)
+ * are. Lines that are too long end it. Notes whether an octet is above 127, of what is counted and maybe of some behind it:
+ * content larger than the cache is to be read once. */
+static size_t count_plain(struct smtp_client_encoder *encoder, const char *bytes, size_t len)
 {
+    octets all = {0};
     size_t end = 0, at = 0;
     if (len == 0 || bytes[0] == '.' || bytes[0] == '\n') {
         return 0;
     }
-    while (len - end > STRETCH + 1 && end < PLAIN_MAX && is_plain(bytes + end)) {
+    while (len - end > STRETCH + 1 && end < PLAIN_MAX && is_plain(bytes + end, &all)) {
+        if (len - end > AHEAD) {
+            __builtin_prefetch(bytes + end + AHEAD);
+        }
         end += STRETCH;
     }
+    encoder->eight_bit = encoder->eight_bit || any_high(all);
     const char *last = end > 0 ? memrchr(bytes, '\n', end) : NULL;
     end = last != NULL ? (size_t)(last - bytes) + 1 : 0;
     while (end - at > SMTP_CLIENT_LINE_MAX + 2) {
@@ -115,7 +129,6 @@ size_t smtp_client_encoder_feed(struct smtp_client_encoder *encoder, const char 
     struct sink sink = {out, 0};
     size_t dots = 0, at = 0, lf = 0;
     bool lf_known = false; /* kept between lines, so that content of many CRs stays linear */
-    encoder->eight_bit = encoder->eight_bit || has_high_octet(bytes, len);
     while (at < len) {
         if (encoder->after_cr) {
             encoder->after_cr = false;
@@ -125,7 +138,7 @@ size_t smtp_client_encoder_feed(struct smtp_client_encoder *encoder, const char 
             }
             encoder->repaired = true;
         }
-        size_t plain = encoder->line_start ? count_plain(bytes + at, len - at) : 0;
+        size_t plain = encoder->line_start ? count_plain(encoder, bytes + at, len - at) : 0;
         if (plain > 0) {
             put(&sink, bytes + at, plain);
             at += plain;
@@ -144,6 +157,7 @@ size_t smtp_client_encoder_feed(struct smtp_client_encoder *encoder, const char 
         const char *cr = memchr(bytes + at, '\r', lf - at);
         size_t stop = cr != NULL ? (size_t)(cr - bytes) : lf;
         if (stop > at) {
+            encoder->eight_bit = encoder->eight_bit || has_high_octet(bytes + at, stop - at);
             put(&sink, bytes + at, stop - at);
             encoder->line_start = false;
             encoder->line_octets += stop - at;

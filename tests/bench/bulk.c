@@ -1,5 +1,5 @@
 /* bulk.c - the client under measurement: many sessions on one loop (client/smtp_bulk.h), into whatever listens.
- *     bulk PORT SESSIONS MESSAGES OCTETS step|pipelined|stream|bdat [RECIPIENTS]
+ *     bulk [FROM>]PORT SESSIONS MESSAGES OCTETS step|pipelined|stream|bdat [RECIPIENTS]
  * Prints "rate MESSAGES_A_SECOND", from the first message begun to the last answered, as the floor's source does. Knows: how
  * long it took. Does not know: who takes the messages. */
 #include "client/smtp_bulk.h"
@@ -79,15 +79,23 @@ static bool make_recipients(struct load *load, size_t count)
     return true;
 }
 
-static enum smtp_status run(struct load *load, uint16_t port, size_t sessions, const char *mode,
+/* where: a port, and before it the address to connect from, if not any. */
+static enum smtp_status run(struct load *load, char *where, size_t sessions, const char *mode,
                             struct smtp_error *error)
 {
+    char *port = strrchr(where, '>');
     struct smtp_client_options client;
     smtp_client_options_init(&client);
     client.pipelining = strcmp(mode, "step") != 0;
     client.chunking = strcmp(mode, "bdat") == 0;
+    if (port != NULL) {
+        *port++ = '\0';
+        client.source_address = where;
+    }
     const struct smtp_client_target target = {
-        .host = "127.0.0.1", .port = port, .options = &client};
+        .host = "127.0.0.1",
+        .port = (uint16_t)strtoul(port != NULL ? port : where, NULL, 10),
+        .options = &client};
     const struct smtp_bulk_options options = {
         .sessions = sessions,
         .in_flight = strcmp(mode, "stream") == 0 || strcmp(mode, "bdat") == 0 ? 64 : 1};
@@ -107,14 +115,12 @@ int main(int argc, char **argv)
     struct smtp_error error = {.status = SMTP_OK};
     if (argc < 6 || argc > 7 || !make_content(&load, strtoull(argv[4], NULL, 10)) ||
         !make_recipients(&load, argc == 7 ? strtoull(argv[6], NULL, 10) : 1)) {
-        fprintf(
-            stderr,
-            "usage: bulk PORT SESSIONS MESSAGES OCTETS step|pipelined|stream|bdat [RECIPIENTS]\n");
+        fprintf(stderr, "usage: bulk [FROM>]PORT SESSIONS MESSAGES OCTETS "
+                        "step|pipelined|stream|bdat [RECIPIENTS]\n");
         return 2;
     }
     load.message_count = strtoull(argv[3], NULL, 10);
-    enum smtp_status status = run(&load, (uint16_t)strtoul(argv[1], NULL, 10),
-                                  strtoull(argv[2], NULL, 10), argv[5], &error);
+    enum smtp_status status = run(&load, argv[1], strtoull(argv[2], NULL, 10), argv[5], &error);
     double seconds = (double)(load.last_ns - load.first_ns) / 1e9;
     free((char *)(uintptr_t)load.to[0]);
     free(load.to);

@@ -1,4 +1,4 @@
-/* floor.c - the program: `floor sink run|thread`, or `floor source PORT SESSIONS MESSAGES SIZE
+/* floor.c - the program: `floor sink run|thread`, or `floor source [FROM>]PORT SESSIONS MESSAGES SIZE
  * step|pipelined|bdat`. Knows: its arguments; a thread for the sink, as a server in a test has one (in a
  * process of several threads the kernel counts every use of a descriptor). Does not know: how octets
  * move (floor_sink.c, floor_source.c). */
@@ -13,7 +13,7 @@
 
 static int usage(void)
 {
-    fputs("usage: floor sink run|thread | floor source PORT SESSIONS MESSAGES SIZE "
+    fputs("usage: floor sink run|thread | floor source [FROM>]PORT SESSIONS MESSAGES SIZE "
           "step|pipelined|bdat\n",
           stderr);
     return 2;
@@ -22,6 +22,12 @@ static int usage(void)
 static bool parse_load(char **words, struct floor_load *load)
 {
     uint64_t port = 0, sessions = 0, messages = 0, size_octets = 0;
+    char *before_port = strrchr(words[0], '>');
+    if (before_port != NULL) {
+        *before_port = '\0';
+        load->from = words[0];
+        words[0] = before_port + 1;
+    }
     if (!smtp_span_to_u64(smtp_span_of(words[0]), UINT16_MAX, &port) ||
         !smtp_span_to_u64(smtp_span_of(words[1]), FLOOR_SESSIONS_MAX, &sessions) ||
         !smtp_span_to_u64(smtp_span_of(words[2]), UINT64_MAX, &messages) ||
@@ -69,7 +75,7 @@ int main(int argc, char **argv)
                : strcmp(argv[2], "run") == 0 ? floor_sink()
                                              : usage();
     }
-    struct floor_load load;
+    struct floor_load load = {0};
     if (argc != 7 || strcmp(argv[1], "source") != 0 || !parse_load(argv + 2, &load)) {
         return usage();
     }

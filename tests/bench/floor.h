@@ -13,6 +13,7 @@ int floor_sink(void);
 
 /** What a source is to send, and how. */
 struct floor_load {
+    const char *from; /* a numeric address to connect from; NULL: any */
     uint16_t port;
     size_t session_count;   /* 1..FLOOR_SESSIONS_MAX connections at once */
     uint64_t message_count; /* over all sessions */

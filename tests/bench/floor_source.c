@@ -136,7 +136,7 @@ static bool open_sessions(struct source *source, const struct floor_load *load)
     for (size_t i = 0; i < load->session_count; i++) {
         struct source_session *session = &source->sessions[i];
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = session};
-        session->fd = raw_client_open(load->port);
+        session->fd = raw_client_open_from(load->from, load->port);
         session->at_line_start = true;
         if (session->fd < 0) {
             return false;

@@ -63,11 +63,16 @@ bool raw_client_say(int fd, const char *octets, size_t len)
 
 int raw_client_open(uint16_t port)
 {
+    return raw_client_open_from(NULL, port);
+}
+
+int raw_client_open_from(const char *from, uint16_t port)
+{
     static const char ehlo[] = "EHLO bench.test\r\n";
     struct smtp_address address = {.kind = SMTP_ADDRESS_TCP, .host = "127.0.0.1", .port = port};
     struct smtp_error error;
     int fd = -1;
-    if (smtp_net_connect(&address, NULL, patience_end_ns(), &fd, &error) != SMTP_OK) {
+    if (smtp_net_connect(&address, from, patience_end_ns(), &fd, &error) != SMTP_OK) {
         fprintf(stderr, "raw client: %s\n", error.message);
         return -1;
     }

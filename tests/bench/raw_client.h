@@ -10,6 +10,8 @@
 /** Connects to 127.0.0.1, takes the greeting, says EHLO. The descriptor (non-blocking), or -1 with
  *  the reason on standard error. */
 int raw_client_open(uint16_t port);
+/** The same from a numeric address of this host; NULL: any. */
+int raw_client_open_from(const char *from, uint16_t port);
 
 /** Writes the octets and reads one whole reply. True: a 2yz or 3yz. */
 bool raw_client_say(int fd, const char *octets, size_t len);

@@ -177,6 +177,31 @@ TEST(client_content, octets_above_127_are_seen_wherever_they_stand)
     }
 }
 
+TEST(client_content, octets_above_127_are_seen_in_lines_of_any_kind)
+{
+    static const char *const kinds[] = {"plain\r\n", ".dotted\r\n", "bare\n", "bare\rs\r\n",
+                                        "none"};
+    for (size_t kind = 0; kind < sizeof(kinds) / sizeof(*kinds); kind++) {
+        char text[200];
+        size_t len = 0, line = strlen(kinds[kind]);
+        for (; len + line <= sizeof(text); len += line) {
+            memcpy(text + len, kinds[kind], line);
+        }
+        for (size_t at = 0; at < len; at++) {
+            struct smtp_client_encoder encoder;
+            char octet = text[at];
+            text[at] = (char)0xff;
+            smtp_client_encoder_init(&encoder);
+            (void)smtp_client_encoder_feed(&encoder, text, len, NULL);
+            expect_true(encoder.eight_bit);
+            text[at] = octet;
+            smtp_client_encoder_init(&encoder);
+            (void)smtp_client_encoder_feed(&encoder, text, len, NULL);
+            expect_true(!encoder.eight_bit);
+        }
+    }
+}
+
 TEST(client_content, a_line_over_998_octets_is_seen_under_any_split_rfc_5322_2_1_1)
 {
     static const struct {

@@ -203,6 +203,12 @@ TEST(net, the_source_address_is_bound)
     int accepted = accept_from(listener);
     smtp_address_of_socket(accepted, true, &peer);
     expect_str(peer.host, "127.0.0.2");
+#ifdef IP_BIND_ADDRESS_NO_PORT
+    int on = 0; /* its port may serve other connections to other peers */
+    socklen_t len = sizeof on;
+    expect_int(getsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, &len), 0);
+    expect_int(on, 1);
+#endif
     close(fd);
     close(accepted);
     expect_int(smtp_net_connect(&address, "::1", soon(), &fd, NULL), SMTP_CONNECT_FAILED);
