@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define LARGE ((size_t)100 << 20)
+#define LARGE ((size_t)TEST_LARGE_OCTETS)
 
 static const char *const bob[] = {"bob@example.com"};
 static const struct smtp_envelope to_bob = {
@@ -124,7 +124,7 @@ static char *make_lines(void)
 
 /* From memory as it is, and through the encoder; over TCP, and over a Unix socket, which takes less than
  * what is encrypted at a time. */
-TEST_WITHIN(client_tls_server, a_message_of_100_mib_arrives_octet_for_octet, 120)
+TEST_WITHIN(client_tls_server, a_large_message_arrives_octet_for_octet, 120)
 {
     char path[64];
     snprintf(path, sizeof(path), "unix:/tmp/client-tls-large-%d", (int)getpid());

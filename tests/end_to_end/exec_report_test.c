@@ -193,16 +193,16 @@ TEST(exec_save, a_full_disk_is_an_error_and_leaves_no_part_of_a_file)
     smtp_remove_directory(folder);
 }
 
-TEST_WITHIN(exec_save, a_message_of_100_mebibytes_is_saved_whole, 60)
+TEST_WITHIN(exec_save, a_large_message_is_saved_whole, 60)
 {
     char folder[64], path[96];
     struct stat status;
     smtp_make_directory(folder);
     struct ended ended = run_to_end(
-        ARGV("exec", "--size-limit", "0", "--expect", "size>=104857600 count=1", "--save", folder,
-             "--", "/bin/sh", "-c",
+        ARGV("exec", "--size-limit", "0", "--expect", "size>=" TEST_LARGE_TEXT " count=1", "--save",
+             folder, "--", "/bin/sh", "-c",
              "(printf 'Subject: big\\n\\n'; yes 0123456789012345678901234567890123456789012345678 |"
-             " head -c 105906176) | \"$@\"",
+             " head -c " TEST_LARGE_TEXT ") | \"$@\"",
              "sh", SEND, "{url}"));
     if (ended.exit_status != 0) {
         SMTP_TEST_FAIL("exit status %d: %s", ended.exit_status, ended.err);
@@ -210,6 +210,6 @@ TEST_WITHIN(exec_save, a_message_of_100_mebibytes_is_saved_whole, 60)
     ended_clear(&ended);
     snprintf(path, sizeof path, "%s/message-1.eml", folder);
     expect_int(stat(path, &status), 0);
-    expect_true(status.st_size >= 104857600);
+    expect_true(status.st_size >= TEST_LARGE_OCTETS);
     smtp_remove_directory(folder);
 }

@@ -24,8 +24,7 @@ static struct smtp_harness *begin_sink(void)
 /** How the shell makes a message of that many octets. */
 #define MAKE_LONG                                                                                  \
     "{ printf 'Subject: long\\n\\n'; yes 'a line of a message that goes on and on and on' | head " \
-    "-c "                                                                                          \
-    "104857600; }"
+    "-c " TEST_LARGE_TEXT "; }"
 
 /** Runs the command, in which $1 is the program, $2 the server, $3 a file. */
 static void expect_sent_in_little_memory(const char *command, const char *url, const char *file)
@@ -51,14 +50,15 @@ static void expect_long(const char *command)
     smtp_harness_stop(harness);
 }
 
-TEST_WITHIN(send_long, a_message_of_100_mib_on_a_pipe_takes_little_memory, 60)
+TEST_WITHIN(send_long, a_large_message_on_a_pipe_takes_little_memory, 60)
 {
     expect_long(MAKE_LONG " | \"$1\" send \"$2\" bob@example.com");
-    expect_long("yes 'no field' | head -c 104857600 | \"$1\" send \"$2\" bob@example.com");
+    expect_long("yes 'no field' | head -c " TEST_LARGE_TEXT
+                " | \"$1\" send \"$2\" bob@example.com");
     expect_long(MAKE_LONG " | \"$1\" send --no-chunking -t \"$2\" bob@example.com");
 }
 
-TEST_WITHIN(send_long, a_file_of_100_mib_takes_little_memory_whole_or_attached, 60)
+TEST_WITHIN(send_long, a_large_file_takes_little_memory_whole_or_attached, 60)
 {
     expect_long(MAKE_LONG " >\"$3\" && \"$1\" send \"$2\" --file \"$3\" bob@example.com");
     expect_long(MAKE_LONG " >\"$3\" && \"$1\" send \"$2\" --attach \"$3\" bob@example.com");

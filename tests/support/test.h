@@ -14,6 +14,17 @@
 /** The same with another bound, for the few that need one. */
 #define TEST_WITHIN(suite, name, seconds) SMTP_TEST(suite, name, seconds)
 
+/** How large a large message is: so much that memory would tell if it grew with it. Under a sanitizer, which
+ *  makes each octet many times as dear, and has memory of its own, less. */
+#ifdef SMTP_PLAIN_RUNNER
+#define TEST_LARGE_OCTETS 8388608
+#else
+#define TEST_LARGE_OCTETS 104857600
+#endif
+#define TEST_LARGE_TEXT TEST_LARGE_TEXT_OF(TEST_LARGE_OCTETS)
+#define TEST_LARGE_TEXT_OF(octets) TEST_LARGE_TEXT_OF_IT(octets)
+#define TEST_LARGE_TEXT_OF_IT(octets) #octets
+
 #ifdef SMTP_PLAIN_RUNNER
 
 struct smtp_plain_test {
