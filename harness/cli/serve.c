@@ -93,6 +93,7 @@ static int serve_until_end(struct serve *serve)
         return SMTP_EXIT_USAGE;
     }
     tell_faults(serve);
+    smtp_serve_tell_wide(&options->tell, PROGRAM, serve->server);
     if (!smtp_serve_tell(&options->tell, PROGRAM, serve->server)) {
         return SMTP_EXIT_USAGE;
     }
