@@ -141,7 +141,7 @@ static void describe(smtp_cli_reader *reader, void *user)
 
 const struct smtp_cli_verb smtp_verb_simulate = {
     .name = "simulate",
-    .about = "Let both ends talk over a simulated network, from a seed",
+    .about = "lets both ends talk over a simulated network, from a seed",
     .run = run,
     .describe = describe,
 };
