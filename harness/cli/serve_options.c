@@ -10,7 +10,7 @@
 #define MESSAGE_ROWS 8
 #define LIFE_ROWS 9
 
-#define SECONDS_MAX (365u * 24 * 60 * 60)
+#define SECONDS_MAX (UINT64_C(365) * 24 * 60 * 60)
 
 static void add_message_rows(struct smtp_serve_options *options,
                              struct smtp_cli_option rows[MESSAGE_ROWS])
