@@ -159,24 +159,21 @@ TEST(known_failures, bare_lf_end_waits_in_silence)
 /** A line with so many x in it. */
 static void send_long(struct smtp_wire *wire, const char *before, size_t count, const char *after)
 {
-    char *line = NULL;
-    size_t len = 0;
-    FILE *out = open_memstream(&line, &len);
-    expect_true(out != NULL);
-    fputs(before, out);
-    for (size_t i = 0; i < count; i++) {
-        putc('x', out);
+    static char piece[65536];
+    memset(piece, 'x', sizeof piece);
+    expect_true(smtp_wire_send(wire, before, strlen(before)));
+    while (count > 0) {
+        size_t len = count < sizeof piece ? count : sizeof piece;
+        expect_true(smtp_wire_send(wire, piece, len));
+        count -= len;
     }
-    fprintf(out, "%s\r\n", after);
-    fclose(out);
-    expect_true(smtp_wire_send(wire, line, len));
-    free(line);
+    expect_true(smtp_wire_send(wire, after, strlen(after)) && smtp_wire_send(wire, "\r\n", 2));
 }
 
 /* CVE-2013-1752, go-smtp#60, smtp-server 3.18.3 (commands) and 3.19.0 (PROXY headers) */
 TEST(known_failures, unbounded_line)
 {
-    enum { MUCH = 8 << 20 };
+    enum { MUCH = 16 << 20 };
     struct smtp_server_options options;
     struct smtp_wire wire;
     with_ann(&options);
@@ -190,8 +187,7 @@ TEST(known_failures, unbounded_line)
     send_long(&wire, "", MUCH, "");
     expect_contains(smtp_wire_reply(&wire), "500 ");
     expect_contains(smtp_wire_ask(&wire, "NOOP"), "250 ");
-    /* what this end made of it, and what a sanitizer holds back */
-    expect_true(resident_kib() - before_kib < 6 * (MUCH >> 10));
+    expect_true(resident_kib() - before_kib < MUCH >> 10);
     smtp_wire_close(&wire);
     smtp_server_free(server);
 
