@@ -334,7 +334,8 @@ enum smtp_status smtp_client_scram_new(struct smtp_client_scram **out,
         status = smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
                                 "SASLprep (RFC 4013) leaves nothing of the identity");
     }
-    status = status == SMTP_OK ? compose_first(scram, options, identity, error) : status;
+    status = status == SMTP_OK && identity != NULL ? compose_first(scram, options, identity, error)
+                                                   : status;
     smtp_secret_free(identity);
     if (status != SMTP_OK) {
         smtp_client_scram_free(scram);

@@ -91,7 +91,7 @@ enum smtp_status smtp_server_users_init(struct smtp_server_users *users,
 
 void smtp_server_users_clear(struct smtp_server_users *users)
 {
-    for (size_t i = 0; i < users->count; i++) {
+    for (size_t i = 0; users->rows != NULL && i < users->count; i++) {
         free((char *)(uintptr_t)users->rows[i].identity);
         smtp_secret_free((char *)(uintptr_t)users->rows[i].password);
     }
