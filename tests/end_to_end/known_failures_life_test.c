@@ -19,10 +19,11 @@
 #include <unistd.h>
 
 #define ROUNDS 20
+#define PATIENCE_MS 50 /* for a transaction that nobody ends */
 
 static void *stop_it(void *server)
 {
-    smtp_server_stop(server, 1000);
+    smtp_server_stop(server, PATIENCE_MS);
     return NULL;
 }
 
@@ -41,7 +42,7 @@ static enum smtp_server_verdict stop_at_mail(void *user,
     (void)reverse_path;
     (void)parameters;
     (void)reply;
-    smtp_server_stop(stopping->server, 1000); /* in a hook it is a request */
+    smtp_server_stop(stopping->server, PATIENCE_MS); /* in a hook it is a request */
     return SMTP_ACCEPT;
 }
 
@@ -72,8 +73,8 @@ TEST(known_failures, stop_deadlock)
         for (size_t i = 0; i < 4; i++) {
             expect_int(pthread_create(&threads[i], NULL, stop_it, stopping.server), 0);
         }
-        smtp_server_stop(stopping.server, 1000);
-        smtp_server_stop(stopping.server, 1000);
+        smtp_server_stop(stopping.server, PATIENCE_MS);
+        smtp_server_stop(stopping.server, PATIENCE_MS);
         for (size_t i = 0; i < 4; i++) {
             pthread_join(threads[i], NULL);
         }
