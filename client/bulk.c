@@ -127,7 +127,7 @@ enum smtp_status smtp_bulk_new(struct smtp_bulk **out, const struct smtp_client_
                                const struct smtp_bulk_options *options,
                                const struct smtp_bulk_hooks *hooks, struct smtp_error *error)
 {
-    struct smtp_error unasked;
+    struct smtp_error unasked = {.status = SMTP_OK};
     struct smtp_client_options defaults;
     struct smtp_client_target whole = *target;
     error = error != NULL ? error : &unasked;
@@ -360,7 +360,7 @@ static void begin_sessions(struct smtp_bulk *bulk, int first_fd)
 
 enum smtp_status smtp_bulk_run(struct smtp_bulk *bulk, struct smtp_error *error)
 {
-    struct smtp_error unasked;
+    struct smtp_error unasked = {.status = SMTP_OK};
     int fd = -1;
     error = error != NULL ? error : &unasked;
     enum smtp_status status = find_where(bulk, &fd, error);

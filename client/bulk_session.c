@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-#define RETRY_MS 100 /* after a connection that brought nothing */
+#define RETRY_MS UINT64_C(100) /* after a connection that brought nothing */
 
 /* ---- time ---- */
 

@@ -248,7 +248,7 @@ static enum smtp_status reserve(struct smtp_client_pool *pool,
                                 "all %zu sessions of the pool were in use until the overall "
                                 "deadline",
                                 pool->options.sessions);
-    } else if ((status = pooled_new(&session, target, error)) == SMTP_OK) {
+    } else if ((status = pooled_new(&session, target, error)) == SMTP_OK && session != NULL) {
         session->next = pool->sessions;
         pool->sessions = session;
     }
@@ -312,7 +312,7 @@ enum smtp_status smtp_client_pool_take(struct smtp_client_pool *pool,
                                        const struct smtp_client_target *target,
                                        struct smtp_client **out, struct smtp_error *error)
 {
-    struct smtp_error unasked;
+    struct smtp_error unasked = {.status = SMTP_OK};
     struct smtp_client_options defaults;
     struct smtp_client_target wanted = filled_in(target, &defaults);
     struct pooled *session = NULL;
@@ -415,7 +415,7 @@ enum smtp_status smtp_client_pool_send(struct smtp_client_pool *pool,
                                        struct smtp_content content, smtp_client_sent *sent,
                                        void *user, struct smtp_error *error)
 {
-    struct smtp_error unasked;
+    struct smtp_error unasked = {.status = SMTP_OK};
     struct smtp_client_options defaults;
     struct smtp_client_target wanted = filled_in(target, &defaults);
     struct pooled *session = NULL;

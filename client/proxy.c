@@ -114,7 +114,7 @@ static enum smtp_status check_octets(const char *text, struct smtp_error *error)
 enum smtp_status smtp_client_proxy_header_make(struct smtp_client_proxy_header *out,
                                                const char *text, struct smtp_error *error)
 {
-    struct end source, destination;
+    struct end source = {0}, destination = {0};
     enum smtp_status status = check_octets(text, error);
     if (status != SMTP_OK) {
         return status;

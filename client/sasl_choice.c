@@ -150,6 +150,9 @@ static enum smtp_status check_named(const struct smtp_client_sasl_kind *kind,
                                     const struct smtp_client_sasl_setting *setting,
                                     struct smtp_error *error)
 {
+    if (kind == NULL) { /* check_mechanism lets no such name pass */
+        return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0, "the mechanism is not known");
+    }
     if (!smtp_client_words_have(setting->offered, kind->name)) {
         return smtp_error_set(error, SMTP_UNSUPPORTED, 0,
                               "the server does not offer AUTH %s; it offers \"%.150s\"", kind->name,

@@ -19,7 +19,7 @@
 /* 144 bits that nobody guesses; base64 of them needs no padding. */
 #define NONCE_OCTETS 18
 /* AuthMessage: three messages, each of one line. */
-#define MESSAGES_MAX (4 * SMTP_CLIENT_RESPONSE_MAX)
+#define MESSAGES_MAX ((size_t)4 * SMTP_CLIENT_RESPONSE_MAX)
 
 struct smtp_client_scram {
     const EVP_MD *digest;
@@ -330,11 +330,12 @@ enum smtp_status smtp_client_scram_new(struct smtp_client_scram **out,
     enum smtp_status status = smtp_client_saslprep(&identity, options->identity, error);
     status = status == SMTP_OK ? smtp_client_saslprep(&scram->password, options->password, error)
                                : status;
-    if (status == SMTP_OK && *identity == '\0') { /* RFC 5802 5.1 */
+    if (status == SMTP_OK && identity != NULL && *identity == '\0') { /* RFC 5802 5.1 */
         status = smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
                                 "SASLprep (RFC 4013) leaves nothing of the identity");
     }
-    status = status == SMTP_OK ? compose_first(scram, options, identity, error) : status;
+    status = status == SMTP_OK && identity != NULL ? compose_first(scram, options, identity, error)
+                                                   : status;
     smtp_secret_free(identity);
     if (status != SMTP_OK) {
         smtp_client_scram_free(scram);

@@ -358,7 +358,7 @@ enum smtp_tls_progress smtp_tls_read(struct smtp_tls *tls, char *bytes, size_t c
     return result == 1 ? SMTP_TLS_DONE : unfinished(tls, result);
 }
 
-static bool encrypt(struct smtp_tls *tls, struct smtp_span plain)
+static bool seal(struct smtp_tls *tls, struct smtp_span plain)
 {
     size_t written = 0;
     int result = plain.len == 0 ? 1 : SSL_write_ex(tls->ssl, plain.bytes, plain.len, &written);
@@ -382,14 +382,14 @@ bool smtp_tls_write(struct smtp_tls *tls, struct smtp_span plain)
         broken(tls);
         return false;
     }
-    if (!encrypt(tls, (struct smtp_span){plain.bytes, small})) {
+    if (!seal(tls, (struct smtp_span){plain.bytes, small})) {
         return false;
     }
     tls->small_left -= small;
     if (tls->small_left == 0 && small > 0) {
         SSL_set_split_send_fragment(tls->ssl, RECORD_OCTETS);
     }
-    return encrypt(tls, (struct smtp_span){plain.bytes + small, plain.len - small});
+    return seal(tls, (struct smtp_span){plain.bytes + small, plain.len - small});
 }
 
 void smtp_tls_shut_down(struct smtp_tls *tls)

@@ -117,9 +117,11 @@ static bool append(struct smtp_harness_transcript *transcript, enum smtp_server_
         return false;
     }
     struct entry *last = last_entry(transcript);
-    last->len += text.len;
-    last->time_ns = time_ns;
-    return true;
+    if (last != NULL) {
+        last->len += text.len;
+        last->time_ns = time_ns;
+    }
+    return last != NULL;
 }
 
 static void keep_content(struct smtp_harness_transcript *transcript, uint64_t time_ns,
@@ -140,9 +142,11 @@ static void keep_line(struct smtp_harness_transcript *transcript,
                       const struct smtp_server_log_entry *entry, struct smtp_span text)
 {
     size_t cost = text.len + LINE_OVERHEAD;
+    struct entry *line;
     if (cost <= DIALOGUE_KEPT_MAX - transcript->dialogue_kept &&
-        append(transcript, entry->kind, entry->time_ns, text)) {
-        last_entry(transcript)->pipelined = entry->pipelined;
+        append(transcript, entry->kind, entry->time_ns, text) &&
+        (line = last_entry(transcript)) != NULL) {
+        line->pipelined = entry->pipelined;
         transcript->dialogue_kept += cost;
         return;
     }

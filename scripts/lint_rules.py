@@ -182,10 +182,28 @@ def check_table(path, tests, faces):
                 breach(path, number, "no test is named")
 
 
+def check_known_failures(tests):
+    """Each row of the list has its test, each such test its row, and above it where that went wrong."""
+    path = root / "tests/known_failures.tsv"
+    rows = [line.split("\t")[0] for line in path.read_text().splitlines()[1:]]
+    there = {name.split(".")[1] for name in tests if name.startswith("known_failures.")}
+    for number, row in enumerate(rows, 2):
+        if row not in there:
+            breach(path, number, f"there is no test known_failures.{row}")
+    for row in sorted(there - set(rows)):
+        breach(path, 1, f"known_failures.{row} has no row")
+    for source in sorted((root / "tests").rglob("known_failures_*.c")):
+        text = source.read_text()
+        for match in re.finditer(r"^TEST(?:_WITHIN)?\(known_failures, (\w+)", text, re.M):
+            if not text[: match.start()].endswith("*/\n"):
+                breach(source, text.count("\n", 0, match.start()) + 1, f"{match.group(1)}: where it went wrong is not said above")
+
+
 def main():
     faces = "".join((root / folder / header).read_text() for header, folder in PUBLIC_HEADERS.items())
     tests = names_of_tests()
     check_top()
+    check_known_failures(tests)
     for path in (root / "README.md", root / "client/README.md", root / "server/README.md"):
         check_table(path, tests, faces)
     paths = sorted(p for f in [*ARROWS, "tests"] for p in (root / f).rglob("*.[ch]"))

@@ -104,7 +104,8 @@ static char *offered(const char *list, const struct smtp_server_options *options
     struct smtp_span word;
     while ((word = take_word(&list)).len > 0) {
         const struct mechanism *mechanism = find(word);
-        if (is_offered(mechanism, options, tables, tls) && !holds(out, mechanism->name)) {
+        if (mechanism != NULL && is_offered(mechanism, options, tables, tls) &&
+            !holds(out, mechanism->name)) {
             strncat(out, out[0] != '\0' ? " " : "", LIST_SIZE - strlen(out) - 1);
             strncat(out, mechanism->name, LIST_SIZE - strlen(out) - 1);
         }

@@ -89,7 +89,7 @@ static enum smtp_status use_context(struct smtp_server_certificate *certificate,
 static enum smtp_status make_if_none(struct smtp_server_certificate *certificate,
                                      struct smtp_error *error)
 {
-    struct smtp_identity *made;
+    struct smtp_identity *made = NULL;
     if (certificate->context != NULL) {
         return SMTP_OK;
     }

@@ -18,8 +18,8 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#define NS_IN_S 1000000000u
-#define NS_IN_MS 1000000u
+#define NS_IN_S UINT64_C(1000000000)
+#define NS_IN_MS UINT64_C(1000000)
 /* Between two segments, so that they are two reads of a peer that reads at once. */
 #define SEGMENT_PAUSE_NS (2 * NS_IN_MS)
 /* How often it is looked whether the peer of a deaf connection has closed. */

@@ -40,9 +40,9 @@ static const char *const protocols[] = {
 
 static uint16_t find_protocol(const char *name)
 {
-    for (uint16_t i = 1; i < sizeof protocols / sizeof *protocols; i++) {
+    for (size_t i = 1; i < sizeof protocols / sizeof *protocols; i++) {
         if (strcmp(name, protocols[i]) == 0) {
-            return i;
+            return (uint16_t)i;
         }
     }
     return 0;

@@ -94,6 +94,9 @@ static enum smtp_server_proxy_progress take_line(struct smtp_server_proxy *proxy
 static enum smtp_server_proxy_progress step_line(struct smtp_server_proxy *proxy)
 {
     size_t len = proxy->len;
+    if (len == 0) {
+        return SMTP_SERVER_PROXY_WAITS;
+    }
     unsigned char last = proxy->octets[len - 1];
     if (len < sizeof keyword) {
         return last == (unsigned char)keyword[len - 1]
@@ -213,6 +216,9 @@ static enum smtp_server_proxy_progress take_binary(struct smtp_server_proxy *pro
 static enum smtp_server_proxy_progress step_binary(struct smtp_server_proxy *proxy)
 {
     size_t len = proxy->len;
+    if (len == 0) {
+        return SMTP_SERVER_PROXY_WAITS;
+    }
     if (len <= SIGNATURE_SIZE) {
         return proxy->octets[len - 1] == (unsigned char)signature[len - 1]
                    ? SMTP_SERVER_PROXY_WAITS

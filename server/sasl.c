@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define MD5_OCTETS 16
+#define MD5_OCTETS ((size_t)16)
 #define CRAM_CHALLENGE_SIZE 320 /* two numbers and a hostname of 255 */
 
 enum smtp_server_auth_step smtp_server_sasl_challenge(struct smtp_server_exchange *exchange,

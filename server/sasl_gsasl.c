@@ -9,7 +9,7 @@
 
 static int give_base64(Gsasl_session *session, Gsasl_property property, struct smtp_span octets)
 {
-    struct smtp_buffer text = SMTP_BUFFER(4 * SMTP_TLS_BINDING_MAX);
+    struct smtp_buffer text = SMTP_BUFFER((size_t)4 * SMTP_TLS_BINDING_MAX);
     int status = GSASL_MALLOC_ERROR;
     if (smtp_base64_append(&text, octets) == SMTP_OK) {
         struct smtp_span span = smtp_buffer_span(&text);

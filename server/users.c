@@ -63,7 +63,9 @@ static enum smtp_status copy_row(struct smtp_server_users *users,
         free(prepared);
         return smtp_error_set(error, SMTP_NO_MEMORY, 0, "out of memory");
     }
-    users->rows[users->count++] = (struct smtp_server_user){prepared, copy};
+    struct smtp_server_user *kept = &users->rows[users->count++];
+    kept->identity = prepared;
+    kept->password = copy;
     return SMTP_OK;
 }
 
@@ -74,10 +76,9 @@ enum smtp_status smtp_server_users_init(struct smtp_server_users *users,
     *users = (struct smtp_server_users){0};
     enum smtp_status status = SMTP_OK;
     pthread_mutex_init(&users->lock, NULL);
-    if (count > 0) {
-        users->rows = calloc(count, sizeof *users->rows);
-        status = users->rows != NULL ? SMTP_OK
-                                     : smtp_error_set(error, SMTP_NO_MEMORY, 0, "out of memory");
+    if (count > 0 && (users->rows = calloc(count, sizeof *users->rows)) == NULL) {
+        smtp_server_users_clear(users);
+        return smtp_error_set(error, SMTP_NO_MEMORY, 0, "out of memory");
     }
     for (size_t i = 0; i < count && status == SMTP_OK; i++) {
         status = copy_row(users, &rows[i], error);
@@ -90,7 +91,7 @@ enum smtp_status smtp_server_users_init(struct smtp_server_users *users,
 
 void smtp_server_users_clear(struct smtp_server_users *users)
 {
-    for (size_t i = 0; i < users->count; i++) {
+    for (size_t i = 0; users->rows != NULL && i < users->count; i++) {
         free((char *)(uintptr_t)users->rows[i].identity);
         smtp_secret_free((char *)(uintptr_t)users->rows[i].password);
     }

@@ -31,12 +31,14 @@ static void put(struct sink *sink, const char *bytes, size_t len)
 
 /* As many octets as every processor compares at once; where it cannot, the compiler sees to it. */
 typedef unsigned char octets __attribute__((vector_size(16)));
+typedef uint64_t halves __attribute__((vector_size(16)));
+
+#define HIGH_BITS UINT64_C(0x8080808080808080)
 
 static bool any_high(octets all)
 {
-    char folded[sizeof(all)];
-    memcpy(folded, &all, sizeof(all));
-    return smtp_has_eight_bit((struct smtp_span){folded, sizeof(folded)});
+    const halves folded = (halves)all;
+    return ((folded[0] | folded[1]) & HIGH_BITS) != 0;
 }
 
 static bool has_high_octet(const char *bytes, size_t len)
@@ -81,7 +83,6 @@ static size_t take_line_end(struct smtp_client_encoder *encoder, const char *byt
 static bool is_plain(const char *stretch, octets *all)
 {
     octets odd = {0}, here, next, second;
-    uint64_t halves[2];
     for (size_t i = 0; i < STRETCH; i += sizeof(odd)) {
         memcpy(&here, stretch + i, sizeof(here));
         memcpy(&next, stretch + i + 1, sizeof(next));
@@ -90,8 +91,8 @@ static bool is_plain(const char *stretch, octets *all)
         next = next == '\n';
         odd |= ((here == '\r') ^ next) | (next & (second == '.'));
     }
-    memcpy(halves, &odd, sizeof(odd));
-    return (halves[0] | halves[1]) == 0;
+    const halves folded = (halves)odd;
+    return (folded[0] | folded[1]) == 0;
 }
 
 /* The common case by itself, for speed, at the start of a line: how many octets are whole lines that go out as they

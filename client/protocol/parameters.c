@@ -178,7 +178,7 @@ static enum smtp_status append_submitter(struct smtp_buffer *out,
     if (*options->auth == '\0') {
         return append_text(out, " AUTH=<>", error);
     }
-    struct smtp_buffer path = SMTP_BUFFER(4 * SMTP_CLIENT_PATH_MAX);
+    struct smtp_buffer path = SMTP_BUFFER((size_t)4 * SMTP_CLIENT_PATH_MAX);
     enum smtp_status status = smtp_client_path_append(&path, options->auth, false, true, error);
     if (status == SMTP_OK) {
         status = append_text(out, " AUTH=", error);

@@ -373,6 +373,9 @@ void smtp_client_session_transaction_reply(struct smtp_client_session *session,
                                            uint64_t now_ns)
 {
     struct smtp_client_flight *flight = smtp_client_session_first(session);
+    if (flight == NULL) { /* whoever awaits such a reply is in flight */
+        return;
+    }
     struct smtp_client_transaction *transaction = &flight->transaction;
     if (stage == SMTP_STAGE_RSET) {
         reset_reply(session, flight, judged, reply->code);

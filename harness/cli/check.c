@@ -88,6 +88,7 @@ static int judge_peer(struct smtp_check_line *line)
     line->options.running = &telling.running;
     int status = look_at_peer(line, &telling);
     status = status == 0 ? judge_and_report(line, &telling) : status;
+    line->options.running = NULL;
     smtp_check_telling_end(&telling);
     return status;
 }

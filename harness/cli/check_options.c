@@ -19,7 +19,7 @@
 #define CLIENT_ROWS 2
 #define ROWS_MAX (RESULT_ROWS + BOTH_ROWS + SERVER_ROWS)
 
-#define SECONDS_MAX (24u * 60 * 60)
+#define SECONDS_MAX (UINT64_C(24) * 60 * 60)
 #define QUIET_MAX_MS 60000
 
 static void add_result_rows(struct smtp_check_line *line, struct smtp_cli_option rows[RESULT_ROWS])

@@ -197,6 +197,7 @@ static int apply_tls(struct smtp_cli_client_options *options)
     } else if (options->user != NULL && !options->url.implicit_tls && !options->url.policy_said) {
         options->url.policy = SMTP_CLIENT_TLS_REQUIRED;
     }
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): nothing here sets the environment */
     tls->ca_file = options->ca_file != NULL ? options->ca_file : getenv("SMTP_CA_FILE");
     tls->name = options->tls_name;
     tls->insecure = options->insecure;
@@ -258,6 +259,7 @@ static int apply_login(struct smtp_cli_client_options *options)
             return EX_CONFIG;
         }
     }
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): nothing here sets the environment */
     secret = secret != NULL ? secret : getenv("SMTP_PASSWORD");
     bool external =
         credentials->mechanism != NULL && strcasecmp(credentials->mechanism, "EXTERNAL") == 0;

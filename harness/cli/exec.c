@@ -76,7 +76,7 @@ static bool start_server(struct exec *exec)
     struct smtp_cli_server_options *common = &exec->options.common;
     const struct smtp_server_hooks sessions = {
         .user = exec, .streaming = true, .connect = on_connect, .close = on_close};
-    if (!smtp_cli_server_options_apply(common)) {
+    if (!smtp_cli_server_options_apply(common) || !smtp_cli_server_options_record(common)) {
         smtp_cli_server_options_release_tables(common);
         return false;
     }

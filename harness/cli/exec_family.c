@@ -62,6 +62,7 @@ static bool look_around(struct relatives *all)
 {
     DIR *directory = opendir("/proc");
     bool whole = directory != NULL;
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody else reads this stream */
     for (const struct dirent *entry; whole && (entry = readdir(directory)) != NULL;) {
         pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
         pid_t parent = pid > 0 ? parent_of(pid) : 0;

@@ -14,7 +14,7 @@
 #define OWN_ROWS (MAIL_ROWS + RESULT_ROWS)
 
 #define WAIT_S 5 /* as smtp_harness_options.wait_ms */
-#define SECONDS_MAX (365u * 24 * 60 * 60)
+#define SECONDS_MAX (UINT64_C(365) * 24 * 60 * 60)
 
 static void add_mail_rows(struct smtp_exec_options *options, struct smtp_cli_option rows[MAIL_ROWS])
 {

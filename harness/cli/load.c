@@ -180,9 +180,12 @@ static int run(struct smtp_load_options *options)
     struct smtp_error error = {.status = SMTP_OK};
     struct ends *ends = calloc(1, sizeof *ends);
     struct smtp_load_result *result = calloc(1, sizeof *result);
-    enum smtp_status status = ends == NULL || result == NULL
-                                  ? smtp_error_set(&error, SMTP_NO_MEMORY, 0, "out of memory")
-                                  : make_ends(ends, options, &error);
+    if (ends == NULL || result == NULL) {
+        free(result);
+        free(ends);
+        return smtp_cli_failed(PROGRAM, "out of memory");
+    }
+    enum smtp_status status = make_ends(ends, options, &error);
     if (status == SMTP_OK) {
         status = run_watched(ends->load, options->quiet, result, &error);
     }
@@ -198,14 +201,10 @@ static int run(struct smtp_load_options *options)
     } else {
         fprintf(stderr, PROGRAM ": %s\n", error.message);
     }
-    if (ends != NULL) {
-        smtp_load_free(ends->load);
-        smtp_load_own_free(ends->own);
-        smtp_tally_clear(&ends->accepted);
-    }
-    if (result != NULL) {
-        smtp_load_result_clear(result);
-    }
+    smtp_load_free(ends->load);
+    smtp_load_own_free(ends->own);
+    smtp_tally_clear(&ends->accepted);
+    smtp_load_result_clear(result);
     free(result);
     free(ends);
     return exit_status;

@@ -16,7 +16,7 @@ static void print_verb(const struct smtp_cli_verb *verb)
 static void print_help(void)
 {
     printf("Both ends of SMTP in one process: a server that captures, clients that send.\n\n"
-           "Usage: smtp-harness [VERB] [OPTION]...\n\n"
+           "Usage: smtp-harness [VERB] [OPTION]...\n"
            "Without a verb it is selftest.\n\n");
     for (size_t i = 0; smtp_cli_verbs[i] != NULL; i++) {
         print_verb(smtp_cli_verbs[i]);

@@ -46,7 +46,7 @@ static int out_of_memory(void)
 /** One address, checked and with a domain. */
 static int add_address(struct smtp_send_message *message, const char *option, const char *address)
 {
-    struct smtp_buffer path = SMTP_BUFFER(SMTP_CLIENT_PATH_MAX * 4);
+    struct smtp_buffer path = SMTP_BUFFER((size_t)4 * SMTP_CLIENT_PATH_MAX);
     struct smtp_error error = {.status = SMTP_OK};
     char *whole = smtp_send_qualify(address);
     if (whole == NULL) {

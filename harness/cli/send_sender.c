@@ -17,7 +17,9 @@
 
 static const char *user_name(void)
 {
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): there is no other thread yet */
     const struct passwd *entry = getpwuid(getuid());
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): nothing here sets the environment */
     const char *name = entry != NULL ? entry->pw_name : getenv("LOGNAME");
     return name != NULL && name[0] != '\0' ? name : "nobody";
 }

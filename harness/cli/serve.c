@@ -93,6 +93,7 @@ static int serve_until_end(struct serve *serve)
         return SMTP_EXIT_USAGE;
     }
     tell_faults(serve);
+    smtp_serve_tell_wide(&options->tell, PROGRAM, serve->server);
     if (!smtp_serve_tell(&options->tell, PROGRAM, serve->server)) {
         return SMTP_EXIT_USAGE;
     }
@@ -132,6 +133,7 @@ static struct smtp_server *make_server(struct smtp_serve_options *options)
 static int run(struct serve *serve)
 {
     struct smtp_serve_options *options = &serve->options;
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): there is no other thread yet */
     (void)setenv("UV_THREADPOOL_SIZE", POOL_THREADS, 0); /* no thread reads it yet */
     options->life.ends = on_end;
     options->life.user = serve;

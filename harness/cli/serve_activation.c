@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+/* NOLINTBEGIN(concurrency-mt-unsafe): the environment is read, and cleared, before there is another thread */
+
 #define FIRST_FD 3 /* SD_LISTEN_FDS_START */
 
 static bool read_number(const char *program, const char *name, uint64_t max, uint64_t *number)
@@ -64,7 +66,7 @@ static bool add_all(struct smtp_serve_activation *activation, const char *progra
     }
     while (activation->count < count) {
         size_t len = name != NULL ? strcspn(name, ":") : 0;
-        if (!add(activation, program, scheme_of(name, len))) {
+        if (!add(activation, program, name != NULL ? scheme_of(name, len) : "")) {
             return false;
         }
         name = name != NULL && name[len] == ':' ? name + len + 1 : NULL;
@@ -81,3 +83,5 @@ bool smtp_serve_activation_take(struct smtp_serve_activation *activation, const 
     unsetenv("LISTEN_FDNAMES");
     return taken;
 }
+
+/* NOLINTEND(concurrency-mt-unsafe) */

@@ -8,9 +8,9 @@
 #define PROGRAM SMTP_SERVE_PROGRAM
 
 #define MESSAGE_ROWS 8
-#define LIFE_ROWS 8
+#define LIFE_ROWS 9
 
-#define SECONDS_MAX (365u * 24 * 60 * 60)
+#define SECONDS_MAX (UINT64_C(365) * 24 * 60 * 60)
 
 static void add_message_rows(struct smtp_serve_options *options,
                              struct smtp_cli_option rows[MESSAGE_ROWS])
@@ -51,6 +51,9 @@ static void add_life_rows(struct smtp_serve_options *options,
                               "seconds without a session; ends then");
     rows[7] = smtp_cli_number("drain", &options->life.drain_s, 0, SECONDS_MAX,
                               "seconds for open transactions at the end (1)");
+    rows[8] = smtp_cli_text("run-as", "USER[:GROUP]", &options->run_as.text,
+                            "of root's process: who it is once it listens;\n"
+                            "the files that it writes are that user's");
 }
 
 void smtp_serve_options_use(struct smtp_serve_options *options, smtp_cli_reader *reader, void *user)
@@ -152,8 +155,15 @@ bool smtp_serve_options_apply(struct smtp_serve_options *options)
     options->receivers.output_user = &options->life;
     options->tell.json = options->receivers.json;
     options->tell.pid = options->background;
-    if (!is_consistent(options) || !take_sockets(options) ||
-        !smtp_cli_server_options_apply(&options->common) || !can_hold(options) ||
+    options->tell.tls_required = options->common.tls_required;
+    options->tell.auth_required = options->common.auth_required;
+    options->tell.relays = options->receivers.relay_url != NULL;
+    if (!is_consistent(options) || !smtp_serve_user_find(&options->run_as, PROGRAM) ||
+        !take_sockets(options) || !smtp_cli_server_options_apply(&options->common) ||
+        !can_hold(options) ||
+        !smtp_serve_user_listen(&options->run_as, PROGRAM, &options->common.listen) ||
+        !smtp_serve_user_become(&options->run_as, PROGRAM) ||
+        !smtp_cli_server_options_record(&options->common) ||
         !smtp_cli_server_options_plan(&options->common, &options->faults) ||
         !smtp_serve_receivers_make(PROGRAM, &options->receivers, &options->common)) {
         return false;

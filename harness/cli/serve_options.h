@@ -7,6 +7,7 @@
 #include "harness/cli/serve_life.h"
 #include "harness/cli/serve_receivers.h"
 #include "harness/cli/serve_tell.h"
+#include "harness/cli/serve_user.h"
 #include "harness/cli/server_options.h"
 
 #define SMTP_SERVE_PROGRAM "smtp-harness serve"
@@ -16,6 +17,7 @@ struct smtp_serve_options {
     bool background;
     struct smtp_serve_life life;
     struct smtp_serve_activation activation;
+    struct smtp_serve_user run_as;
     struct smtp_serve_receivers receivers;
     struct smtp_cli_server_options common;
 
@@ -26,7 +28,8 @@ struct smtp_serve_options {
 /** Sets the defaults and shows `reader` the usage, whose options write to *options. */
 void smtp_serve_options_use(struct smtp_serve_options *options, smtp_cli_reader *reader,
                             void *user);
-/** Fills common.server in, with the sockets of the activation in front. False: what is wrong is said; clear and end. */
+/** Fills common.server in, with the sockets of the activation in front, and becomes who it is to run as: what root alone
+ *  may read is read then, and nothing written. False: what is wrong is said; clear and end. */
 bool smtp_serve_options_apply(struct smtp_serve_options *options);
 /** As smtp_cli_server_options_clear, and the secrets of its own. */
 void smtp_serve_options_clear(struct smtp_serve_options *options);

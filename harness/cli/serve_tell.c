@@ -1,9 +1,11 @@
 /* serve_tell.c - see serve_tell.h. */
 #include "harness/cli/serve_tell.h"
 
+#include "common/address.h"
 #include "common/error.h"
 #include "harness/cli/whole_file.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -109,6 +111,45 @@ bool smtp_serve_tell(const struct smtp_serve_tell *tell, const char *program,
         smtp_serve_tell_end(tell);
     }
     return told;
+}
+
+/** Whether nobody but this machine reaches it there. */
+static bool is_near(const char *text)
+{
+    struct smtp_address address;
+    struct smtp_error unused;
+    struct in_addr ipv4;
+    struct in6_addr ipv6;
+    if (smtp_address_parse(text, 0, &address, &unused) != SMTP_OK) {
+        return false;
+    }
+    if (address.kind == SMTP_ADDRESS_UNIX) {
+        return true;
+    }
+    if (inet_pton(AF_INET, address.host, &ipv4) == 1) {
+        return ntohl(ipv4.s_addr) >> 24 == IN_LOOPBACKNET;
+    }
+    return inet_pton(AF_INET6, address.host, &ipv6) == 1 && IN6_IS_ADDR_LOOPBACK(&ipv6);
+}
+
+void smtp_serve_tell_wide(const struct smtp_serve_tell *tell, const char *program,
+                          const struct smtp_server *server)
+{
+    const char *address;
+    for (size_t i = 0; (address = smtp_server_address(server, i)) != NULL; i++) {
+        bool open = !tell->auth_required;
+        bool readable = !tell->tls_required && !smtp_server_is_implicit_tls(server, i);
+        if ((!open && !readable) || is_near(address)) {
+            continue;
+        }
+        fprintf(stderr, "%s: warning: %s%s is reached from other machines: %s%s%s\n", program,
+                scheme_of(server, i), address,
+                !open          ? ""
+                : tell->relays ? "anybody may have mail relayed (see --auth-required)"
+                               : "anybody may hand mail in (see --auth-required)",
+                open && readable ? "; " : "",
+                readable ? "mail may be read on its way (see --tls-required)" : "");
+    }
 }
 
 void smtp_serve_tell_no_more(const struct smtp_serve_tell *tell)

@@ -312,7 +312,7 @@ static void complain_of_record(const char *message)
     fprintf(stderr, "smtp-harness: %s\n", message);
 }
 
-static bool apply_record(struct smtp_cli_server_options *options)
+bool smtp_cli_server_options_record(struct smtp_cli_server_options *options)
 {
     struct smtp_server_hooks table;
     struct smtp_error error = {.message = ""};
@@ -339,7 +339,7 @@ bool smtp_cli_server_options_apply(struct smtp_cli_server_options *options)
     server->trusted_peer_count = options->trust.count;
     server->receivers = options->tables;
     return has_known_schemes(options) && is_consistent(options) && apply_protocol(options) &&
-           apply_auth(options) && apply_tls(options) && apply_record(options);
+           apply_auth(options) && apply_tls(options);
 }
 
 /* ---- faults ---- */

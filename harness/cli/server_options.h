@@ -45,6 +45,9 @@ void smtp_cli_server_options_use(struct smtp_cli_server_options *options, const 
 /** Fills `server` in, reading the files that are named; but for the faults, which a harness takes as they
  *  are, or smtp_cli_server_options_plan. False: what is wrong is said; clear and end. */
 bool smtp_cli_server_options_apply(struct smtp_cli_server_options *options);
+/** Adds what records, and makes its directory; behind smtp_cli_server_options_apply, which writes no file. False: what is
+ *  wrong is said. */
+bool smtp_cli_server_options_record(struct smtp_cli_server_options *options);
 /** For a server without a harness: makes the plan of faults, and its table is server.hooks then. *plan, which
  *  may be told the server and is freed behind it, stays NULL where there is none. False: what is wrong
  *  is said. */

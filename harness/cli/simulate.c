@@ -31,10 +31,10 @@ static void use_options(struct options *options, smtp_cli_reader *reader, void *
     const struct smtp_cli_usage usage = {
         .program = PROGRAM,
         .about =
-            "Lets both ends of SMTP talk over a simulated network and clock, and sees that no\n"
-            "message is lost, doubled, changed or misreported, whatever befalls them. Each run is\n"
-            "its seed and its number. Exit status 0: all held; 1: a run did not, and is shown; 2:\n"
-            "it could not run.",
+            "Lets both ends of SMTP talk over a simulated network and clock, and sees that\n"
+            "no message is lost, doubled, changed or misreported, whatever befalls them. Each\n"
+            "run is its seed and its number. Exit status 0: all held; 1: a run did not, and\n"
+            "is shown; 2: it could not run.",
         .examples = {"smtp-harness simulate", "smtp-harness simulate --seed 7 --runs 1000000",
                      "smtp-harness simulate --seed 7 --run 4711"},
         .options = rows,
@@ -141,7 +141,7 @@ static void describe(smtp_cli_reader *reader, void *user)
 
 const struct smtp_cli_verb smtp_verb_simulate = {
     .name = "simulate",
-    .about = "Let both ends talk over a simulated network, from a seed",
+    .about = "lets both ends talk over a simulated network, from a seed",
     .run = run,
     .describe = describe,
 };

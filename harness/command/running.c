@@ -25,7 +25,7 @@ void smtp_command_running_remove(struct smtp_command_running *running, struct sm
     while (*link != NULL && *link != run) {
         link = &(*link)->next;
     }
-    if (*link == run) {
+    if (*link != NULL) {
         *link = run->next;
     }
     pthread_mutex_unlock(&running->lock);

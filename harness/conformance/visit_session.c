@@ -150,10 +150,11 @@ static struct said answer_to(struct smtp_visit_session *session, const char *nam
     struct said said = {.is_plain =
                             answer == NULL || (answer->reply == NULL && answer->act == NULL)};
     said.then = answer != NULL ? (int)answer->then : (int)SMTP_THEN_GO_ON;
-    const char *reply = said.is_plain ? smtp_visit_plain(session, name, line) : answer->reply;
+    const char *reply =
+        said.is_plain || answer == NULL ? smtp_visit_plain(session, name, line) : answer->reply;
     wait_before(session, answer != NULL ? answer->delay_ms : 0);
     said.unheard = talk->wire.ended;
-    if (!said.is_plain && answer->act != NULL) {
+    if (answer != NULL && answer->act != NULL) {
         answer->act(&session->run->seen, talk, line);
         session->kept = session->taken + talk->wire.heard.len; /* what it took is its own */
         said.code = code_of(smtp_buffer_span(&talk->said));

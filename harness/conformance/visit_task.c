@@ -84,13 +84,12 @@ static bool make_files(struct smtp_visit_told *told, struct smtp_check *check,
     return made;
 }
 
-/** The texts with that between each two, or behind each. */
-static const char *joined(struct smtp_check *check, const char *const *texts, size_t count,
-                          const char *between)
+/** The texts, which NULL ends, with that between each two. */
+static const char *joined(struct smtp_check *check, const char *const *texts, const char *between)
 {
-    const char *all = count > 0 ? texts[0] : "";
-    for (size_t i = 1; i < count; i++) {
-        all = smtp_check_text(check, "%s%s%s", all, between, texts[i]);
+    const char *all = *texts != NULL ? *texts++ : "";
+    while (*texts != NULL) {
+        all = smtp_check_text(check, "%s%s%s", all, between, *texts++);
     }
     return all;
 }
@@ -148,7 +147,6 @@ static bool make_environment(struct smtp_visit_told *told, struct smtp_check *ch
 {
     static const char *const tls[] = {"never", "required", NULL};
     const char *const *messages = (const char *const *)told->paths + 1;
-    size_t to_count = recipient_count(task);
     const struct smtp_command_variable variables[] = {
         {"SMTP_HOST", marks[0].value},
         {"SMTP_PORT", marks[1].value},
@@ -158,10 +156,9 @@ static bool make_environment(struct smtp_visit_told *told, struct smtp_check *ch
         {"SMTP_PASSWORD", task->login ? or_default(task->password, "check-password") : NULL},
         {"SMTP_TLS", tls[task->tls]},
         {"SMTP_FROM", marks[4].value},
-        {"SMTP_TO", joined(check, recipients(task), to_count, "\n")},
+        {"SMTP_TO", joined(check, recipients(task), "\n")},
         {"SMTP_MESSAGE", messages[0]},
-        {"SMTP_MESSAGES",
-         task->message_count > 1 ? joined(check, messages, task->message_count, "\n") : NULL},
+        {"SMTP_MESSAGES", task->message_count > 1 ? joined(check, messages, "\n") : NULL},
         {"SMTP_HELO", task->helo},
         {"SMTP_MECHANISM", task->mechanism},
         {"SMTP_ENVID", task->envid},
@@ -192,7 +189,7 @@ bool smtp_visit_tell(struct smtp_visit_told *told, struct smtp_check *check,
         {"{cafile}", told->paths[0]},
         {"{from}", or_default(task->from, "ann@example.com")},
         {"{message}", told->paths[1]},
-        {TO_MARK, joined(check, recipients(task), recipient_count(task), ",")},
+        {TO_MARK, joined(check, recipients(task), ",")},
     };
     return make_argv(told, check, task, marks, sizeof marks / sizeof *marks) &&
            make_environment(told, check, task, marks);

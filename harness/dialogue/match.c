@@ -121,7 +121,7 @@ static bool learn(const struct matcher *matcher, size_t wildcard, size_t from, s
 static enum smtp_dialogue_match match_wildcard(const struct matcher *matcher, size_t wildcard,
                                                size_t *at, size_t *count)
 {
-    size_t first = wildcard + 1, begin = *at, found = *at;
+    size_t first = wildcard + 1, begin = *at, found = begin;
     *count = run_of(matcher, first);
     if (first == matcher->part_count) { /* open: all there is */
         if (!matcher->ended) {

@@ -62,7 +62,8 @@ static void draw_latency(FILE *out, const struct smtp_histogram *message, double
         line(out, across(i / NINES), top, across(i / NINES), top + PANEL);
         text_at(out, across(i / NINES), top + PANEL + 18, "middle", names[i]);
     }
-    for (double decade = least; decade <= most; decade++) {
+    for (int i = 0; i <= (int)lround(most - least); i++) {
+        double decade = least + i;
         double y = height(top, (decade - least) / (most - least));
         line(out, LEFT, y, WIDTH - RIGHT, y);
         milliseconds(pow(10, decade), text);

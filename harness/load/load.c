@@ -276,7 +276,7 @@ void smtp_load_free(struct smtp_load *load)
     if (load == NULL) {
         return;
     }
-    for (size_t i = 0; i < load->worker_count; i++) {
+    for (size_t i = 0; load->workers != NULL && i < load->worker_count; i++) {
         struct worker *worker = &load->workers[i];
         smtp_bulk_free(worker->bulk);
         for (size_t k = 0; worker->places != NULL && k < worker->place_count; k++) {

@@ -99,7 +99,7 @@ static bool drip(struct smtp_trial *trial)
     return wire != NULL && smtp_wire_says(trial, wire, "NOOP\r\n") &&
            hears(trial, wire, "250 2.0.0 Hi\r\n") && /* 14 octets, 2 ms each */
            smtp_trial_is_true(trial, "octet by octet",
-                              smtp_clock_now_ns() - begin_ns >= 13 * 2 * SMTP_NS_PER_MS) &&
+                              smtp_clock_now_ns() - begin_ns >= UINT64_C(26) * SMTP_NS_PER_MS) &&
            smtp_wire_asks(trial, wire, "NOOP", "250");
 }
 

@@ -11,7 +11,7 @@
 static bool has_tls(struct smtp_trial *trial, const struct smtp_client *client, const char *version)
 {
     const struct smtp_tls_facts *facts = smtp_client_tls(client);
-    return smtp_trial_is_true(trial, "the client knows of TLS", facts != NULL) &&
+    return smtp_trial_is_true(trial, "the client knows of TLS", facts != NULL) && facts != NULL &&
            smtp_trial_holds(trial, "the client's TLS version", facts->version, version);
 }
 

@@ -103,6 +103,7 @@ static void take_after_cr(struct smtp_content_decoder *decoder, struct run *run)
 
 /* As many octets as every processor compares at once; where it cannot, the compiler sees to it. */
 typedef unsigned char octets __attribute__((vector_size(16)));
+typedef uint64_t halves __attribute__((vector_size(16)));
 
 static octets load(const char *at)
 {
@@ -121,9 +122,8 @@ static bool is_plain(const char *stretch)
         odd |=
             ((load(stretch + i) == '\r') ^ line_end) | (line_end & (load(stretch + i + 2) == '.'));
     }
-    uint64_t halves[2];
-    memcpy(halves, &odd, sizeof odd);
-    return (halves[0] | halves[1]) == 0;
+    const halves folded = (halves)odd;
+    return (folded[0] | folded[1]) == 0;
 }
 
 /* Lines that came whole: each stretch as long as the limit holds the end of one, or one is longer. */

@@ -103,6 +103,6 @@ bool smtp_date_time_read(struct smtp_span text, int64_t *unix_s)
     for (int month = 1; month < of[MONTH]; month++) {
         days += days_of_month(of[YEAR], month);
     }
-    *unix_s = (int64_t)days * DAY_S + of[HOUR] * 3600 + of[MINUTE] * 60 + of[SECOND];
+    *unix_s = (((int64_t)days * 24 + of[HOUR]) * 60 + of[MINUTE]) * 60 + of[SECOND];
     return true;
 }

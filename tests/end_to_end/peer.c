@@ -136,15 +136,18 @@ static void peer_tls(struct peer *peer, const char *step)
 /* All S: lines in a row go out in one write. */
 static void peer_say(struct peer *peer, const char *step)
 {
-    char lines[16384];
+    char *lines = NULL;
     size_t len = 0;
+    FILE *out = open_memstream(&lines, &len);
+    expect_true(out != NULL);
     while (strncmp(step, "S: ", 3) == 0) {
         size_t line = strcspn(step, "\n");
-        len +=
-            (size_t)snprintf(lines + len, sizeof(lines) - len, "%.*s\r\n", (int)line - 3, step + 3);
+        fprintf(out, "%.*s\r\n", (int)line - 3, step + 3);
         step += line + 1;
     }
+    fclose(out);
     peer_write(peer, lines, len);
+    free(lines);
 }
 
 static void peer_expect(struct peer *peer, const char *step)

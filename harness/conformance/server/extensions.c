@@ -79,6 +79,7 @@ static void futurerelease_offer(struct smtp_check *check)
     size_t digits = space != NULL ? (size_t)(space - parameters.bytes) : 0;
     uint64_t seconds;
     bool is_whole =
+        space != NULL &&
         smtp_span_to_u64((struct smtp_span){parameters.bytes, digits}, UINT64_MAX / 2, &seconds) &&
         parameters.len - digits >= sizeof " 2026-01-01T00:00:00Z" - 1 &&
         parameters.bytes[parameters.len - 1] == 'Z' && space[11] == 'T';
