@@ -26,6 +26,14 @@ static enum smtp_status malformed(const struct list *list, struct smtp_error *er
                           "an address list cannot be read: %s, at octet %zu", what, list->at);
 }
 
+/* What `at` stands behind: a NUL would even part the address in two. */
+static enum smtp_status unsafe(const struct list *list, char c, struct smtp_error *error)
+{
+    return smtp_error_set(error, SMTP_UNSAFE_ARGUMENT, 0,
+                          "an address list holds the control octet 0x%02X at octet %zu",
+                          (unsigned char)c, list->at);
+}
+
 static enum smtp_status put(struct list *list, char c)
 {
     return smtp_buffer_append(list->texts, &c, 1);
@@ -67,6 +75,11 @@ static enum smtp_status skip_comment(struct list *list, struct smtp_error *error
     return malformed(list, error, "a comment does not end");
 }
 
+static enum smtp_status put_enclosed(struct list *list, char c, struct smtp_error *error)
+{
+    return smtp_is_control((unsigned char)c) && c != '\t' ? unsafe(list, c, error) : put(list, c);
+}
+
 /* A quoted string or domain literal, taken over with its marks; folding inside is undone. */
 static enum smtp_status take_enclosed(struct list *list, char close, struct smtp_error *error)
 {
@@ -76,12 +89,12 @@ static enum smtp_status take_enclosed(struct list *list, char close, struct smtp
         if (c == '\r' || c == '\n') {
             continue;
         }
-        status = put(list, c);
+        status = put_enclosed(list, c, error);
         if (c == close) {
             return status;
         }
         if (c == '\\' && list->at < list->in.len && status == SMTP_OK) {
-            status = put(list, list->in.bytes[list->at++]);
+            status = put_enclosed(list, list->in.bytes[list->at++], error);
         }
     }
     return status == SMTP_OK ? malformed(list, error, "a quotation does not end") : status;
@@ -170,9 +183,7 @@ static enum smtp_status take_octet(struct list *list, struct smtp_error *error)
         break;
     }
     if (smtp_is_control((unsigned char)c)) {
-        return smtp_error_set(error, SMTP_UNSAFE_ARGUMENT, 0,
-                              "an address list holds the control octet 0x%02X at octet %zu",
-                              (unsigned char)c, list->at);
+        return unsafe(list, c, error);
     }
     if (list->angle_done) {
         return malformed(list, error, "something follows a >");

@@ -261,7 +261,8 @@ static void put_reply(struct recording *recording, struct smtp_span line)
     struct smtp_harness_lines *answered = &recording->answered;
     bool coded = digits(line) == 3;
     bool alone = !recording->reply_goes_on;
-    size_t prefix = coded && line.len > 3 ? 4 : 0;
+    bool parted = coded && line.len > 3 && (line.bytes[3] == ' ' || line.bytes[3] == '-');
+    size_t prefix = parted ? 4 : 0;
     struct smtp_span text = after(line, prefix);
     size_t time_at = find_time(text);
     recording->code = 0;

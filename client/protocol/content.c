@@ -45,6 +45,9 @@ static bool has_high_octet(const char *bytes, size_t len)
 {
     octets all = {0}, here;
     size_t at = 0;
+    if (len == 0) {
+        return false; /* there may be no octet to point at */
+    }
     for (; len - at >= STRETCH; at += STRETCH) {
         for (size_t i = 0; i < STRETCH; i += sizeof(all)) {
             memcpy(&here, bytes + at + i, sizeof(here));

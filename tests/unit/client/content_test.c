@@ -141,6 +141,15 @@ TEST(client_content, an_empty_message_is_a_dot_alone)
     expect_int(out.encoder.size_bytes, 0);
 }
 
+TEST(client_content, no_octets_at_all_may_be_nowhere)
+{
+    struct smtp_client_encoder encoder;
+    char out[SMTP_CLIENT_DOT_SIZE];
+    smtp_client_encoder_init(&encoder);
+    expect_int(smtp_client_encoder_feed(&encoder, NULL, 0, out), 0);
+    expect_int(smtp_client_encoder_finish(&encoder, out), 3);
+}
+
 TEST(client_content, no_smuggling_sequence_comes_out)
 {
     static const char *const texts[] = {"a\n.\nb", "a\n.\r\nb", "a\r.\rb", "a\r\n.\nb",

@@ -127,6 +127,33 @@ TEST(client_address_list, control_octets_are_unsafe)
     smtp_buffer_free(&texts);
 }
 
+TEST(client_address_list,
+     control_octets_in_quotations_and_literals_are_unsafe_but_for_folding_and_tabs)
+{
+    static const struct {
+        struct smtp_span body;
+        enum smtp_status status;
+    } rows[] = {
+        {{"\"a\0b\"@x, c@y", 13},
+         SMTP_UNSAFE_ARGUMENT}, /* which would be three addresses for two */
+        {{"a@[1\0]", 7}, SMTP_UNSAFE_ARGUMENT},
+        {{"\"a\\\0b\"@x", 9}, SMTP_UNSAFE_ARGUMENT},
+        {{"\"a\\\rb\"@x", 9}, SMTP_UNSAFE_ARGUMENT},
+        {{"\"a\x1b\"@x", 6}, SMTP_UNSAFE_ARGUMENT},
+        {{"\"a\tb\"@x", 7}, SMTP_OK},
+        {{"\"a\r\n b\"@x", 9}, SMTP_OK},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct smtp_buffer texts = SMTP_BUFFER(1 << 20);
+        size_t count = 0;
+        expect_int(smtp_client_address_list_read(rows[i].body, &texts, &count, NULL),
+                   rows[i].status);
+        expect_int(count, rows[i].status == SMTP_OK ? 1 : 0);
+        expect_int(texts.len > 0, count);
+        smtp_buffer_free(&texts);
+    }
+}
+
 TEST(client_header, its_end_is_found_under_any_split)
 {
     static const char *const messages[] = {"A: b\r\nC: d\r\n\r\nbody",

@@ -49,6 +49,11 @@ static void expect_recording_of(const struct said *said, size_t count, const cha
                         sizeof((const struct said[]){__VA_ARGS__}) / sizeof(struct said),          \
                         expected)
 
+TEST(record, a_code_with_no_space_behind_it_does_not_hide_what_the_notation_would_read)
+{
+    EXPECT_RECORDING("S: 250\\${x}\nS: 250\\...\n[C close]\n", {'S', "250${x}"}, {'S', "250..."});
+}
+
 TEST(record, a_session_is_told_in_order_with_its_end)
 {
     EXPECT_RECORDING("# connected: 127.0.0.1:40112\n"
