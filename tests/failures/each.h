@@ -46,4 +46,15 @@ void each_allocation(const struct scenario *scenario, bool later);
 /** Every call of each kind, in each way. */
 void each_call(const struct scenario *scenario);
 
+/** A test of either. */
+#define BOTH_FAIL(name, scenario)                                                                  \
+    TEST_WITHIN(failing_allocations, name, 60)                                                     \
+    {                                                                                              \
+        each_allocation(&(scenario), false);                                                       \
+    }                                                                                              \
+    TEST_WITHIN(failing_calls, name, 60)                                                           \
+    {                                                                                              \
+        each_call(&(scenario));                                                                    \
+    }
+
 #endif

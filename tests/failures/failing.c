@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define PLACES (1u << 18) /* blocks held at once, by far */
+#define PLACES (1u << 14) /* blocks held at once, by far */
 
 extern const char __executable_start[]; /* the linker's */
 
@@ -19,9 +19,10 @@ static atomic_uint struck;
 static atomic_size_t where;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-/* Under lock: an open hash of what is held, places behind a taken one are probed. */
+/* Under lock: an open hash of what is held, places behind a taken one are probed. Addresses are kept turned over, so
+ * that the leak sanitizer does not take the table for whom they belong to. */
 static struct {
-    void *pointer;
+    uintptr_t pointer; /* 0: a free place */
     const void *caller;
     uint64_t number;
 } held[PLACES];
@@ -87,9 +88,19 @@ size_t failing_where(void)
 
 /* ---- memory held ---- */
 
-static size_t place_of(const void *pointer)
+static size_t place_of(uintptr_t turned)
 {
-    return (size_t)(((uintptr_t)pointer >> 4) * 0x9E3779B97F4A7C15u >> 46) & (PLACES - 1);
+    return (size_t)((turned >> 4) * 0x9E3779B97F4A7C15u >> 40) & (PLACES - 1);
+}
+
+/* Under lock: its place, or the free one that would be. */
+static size_t find(uintptr_t turned)
+{
+    size_t at = place_of(turned);
+    while (held[at].pointer != 0 && held[at].pointer != turned) {
+        at = (at + 1) & (PLACES - 1);
+    }
+    return at;
 }
 
 void failing_note(void *pointer, const void *caller)
@@ -98,11 +109,8 @@ void failing_note(void *pointer, const void *caller)
         return;
     }
     pthread_mutex_lock(&lock);
-    size_t at = place_of(pointer);
-    while (held[at].pointer != NULL && held[at].pointer != pointer) {
-        at = (at + 1) & (PLACES - 1);
-    }
-    held[at].pointer = pointer;
+    size_t at = find(~(uintptr_t)pointer);
+    held[at].pointer = ~(uintptr_t)pointer;
     held[at].caller = caller;
     held[at].number = ++numbers;
     pthread_mutex_unlock(&lock);
@@ -111,12 +119,12 @@ void failing_note(void *pointer, const void *caller)
 /* Under lock. Those behind move up, so that none is behind a free place. */
 static void close_gap(size_t gap)
 {
-    for (size_t at = (gap + 1) & (PLACES - 1); held[at].pointer != NULL;
+    for (size_t at = (gap + 1) & (PLACES - 1); held[at].pointer != 0;
          at = (at + 1) & (PLACES - 1)) {
         size_t from = place_of(held[at].pointer);
         if (((at - from) & (PLACES - 1)) >= ((at - gap) & (PLACES - 1))) {
             held[gap] = held[at];
-            held[at].pointer = NULL;
+            held[at].pointer = 0;
             gap = at;
         }
     }
@@ -128,12 +136,9 @@ void failing_forget(void *pointer)
         return;
     }
     pthread_mutex_lock(&lock);
-    size_t at = place_of(pointer);
-    while (held[at].pointer != NULL && held[at].pointer != pointer) {
-        at = (at + 1) & (PLACES - 1);
-    }
-    if (held[at].pointer != NULL) {
-        held[at].pointer = NULL;
+    size_t at = find(~(uintptr_t)pointer);
+    if (held[at].pointer != 0) {
+        held[at].pointer = 0;
         close_gap(at);
     }
     pthread_mutex_unlock(&lock);
@@ -153,7 +158,7 @@ unsigned failing_held_since(uint64_t mark, size_t *caller)
     uint64_t first = UINT64_MAX;
     pthread_mutex_lock(&lock);
     for (size_t i = 0; i < PLACES; i++) {
-        if (held[i].pointer != NULL && held[i].number > mark) {
+        if (held[i].pointer != 0 && held[i].number > mark) {
             count++;
             if (held[i].number < first) {
                 first = held[i].number;
