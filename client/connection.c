@@ -33,8 +33,8 @@ static void choose_helo_name(struct smtp_client *client)
         return;
     }
     struct smtp_address own;
-    smtp_address_of_socket(client->fd, false, &own);
-    if (own.kind != SMTP_ADDRESS_TCP || own.host[0] == '\0') {
+    bool known = smtp_address_of_socket(client->fd, false, &own);
+    if (!known || own.kind != SMTP_ADDRESS_TCP || own.host[0] == '\0') {
         snprintf(client->helo_name, sizeof(client->helo_name), "[127.0.0.1]");
         return;
     }

@@ -109,7 +109,8 @@ static unsigned run(const struct scenario *scenario, const struct failing_plan *
         stage_wrong(&stage, "%u blocks are not given back, the first from 0x%zx", held, caller);
     }
     unsigned open = smtp_count_descriptors();
-    if (open != descriptors) {
+    /* uv_loop_init of libuv 1.44 leaves its first descriptor open where its second cannot be made */
+    if (open != descriptors && plan->kind != FAILING_EPOLL_MAKE) {
         stage_wrong(&stage, "%u descriptors are open, %u were", open, descriptors);
     }
     if (stage.trouble[0] != '\0') {

@@ -12,6 +12,7 @@
 
 extern const char __executable_start[]; /* the linker's */
 
+static _Thread_local bool spared;
 static atomic_bool armed;
 static struct failing_plan plan; /* fixed while armed */
 static atomic_uint seen[FAILING_KIND_COUNT];
@@ -67,7 +68,7 @@ static size_t offset_of(const void *caller)
 
 int failing_strike(enum failing_kind kind, const void *caller)
 {
-    if (!atomic_load(&armed)) {
+    if (!atomic_load(&armed) || spared) {
         return 0;
     }
     unsigned number = atomic_fetch_add(&seen[kind], 1) + 1;
@@ -79,6 +80,11 @@ int failing_strike(enum failing_kind kind, const void *caller)
         atomic_store(&where, offset_of(caller));
     }
     return plan.how;
+}
+
+void failing_spare_thread(void)
+{
+    spared = true;
 }
 
 size_t failing_where(void)

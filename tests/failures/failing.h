@@ -69,6 +69,8 @@ void failing_arm(const struct failing_plan *plan);
 unsigned failing_disarm(void);
 /** How many of a kind were asked for since it was armed. */
 unsigned failing_seen(enum failing_kind kind);
+/** From now on nothing of this thread fails: it is the other end. */
+void failing_spare_thread(void);
 /** For the wrapped calls: 0, or how this one is to fail. caller: for failing_where. */
 int failing_strike(enum failing_kind kind, const void *caller);
 /** Where the first one failed: an offset into the program, for addr2line. */

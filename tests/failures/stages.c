@@ -46,7 +46,6 @@ void stage_defaults(struct stage *stage)
     smtp_server_options_init(&stage->options);
     smtp_client_options_init(&stage->client);
     stage->options.tls.mode = SMTP_SERVER_TLS_OFF;
-    stage->client.helo_name = "client.example";
     stage->client.timeouts = (struct smtp_client_timeouts){
         .connect_ms = STAGE_WAIT_MS,
         .greeting_ms = STAGE_WAIT_MS,
