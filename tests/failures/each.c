@@ -6,6 +6,7 @@
 #include "tests/support/wire.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <netdb.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -135,10 +136,20 @@ static void run_whole(const struct scenario *scenario)
     (void)run(scenario, &nothing);
 }
 
-/* So many of `count` that `most` are tried, the first and the last among them. */
+/* So that at most `most` of `count` are tried, the first among them; 0: none is. */
 static unsigned step_of(unsigned count, unsigned most)
 {
-    return is_set("SMTP_FAILURES", "full") || count <= most ? 1 : (count + most - 1) / most;
+    if (is_set("SMTP_FAILURES", "full") || count <= most) {
+        return 1;
+    }
+    return most > 0 ? (count + most - 1) / most : 0;
+}
+
+/* A server that may accept no more rests for 100 ms: unless all are wanted, once a scenario is enough. */
+static unsigned most_of(enum failing_kind kind, int how)
+{
+    bool rests = kind == FAILING_ACCEPT && how != EINTR && how != EAGAIN && how != ECONNABORTED;
+    return !rests ? CALLS_QUICK : how == EMFILE ? 1 : 0;
 }
 
 void each_allocation(const struct scenario *scenario, bool later)
@@ -167,10 +178,10 @@ void each_call(const struct scenario *scenario)
         counts[i] = failing_seen((enum failing_kind)i);
     }
     for (enum failing_kind kind = FAILING_SOCKET; kind < FAILING_KIND_COUNT; kind++) {
-        unsigned step = step_of(counts[kind], CALLS_QUICK);
         for (const int *way = ways[kind]; *way != 0; way++) {
             struct failing_plan plan = {.kind = kind, .how = *way};
-            for (plan.at = 1; plan.at <= counts[kind]; plan.at += step) {
+            unsigned step = step_of(counts[kind], most_of(kind, *way));
+            for (plan.at = step > 0 ? 1 : UINT_MAX; plan.at <= counts[kind]; plan.at += step) {
                 failed += run(scenario, &plan);
             }
         }
