@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define WAIT_MS 300 /* for what may not come, where something failed */
+#define STEP_MS 700 /* of a dialogue, likewise: one that cannot speak hears on to its time's end */
 
 static const char mail[] = "From: ann@example.com\r\nSubject: =?utf-8?q?h=C3=A9llo?=\r\n"
                            "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
@@ -227,7 +228,7 @@ static void run_dialogue(struct stage *stage)
 {
     struct smtp_dialogue *dialogue = read_dialogue(spoken);
     struct smtp_dialogue_result result = {.outcome = SMTP_DIALOGUE_CANNOT_RUN};
-    const struct smtp_dialogue_options options = {.step_timeout_ms = STAGE_WAIT_MS};
+    const struct smtp_dialogue_options options = {.step_timeout_ms = STEP_MS};
     if (dialogue != NULL) {
         smtp_dialogue_play_client(dialogue, stage->address, &options, &result);
         if (result.outcome == SMTP_DIALOGUE_DIVERGED && result.line == 0) {
@@ -299,7 +300,7 @@ static void run_serving(struct stage *stage)
                       "S: 354 go\nC: ...\nC: .\nS: 250 ok\nC: QUIT\n"
                       "S: 221 bye\n");
     struct smtp_dialogue_result result = {.outcome = SMTP_DIALOGUE_CANNOT_RUN};
-    const struct smtp_dialogue_options options = {.step_timeout_ms = STAGE_WAIT_MS};
+    const struct smtp_dialogue_options options = {.step_timeout_ms = STEP_MS};
     if (dialogue != NULL) {
         smtp_dialogue_play_server(dialogue, served->listener, &options, &result);
     }

@@ -1,6 +1,6 @@
 /* wrapped_calls.c - the calls of the system, each counted and made to fail as failing.h says.
  * Knows: what a failed call leaves behind: a connection that EINTR interrupts is on its way all the same, a close
- * that fails has closed. Does not know: which errno is worth trying (how.c). */
+ * that fails has closed, a connection that is lost stays lost. Does not know: which errno is worth trying (how.c). */
 #include "tests/failures/failing.h"
 
 #include <errno.h>
@@ -95,14 +95,25 @@ static size_t part_of(size_t len, int how)
     return how == FAILING_PARTLY && len > 1 ? 1 : len;
 }
 
+/* The same of a connection: it is over for both ends, unless only the system lacked something. */
+static int lost(int fd, int how)
+{
+    int result = how == FAILING_END ? 0 : failed(how);
+    if (how != EINTR && how != EAGAIN && how != ENOBUFS) {
+        int saved = errno;
+        (void)__real_shutdown(fd, SHUT_RDWR); /* of a file: refused */
+        errno = saved;
+    }
+    return result;
+}
+
 ssize_t __real_recv(int fd, void *to, size_t len, int flags);
 ssize_t __wrap_recv(int fd, void *to, size_t len, int flags);
 ssize_t __wrap_recv(int fd, void *to, size_t len, int flags)
 {
     int how = failing_strike(FAILING_RECV, HERE);
-    return how == FAILING_END ? 0
-           : how > 0          ? failed(how)
-                              : __real_recv(fd, to, part_of(len, how), flags);
+    return how > 0 || how == FAILING_END ? lost(fd, how)
+                                         : __real_recv(fd, to, part_of(len, how), flags);
 }
 
 ssize_t __real_send(int fd, const void *from, size_t len, int flags);
@@ -110,7 +121,7 @@ ssize_t __wrap_send(int fd, const void *from, size_t len, int flags);
 ssize_t __wrap_send(int fd, const void *from, size_t len, int flags)
 {
     int how = failing_strike(FAILING_SEND, HERE);
-    return how > 0 ? failed(how) : __real_send(fd, from, part_of(len, how), flags);
+    return how > 0 ? lost(fd, how) : __real_send(fd, from, part_of(len, how), flags);
 }
 
 ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
@@ -122,7 +133,7 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags)
         return __real_send(fd, message->msg_iov->iov_base, part_of(message->msg_iov->iov_len, how),
                            flags);
     }
-    return how > 0 ? failed(how) : __real_sendmsg(fd, message, flags);
+    return how > 0 ? lost(fd, how) : __real_sendmsg(fd, message, flags);
 }
 
 /* Which sort of descriptor it is, from the kind of sockets on. */
@@ -164,7 +175,7 @@ ssize_t __wrap_write(int fd, const void *from, size_t len);
 ssize_t __wrap_write(int fd, const void *from, size_t len)
 {
     int how = failing_strike(sort_of(fd, FAILING_WRITE_SOCKET), HERE);
-    return how > 0 ? failed(how) : __real_write(fd, from, part_of(len, how));
+    return how > 0 ? lost(fd, how) : __real_write(fd, from, part_of(len, how));
 }
 
 ssize_t __real_writev(int fd, const struct iovec *parts, int count);
@@ -175,7 +186,7 @@ ssize_t __wrap_writev(int fd, const struct iovec *parts, int count)
     if (how == FAILING_PARTLY) {
         return __real_write(fd, parts->iov_base, part_of(parts->iov_len, how));
     }
-    return how > 0 ? failed(how) : __real_writev(fd, parts, count);
+    return how > 0 ? lost(fd, how) : __real_writev(fd, parts, count);
 }
 
 int __real_poll(struct pollfd *items, nfds_t count, int wait_ms);
