@@ -14,7 +14,11 @@ extern const char __executable_start[]; /* the linker's */
 
 static _Thread_local bool spared;
 static atomic_bool armed;
-static struct failing_plan plan; /* fixed while armed */
+static struct { /* a thread of libuv's may look while the next is set */
+    atomic_int kind, how;
+    atomic_uint at;
+    atomic_bool later;
+} plan;
 static atomic_uint seen[FAILING_KIND_COUNT];
 static atomic_uint struck;
 static atomic_size_t where;
@@ -41,7 +45,10 @@ const char *failing_kind_name(enum failing_kind kind)
 
 void failing_arm(const struct failing_plan *wanted)
 {
-    plan = *wanted;
+    atomic_store(&plan.kind, (int)wanted->kind);
+    atomic_store(&plan.how, wanted->how);
+    atomic_store(&plan.at, wanted->at);
+    atomic_store(&plan.later, wanted->later);
     for (size_t i = 0; i < FAILING_KIND_COUNT; i++) {
         atomic_store(&seen[i], 0);
     }
@@ -72,14 +79,15 @@ int failing_strike(enum failing_kind kind, const void *caller)
         return 0;
     }
     unsigned number = atomic_fetch_add(&seen[kind], 1) + 1;
-    if (kind != plan.kind || plan.at == 0 || number < plan.at ||
-        (number > plan.at && !plan.later)) {
+    unsigned at = atomic_load(&plan.at);
+    if ((int)kind != atomic_load(&plan.kind) || at == 0 || number < at ||
+        (number > at && !atomic_load(&plan.later))) {
         return 0;
     }
     if (atomic_fetch_add(&struck, 1) == 0) {
         atomic_store(&where, offset_of(caller));
     }
-    return plan.how;
+    return atomic_load(&plan.how);
 }
 
 void failing_spare_thread(void)
