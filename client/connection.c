@@ -33,8 +33,8 @@ static void choose_helo_name(struct smtp_client *client)
         return;
     }
     struct smtp_address own;
-    smtp_address_of_socket(client->fd, false, &own);
-    if (own.kind != SMTP_ADDRESS_TCP || own.host[0] == '\0') {
+    bool known = smtp_address_of_socket(client->fd, false, &own);
+    if (!known || own.kind != SMTP_ADDRESS_TCP || own.host[0] == '\0') {
         snprintf(client->helo_name, sizeof(client->helo_name), "[127.0.0.1]");
         return;
     }
@@ -237,7 +237,7 @@ void smtp_client_connection_move(struct smtp_client *client)
                             .events = (short)(writing ? POLLIN | POLLOUT : POLLIN)};
     uint64_t deadline_ns = smtp_client_session_deadline_ns(session);
     int ready = poll(&wanted, 1, smtp_clock_poll_ms(smtp_clock_now_ns(), deadline_ns));
-    if (ready < 0 && errno != EINTR) {
+    if (ready < 0 && errno != EINTR && errno != EAGAIN) {
         smtp_client_session_abandon(session, SMTP_SYSTEM_FAILED, smtp_errno_text(errno));
     } else if (ready > 0 && (wanted.revents & ~POLLOUT) != 0) {
         smtp_client_connection_read(client);

@@ -68,20 +68,22 @@ static enum smtp_status fail(struct smtp_client *client, enum smtp_status status
     return status;
 }
 
-/* Writes what is pending before the deadline, an alert too; what cannot be written is found missing
- * when the answer does not come. */
-static void flush(struct smtp_client *client, uint64_t deadline_ns)
+/* Writes what is pending before the deadline, an alert too. False: nothing can be written any more; what the
+ * server said before may still lie there. */
+static bool flush(struct smtp_client *client, uint64_t deadline_ns)
 {
     struct smtp_span pending = smtp_tls_pending(client->tls);
     while (pending.len > 0) {
         struct iovec part = {(void *)(uintptr_t)pending.bytes, pending.len};
         size_t len = 0;
-        if (smtp_net_write(client->fd, &part, 1, deadline_ns, &len) != SMTP_OK) {
-            return;
+        enum smtp_status status = smtp_net_write(client->fd, &part, 1, deadline_ns, &len);
+        if (status != SMTP_OK) {
+            return status == SMTP_TIMED_OUT;
         }
         smtp_tls_sent(client->tls, len);
         pending = smtp_tls_pending(client->tls);
     }
+    return true;
 }
 
 /* Reads some of the server's half. SMTP_TIMED_OUT while there is time: nothing came; else what fail() said. */
@@ -130,7 +132,7 @@ enum smtp_status smtp_client_secure_shake(struct smtp_client *client, uint64_t u
 {
     for (;;) {
         enum smtp_tls_progress progress = smtp_tls_handshake(client->tls);
-        flush(client, until_ns);
+        bool open = flush(client, until_ns);
         if (progress == SMTP_TLS_DONE) {
             note_secured(client);
             return SMTP_OK;
@@ -138,7 +140,11 @@ enum smtp_status smtp_client_secure_shake(struct smtp_client *client, uint64_t u
         if (progress != SMTP_TLS_WAITS) {
             return fail(client, SMTP_TLS_FAILED, smtp_tls_error(client->tls));
         }
-        enum smtp_status status = read_handshake(client, until_ns);
+        enum smtp_status status = read_handshake(client, open ? until_ns : 0);
+        if (status == SMTP_TIMED_OUT && !open && client->tls != NULL) {
+            return fail(client, SMTP_TLS_FAILED,
+                        "the server closed the connection in the handshake");
+        }
         if (status != SMTP_OK) {
             return status;
         }
@@ -248,7 +254,7 @@ void smtp_client_secure_end(struct smtp_client *client)
     }
     if (smtp_tls_pending(client->tls).len == 0) {
         smtp_tls_shut_down(client->tls);
-        flush(client, 0);
+        (void)flush(client, 0);
     }
     smtp_tls_free(client->tls);
     client->tls = NULL;

@@ -141,7 +141,7 @@ static void from_unix(const struct sockaddr_un *from, socklen_t len, struct smtp
     out->host[path_len] = '\0';
 }
 
-void smtp_address_of_socket(int fd, bool peer, struct smtp_address *out)
+bool smtp_address_of_socket(int fd, bool peer, struct smtp_address *out)
 {
     union {
         struct sockaddr any;
@@ -156,7 +156,7 @@ void smtp_address_of_socket(int fd, bool peer, struct smtp_address *out)
     int failed = peer ? getpeername(fd, &from.any, &len) : getsockname(fd, &from.any, &len);
     if (failed != 0) {
         memcpy(out->host, "unknown", sizeof "unknown");
-        return;
+        return false;
     }
     if (from.any.sa_family == AF_INET) {
         inet_ntop(AF_INET, &from.v4.sin_addr, out->host, sizeof out->host);
@@ -167,6 +167,7 @@ void smtp_address_of_socket(int fd, bool peer, struct smtp_address *out)
     } else {
         from_unix(&from.local, len, out);
     }
+    return true;
 }
 
 static bool to_unix(const struct smtp_address *address, struct sockaddr_un *out, socklen_t *out_len)

@@ -29,8 +29,9 @@ enum smtp_status smtp_address_parse(const char *text, uint16_t default_port,
 /** "127.0.0.1:25", "[::1]:25" or "unix:PATH" into text of SMTP_ADDRESS_TEXT_SIZE octets. */
 void smtp_address_format(const struct smtp_address *address, char *text);
 
-/** The same of a socket's own (peer false) or other end; "unix:" for an unnamed Unix socket. */
-void smtp_address_of_socket(int fd, bool peer, struct smtp_address *out);
+/** The same of a socket's own (peer false) or other end; "unix:" for an unnamed Unix socket. False, with errno: the
+ *  system does not say, and its host is "unknown". */
+bool smtp_address_of_socket(int fd, bool peer, struct smtp_address *out);
 
 /** A numeric TCP address or Unix path as sockaddr; "localhost" is 127.0.0.1, any other name is
  *  SMTP_BAD_ARGUMENT: a server never asks a name server. */

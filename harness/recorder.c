@@ -27,19 +27,42 @@ static int write_all(int fd, struct smtp_span text)
     return 0;
 }
 
+/* An errno; 0: closed. A signal that breaks in does not keep it open. */
+static int close_file(int fd)
+{
+    return close(fd) != 0 && errno != EINTR ? errno : 0;
+}
+
 /* What is no file (a pipe, a link, /dev/stdout) stays what it is. */
 static int write_into(const char *path, struct smtp_span text)
 {
     bool shared = strncmp(path, "/dev/", 5) == 0;
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (shared ? O_APPEND : O_TRUNC), 0600);
     int failure = fd < 0 ? errno : write_all(fd, text);
-    if (fd >= 0 && close(fd) != 0 && failure == 0) {
-        failure = errno;
+    if (fd >= 0) {
+        int unclosed = close_file(fd);
+        failure = failure == 0 ? unclosed : failure;
     }
     return failure;
 }
 
-/* What it holds is for its owner alone: it is mail. */
+/* A file beside that path, and its name, to be freed. For its owner alone: it is mail. -1 with errno. */
+static int make_beside(const char *path, char **name)
+{
+    for (;;) {
+        if (asprintf(name, "%s.XXXXXX", path) < 0) {
+            *name = NULL;
+            errno = ENOMEM;
+            return -1;
+        }
+        int fd = mkostemp(*name, O_CLOEXEC);
+        if (fd >= 0 || errno != EINTR) {
+            return fd;
+        }
+        free(*name); /* its X are gone */
+    }
+}
+
 static int write_whole(const char *path, struct smtp_span text)
 {
     struct stat status;
@@ -47,13 +70,11 @@ static int write_whole(const char *path, struct smtp_span text)
     if (lstat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
         return write_into(path, text);
     }
-    if (asprintf(&temporary, "%s.XXXXXX", path) < 0) {
-        return ENOMEM;
-    }
-    int fd = mkostemp(temporary, O_CLOEXEC);
+    int fd = make_beside(path, &temporary);
     int failure = fd < 0 ? errno : write_all(fd, text);
     if (fd >= 0) {
-        failure = close(fd) != 0 && failure == 0 ? errno : failure;
+        int unclosed = close_file(fd);
+        failure = failure == 0 ? unclosed : failure;
         if (failure == 0 && rename(temporary, path) != 0) {
             failure = errno;
         }

@@ -230,6 +230,20 @@ static void answered(struct smtp_server_work *work)
     }
 }
 
+/* Out of memory: a table that blocks is told of a session's or a transaction's end all the same, here, where it keeps
+ * others waiting once; what it has of it would be lost else. */
+static void tell_here(struct smtp_server_connection *connection,
+                      struct smtp_server_inquiry *inquiry, const struct smtp_server_hooks *hooks)
+{
+    while (hooks != NULL) {
+        is_asked(connection, inquiry);
+        struct smtp_server_reply *answer = room_for_answer(inquiry);
+        enum smtp_server_verdict verdict =
+            smtp_server_hooks_call(hooks, &inquiry->info, &inquiry->event, answer);
+        hooks = take_answer(inquiry, verdict, answer) ? ask_on(connection, inquiry) : NULL;
+    }
+}
+
 /* False: out of memory. */
 static bool suspend(struct smtp_server_connection *connection, struct smtp_server_inquiry *inquiry,
                     const struct smtp_server_hooks *hooks, smtp_server_inquiry_done *done)
@@ -281,6 +295,10 @@ void smtp_server_inquire(struct smtp_server_connection *connection,
     }
     if (hooks != NULL && suspend(connection, &inquiry, hooks, done)) {
         return;
+    }
+    if (hooks != NULL && (event->kind == SMTP_SERVER_CLOSED || event->kind == SMTP_SERVER_RESET)) {
+        tell_here(connection, &inquiry, hooks);
+        hooks = NULL;
     }
     if (!room || hooks != NULL) {
         inquiry.verdict = smtp_server_reply(smtp_server_inquiry_replies(&inquiry), 451, "4.3.0",

@@ -65,16 +65,20 @@ static void close_socket(struct smtp_server_listener *listener)
     listener->fd = -1;
 }
 
-static void learn_address(struct smtp_server_listener *listener)
+static enum smtp_status learn_address(struct smtp_server_listener *listener,
+                                      struct smtp_error *error)
 {
     struct smtp_address real = listener->address;
-    if (real.kind == SMTP_ADDRESS_TCP) {
-        smtp_address_of_socket(listener->fd, false, &real);
+    if (real.kind == SMTP_ADDRESS_TCP && !smtp_address_of_socket(listener->fd, false, &real)) {
+        return smtp_error_set(error, SMTP_LISTEN_FAILED, errno,
+                              "cannot learn which address is listened on: %s",
+                              smtp_errno_text(errno));
     }
     pthread_mutex_lock(&listener->server->lock);
     listener->address = real;
     smtp_address_format(&real, listener->text);
     pthread_mutex_unlock(&listener->server->lock);
+    return SMTP_OK;
 }
 
 static enum smtp_status open_socket(struct smtp_server_listener *listener, struct smtp_error *error)
@@ -106,16 +110,13 @@ enum smtp_status smtp_server_acceptor_open(struct smtp_server_acceptor *acceptor
         status = open_socket(listener, error);
         opened += status == SMTP_OK;
     }
-    if (status != SMTP_OK) {
-        while (opened > 0) {
-            close_socket(&acceptor->listeners[--opened]);
-        }
-        return status;
+    for (size_t i = 0; i < acceptor->count && status == SMTP_OK; i++) {
+        status = learn_address(&acceptor->listeners[i], error);
     }
-    for (size_t i = 0; i < acceptor->count; i++) {
-        learn_address(&acceptor->listeners[i]);
+    while (status != SMTP_OK && opened > 0) {
+        close_socket(&acceptor->listeners[--opened]);
     }
-    return SMTP_OK;
+    return status;
 }
 
 static void on_poll_closed(uv_handle_t *handle)

@@ -108,6 +108,8 @@ static void open_session(struct smtp_client_session *session, bool lmtp, uint64_
     session->overall_deadline_ns = overall_deadline_ns;
     if (smtp_client_session_expect(session, SMTP_STAGE_GREETING) != SMTP_OK) {
         smtp_client_session_end(session, SMTP_NO_MEMORY, "out of memory");
+        smtp_client_session_raise(session, SMTP_CLIENT_EVENT_ENDED, SMTP_STAGE_GREETING,
+                                  SMTP_NO_MEMORY, NULL);
         return;
     }
     smtp_client_session_extend(session, 0, now_ns);

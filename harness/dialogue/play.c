@@ -174,12 +174,12 @@ static bool begin_session(struct smtp_dialogue_player *player,
 {
     int fd = -1;
     bool is_client = player->role == SMTP_DIALOGUE_CLIENT;
+    smtp_dialogue_wire_init(&player->wire, -1); /* before anything fails: it is cleared then */
     player->transcript = smtp_harness_transcript_new();
     player->result->transcripts[player->result->session] = player->transcript;
     if (player->transcript == NULL) {
         return smtp_dialogue_tell_cannot(player, first, "out of memory");
     }
-    smtp_dialogue_wire_init(&player->wire, -1);
     if (is_client ? !connect_to(player, first, &fd) : !accept_one(player, first, &fd)) {
         return false;
     }

@@ -104,7 +104,7 @@ static enum smtp_status wait_to_write(struct smtp_dialogue_wire *wire, bool hear
             return SMTP_TIMED_OUT;
         }
         int ready = poll(&item, 1, smtp_clock_poll_ms(now_ns, deadline_ns));
-        if (ready < 0 && errno != EINTR) {
+        if (ready < 0 && errno != EINTR && errno != EAGAIN) {
             return SMTP_SYSTEM_FAILED;
         }
         if (ready > 0) {

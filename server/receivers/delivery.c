@@ -8,8 +8,10 @@
 #include "server/smtp_receivers.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define NS_PER_S 1000000000
@@ -131,6 +133,24 @@ bool smtp_delivery_end(struct smtp_delivery *delivery)
     smtp_delivery_end_content(delivery);
     write_out(delivery);
     return delivery->failure == 0;
+}
+
+int smtp_delivery_open(int base, const char *path, int flags)
+{
+    int fd;
+    do {
+        fd = openat(base, path, flags | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    } while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
+int smtp_delivery_sync(int fd)
+{
+    int result;
+    do {
+        result = fsync(fd);
+    } while (result != 0 && errno == EINTR);
+    return result;
 }
 
 enum smtp_server_verdict smtp_delivery_refuse(int sys_errno, struct smtp_server_reply *reply)

@@ -38,4 +38,9 @@ bool smtp_delivery_end(struct smtp_delivery *delivery);
 /** The reply where a message could not be stored: 452 4.3.1 where there is no room, else 451 4.3.0. */
 enum smtp_server_verdict smtp_delivery_refuse(int sys_errno, struct smtp_server_reply *reply);
 
+/** openat and fsync, begun again where a signal breaks in (on a file system over a network, or in user space).
+ *  -1 with errno. */
+int smtp_delivery_open(int base, const char *path, int flags);
+int smtp_delivery_sync(int fd);
+
 #endif

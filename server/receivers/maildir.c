@@ -57,8 +57,7 @@ static int make_file(struct maildir *maildir, char *name)
         snprintf(name, NAME_SIZE, "%" PRId64 ".M%06dP%ldR%08" PRIx32 "Q%u.%s", now_ns / NS_PER_S,
                  (int)(now_ns % NS_PER_S / 1000), (long)getpid(), maildir->random, number,
                  maildir->host);
-        int fd = openat(maildir->tmp, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                        S_IRUSR | S_IWUSR);
+        int fd = smtp_delivery_open(maildir->tmp, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW);
         if (fd >= 0 || errno != EEXIST) {
             return fd;
         }
@@ -146,7 +145,7 @@ static int sync_new(struct maildir *maildir)
         uint64_t last = maildir->moved;
         maildir->syncing = true;
         pthread_mutex_unlock(&maildir->lock);
-        int failure = fsync(maildir->new) != 0 ? errno : 0;
+        int failure = smtp_delivery_sync(maildir->new) != 0 ? errno : 0;
         pthread_mutex_lock(&maildir->lock);
         maildir->syncing = false;
         maildir->synced = last;
@@ -167,7 +166,7 @@ static int deliver(struct maildir *maildir, struct letter *letter)
     if (!smtp_delivery_end(&letter->delivery)) {
         return letter->delivery.failure;
     }
-    if (maildir->durable && fsync(letter->delivery.fd) != 0) {
+    if (maildir->durable && smtp_delivery_sync(letter->delivery.fd) != 0) {
         return errno;
     }
     int fd = letter->delivery.fd; /* which file systems over a network may fail at, too */
@@ -244,7 +243,7 @@ static int open_folder(int base, const char *name)
     if (mkdirat(base, name, S_IRWXU) != 0 && errno != EEXIST) {
         return -1;
     }
-    int fd = openat(base, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = smtp_delivery_open(base, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     if (fd >= 0 && faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) != 0) {
         int sys_errno = errno;
         close(fd);
@@ -261,7 +260,7 @@ static enum smtp_status open_folders(struct maildir *maildir, const char *path,
     int folders[] = {-1, -1, -1}, base = -1;
     const char *failed = ".";
     if (mkdir(path, S_IRWXU) == 0 || errno == EEXIST) {
-        base = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        base = smtp_delivery_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
     }
     int sys_errno = base < 0 ? errno : 0;
     for (size_t i = 0; i < 3 && sys_errno == 0; i++) {

@@ -50,7 +50,7 @@ static int lock_file(struct mbox *mbox, int fd)
     bool again = false;
     while (fcntl(fd, F_OFD_SETLK, &lock) != 0) {
         int sys_errno = errno;
-        bool is_held = sys_errno == EAGAIN || sys_errno == EACCES;
+        bool is_held = sys_errno == EAGAIN || sys_errno == EACCES || sys_errno == EINTR;
         uint64_t now_ns = smtp_clock_now_ns();
         bool too_long = now_ns >= give_up_at(mbox, now_ns);
         if (!is_held || (again && too_long)) {
@@ -69,8 +69,8 @@ static int lock_file(struct mbox *mbox, int fd)
 static int open_file(const char *path)
 {
     struct stat status;
-    int fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
-                  S_IRUSR | S_IWUSR);
+    int fd =
+        smtp_delivery_open(AT_FDCWD, path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0 || (fstat(fd, &status) == 0 && S_ISREG(status.st_mode))) {
         return fd;
     }
@@ -105,6 +105,22 @@ static int open_locked(struct mbox *mbox)
 
 /* ---- the form ---- */
 
+/* Up to two octets, which may come one by one. An errno; 0: they are there. */
+static int read_end(int fd, char *to, size_t len, off_t at)
+{
+    while (len > 0) {
+        ssize_t got = pread(fd, to, len, at);
+        if (got <= 0 && (got == 0 || errno != EINTR)) {
+            return got == 0 ? EIO : errno;
+        }
+        size_t read = got > 0 ? (size_t)got : 0;
+        to += read;
+        len -= read;
+        at += (off_t)read;
+    }
+    return 0;
+}
+
 /* "From ann@example.com Wed Nov 25 17:00:00 2026", after an empty line where the file does not end with
  * one. No space in the address: readers look for the date behind the first. */
 static void put_from_line(struct smtp_delivery *delivery, const struct smtp_message *message,
@@ -112,10 +128,8 @@ static void put_from_line(struct smtp_delivery *delivery, const struct smtp_mess
 {
     char end[] = {'\n', '\n'}, date[64];
     size_t end_len = size < 2 ? (size_t)size : sizeof end;
-    if (pread(delivery->fd, end + sizeof end - end_len, end_len, size - (off_t)end_len) !=
-        (ssize_t)end_len) {
-        delivery->failure = EIO;
-    }
+    delivery->failure =
+        read_end(delivery->fd, end + sizeof end - end_len, end_len, size - (off_t)end_len);
     size_t missing = end[1] != '\n' ? 2 : end[0] != '\n' ? 1 : 0;
     smtp_delivery_put(delivery, (struct smtp_span){"\n\n", missing});
     const time_t now = time(NULL);
@@ -152,6 +166,14 @@ static void put_quoted(struct smtp_delivery *delivery, struct smtp_span content)
     }
 }
 
+/* A file system over a network may keep octets until they are closed, and fail then: they are closed as another
+ * descriptor, while the lock is held and they can still be taken back. An errno; 0: done. */
+static int write_through(int fd)
+{
+    int other = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    return other < 0 || (close(other) != 0 && errno != EINTR) ? errno : 0;
+}
+
 /* An errno; 0: it is in the file, and an empty line after it. Otherwise the file is as it was. */
 static int append(int fd, const struct smtp_message *message, const char *by)
 {
@@ -171,7 +193,7 @@ static int append(int fd, const struct smtp_message *message, const char *by)
     put_quoted(delivery, content);
     smtp_delivery_end_content(delivery);
     smtp_delivery_put(delivery, delivery->last == '\n' ? SMTP_SPAN("\n") : SMTP_SPAN("\n\n"));
-    int failure = smtp_delivery_end(delivery) ? 0 : delivery->failure;
+    int failure = smtp_delivery_end(delivery) ? write_through(fd) : delivery->failure;
     if (failure != 0 && ftruncate(fd, before.st_size) != 0) {
         failure = errno; /* nothing more can be done: the reply is a refusal all the same */
     }
@@ -188,8 +210,8 @@ static enum smtp_server_verdict on_message(void *user,
 {
     int fd = open_locked(user);
     int failure = fd >= 0 ? append(fd, message, session->hostname) : errno;
-    if (fd >= 0 && close(fd) != 0 && failure == 0 && errno != EINTR) {
-        failure = errno;
+    if (fd >= 0) {
+        (void)close(fd); /* all was written through */
     }
     return failure == 0 ? SMTP_ACCEPT : smtp_delivery_refuse(failure, reply);
 }
