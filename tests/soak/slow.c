@@ -18,8 +18,9 @@
 #define SESSION_DEADLINES 2      /* the session's time, in deadlines of a command */
 #define SLACK_MS 5000            /* other programs have the processors, too */
 #define MESSAGE_OCTETS ((uint64_t)64 << 10)
-/* What a session may hold: a message, the reply buffer, what was read and waits. */
-#define PEER_OCTETS_MAX ((size_t)160 << 10)
+/* What a session may hold: what was read and waits (256 KiB), replies that are owed and being written (64 KiB each), a message,
+ * itself. */
+#define PEER_OCTETS_MAX ((size_t)512 << 10)
 #define P99_FACTOR 5
 #define P99_NOISE_US 50000
 /* Floods take the processors that all share. */
@@ -100,9 +101,13 @@ static bool try_kind(struct setting *setting, enum slow_kind kind)
     bool silent = await_silence(setting); /* those that never read hear nothing before they do */
     bool answered =
         soak_child_answer(&setting->peers, &answer, sizeof answer, order.give_up_ms + SLACK_MS);
-    return answered && judge(setting, kind, &answer, &busy_answer,
-                             setting->most.heap_octets - before.heap_octets,
-                             setting->most.resident_octets - before.resident_octets, silent);
+    if (!answered) {
+        printf("FAIL %s: their process is gone\n", slow_kind_name(kind));
+        return false;
+    }
+    return judge(setting, kind, &answer, &busy_answer,
+                 setting->most.heap_octets - before.heap_octets,
+                 setting->most.resident_octets - before.resident_octets, silent);
 }
 
 static bool start(struct setting *setting)

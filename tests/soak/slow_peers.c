@@ -7,6 +7,7 @@
 #include "tests/bench/raw_client.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -173,6 +174,7 @@ void slow_obey(int orders, int answers)
     static struct peers peers;
     struct slow_order order;
     soak_allow_descriptors();
+    (void)signal(SIGPIPE, SIG_IGN); /* this process writes to peers that go */
     while (soak_read(orders, &order, sizeof order)) {
         peers = (struct peers){.order = &order, .begin_ns = smtp_clock_now_ns()};
         peers.epoll = epoll_create1(EPOLL_CLOEXEC);
