@@ -71,6 +71,7 @@ void smtp_server_connection_let_go(struct smtp_server_connection *connection)
         return;
     }
     struct smtp_server_loop *loop = connection->loop;
+    smtp_server_loop_forget(loop, connection);
     if (connection->previous != NULL) {
         connection->previous->next = connection->next;
     } else {
@@ -196,7 +197,7 @@ void smtp_server_connection_end_turn(struct smtp_server_connection *connection)
 static void read_or_not(struct smtp_server_connection *connection)
 {
     bool wanted =
-        !connection->peer_done &&
+        !connection->peer_done && !connection->resting &&
         (connection->stage == SMTP_SERVER_DROPPING || connection->stage == SMTP_SERVER_NAMING ||
          (connection->stage == SMTP_SERVER_DISTURBED && smtp_server_disturb_reads(connection)) ||
          (connection->stage == SMTP_SERVER_SECURING && connection->tls != NULL) ||
@@ -302,7 +303,8 @@ static bool has_no_more(const struct smtp_server_connection *connection)
 {
     return connection->stage == SMTP_SERVER_DISTURBED ||
            (connection->stage <= SMTP_SERVER_SECURING && connection->waiting.len == 0 &&
-            smtp_server_unsent(connection) == 0 && !smtp_server_disturb_holds(connection));
+            !connection->sated && smtp_server_unsent(connection) == 0 &&
+            !smtp_server_disturb_holds(connection));
 }
 
 /* After anything has happened: goes on to the next stage where its time has come, and sees that

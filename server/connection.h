@@ -30,6 +30,7 @@ struct smtp_server_connection {
     struct smtp_server_connection *next;
     struct smtp_server_connection *previous;
     struct smtp_server_connection *next_in_turn; /* of the loop's turn */
+    struct smtp_server_connection *next_resting; /* until the others had theirs */
     struct smtp_server_session *session;         /* NULL once it is over */
     struct smtp_server_session *over; /* it is, and a table that blocks is being told; else NULL */
     struct smtp_server_proxy *proxy;  /* while NAMING; else NULL */
@@ -62,6 +63,8 @@ struct smtp_server_connection {
     bool reading;
     bool writing;          /* one write is under way, of what the socket did not take at once */
     bool in_turn;          /* on the loop's list */
+    bool resting;          /* on its list of those that had their share: not read from */
+    bool sated;            /* and nothing of what waits is taken */
     bool peer_done;        /* end of file came */
     unsigned char holders; /* open handles, and who else needs it */
     uv_timer_t timer;

@@ -17,10 +17,20 @@
 
 bool smtp_server_may_take(const struct smtp_server_connection *connection)
 {
-    return connection->stage == SMTP_SERVER_TALKING && !connection->busy &&
+    return connection->stage == SMTP_SERVER_TALKING && !connection->busy && !connection->sated &&
            !smtp_server_disturb_holds(connection) &&
            smtp_server_session_wants_input(connection->session) &&
            smtp_server_unsent(connection) <= SMTP_SERVER_UNSENT_MAX;
+}
+
+/* Replies can be many times as long as their commands: a peer that asks on and on is answered as much
+ * as may be owed at once, and then the others have their turn. */
+static void rest_after_share(struct smtp_server_connection *connection)
+{
+    if (smtp_server_may_take(connection)) {
+        connection->sated = true;
+        smtp_server_loop_rest(connection->loop, connection);
+    }
 }
 
 /* Feeds the session; returns how many octets it took. What it has to say is left to be written,
@@ -36,6 +46,7 @@ static size_t take_in(struct smtp_server_connection *connection, const char *byt
         bool asked = smtp_server_answer_events(connection);
         if (!smtp_server_may_take(connection)) {
             smtp_server_flush(connection);
+            rest_after_share(connection);
         } else if (used == 0 && !asked) {
             break;
         }

@@ -55,7 +55,46 @@ static void end_turn(struct smtp_server_loop *loop)
 /* Runs after polling and before the callbacks of closed handles: all on the list are there. */
 static void on_polled(uv_check_t *check)
 {
-    end_turn(check->data);
+    struct smtp_server_loop *loop = check->data;
+    end_turn(loop);
+    struct smtp_server_connection *at = loop->resting;
+    loop->resting = NULL;
+    uv_idle_stop(&loop->rested);
+    while (at != NULL) { /* some of them may rest again */
+        struct smtp_server_connection *next = at->next_resting;
+        at->resting = false;
+        at->sated = false;
+        smtp_server_connection_written(at);
+        at = next;
+    }
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+    (void)idle; /* while it runs, polling does not wait */
+}
+
+void smtp_server_loop_rest(struct smtp_server_loop *loop, struct smtp_server_connection *connection)
+{
+    if (!connection->resting) {
+        connection->resting = true;
+        connection->next_resting = loop->resting;
+        loop->resting = connection;
+        uv_idle_start(&loop->rested, on_idle);
+    }
+}
+
+void smtp_server_loop_forget(struct smtp_server_loop *loop,
+                             struct smtp_server_connection *connection)
+{
+    struct smtp_server_connection **at = &loop->resting;
+    while (connection->resting && *at != NULL && *at != connection) {
+        at = &(*at)->next_resting;
+    }
+    if (connection->resting && *at != NULL) {
+        *at = connection->next_resting;
+    }
+    connection->resting = false;
 }
 
 uv_buf_t smtp_server_loop_read_room(const struct smtp_server_loop *loop)
@@ -73,6 +112,9 @@ void smtp_server_loop_read(struct smtp_server_loop *loop, struct smtp_server_con
         connection->next_in_turn = NULL;
         *(loop->turn == NULL ? &loop->turn : &loop->turn_last->next_in_turn) = connection;
         loop->turn_last = connection;
+    }
+    if (loop->read_len == SMTP_SERVER_READ_SIZE) { /* there may be more, without end */
+        smtp_server_loop_rest(loop, connection);
     }
     if (SMTP_SERVER_READ_SIZE - loop->read_len < READ_ROOM_MIN) {
         end_turn(loop);
@@ -200,6 +242,7 @@ enum smtp_status smtp_server_loop_init(struct smtp_server_loop *loop, struct smt
                               uv_strerror(status));
     }
     uv_timer_init(&loop->uv, &loop->stop_timer);
+    uv_idle_init(&loop->uv, &loop->rested);
     uv_check_init(&loop->uv, &loop->polled);
     uv_check_start(&loop->polled, on_polled);       /* neither can fail */
     pthread_mutex_init(&loop->incoming_lock, NULL); /* cannot fail without attributes on Linux */

@@ -18,13 +18,15 @@ struct smtp_server_loop {
     struct smtp_server *server;
     /* of the loop's thread */
     uv_loop_t uv;
-    uv_timer_t stop_timer;                      /* the deadline of a stop */
-    uv_check_t polled;                          /* all that was there has been read */
-    struct smtp_server_connection *turn;        /* a list: those read from in this turn */
-    struct smtp_server_connection *turn_last;   /* of it */
-    uint64_t turn_ns;                           /* its time; 0: not looked up yet */
-    char *read_buffer;                          /* SMTP_SERVER_READ_SIZE; all reads of a turn */
-    size_t read_len;                            /* octets in it */
+    uv_timer_t stop_timer;                    /* the deadline of a stop */
+    uv_check_t polled;                        /* all that was there has been read */
+    struct smtp_server_connection *turn;      /* a list: those read from in this turn */
+    struct smtp_server_connection *turn_last; /* of it */
+    struct smtp_server_connection *resting;   /* a list: those that had their share */
+    uv_idle_t rested;  /* runs while there are any: the loop does not sleep */
+    uint64_t turn_ns;  /* its time; 0: not looked up yet */
+    char *read_buffer; /* SMTP_SERVER_READ_SIZE; all reads of a turn */
+    size_t read_len;   /* octets in it */
     struct smtp_server_connection *connections; /* a list */
     size_t open_count;                          /* connections and listeners not closed yet */
     bool stopping;
@@ -42,6 +44,13 @@ struct smtp_server_loop {
 
 /** Large enough for what fast peers have sent; one a loop, so that an idle connection needs none. */
 #define SMTP_SERVER_READ_SIZE 262144
+
+/** A connection has had its share of the loop: it is gone on with when the others have had theirs. */
+void smtp_server_loop_rest(struct smtp_server_loop *loop,
+                           struct smtp_server_connection *connection);
+/** It goes: it is on no list any more. */
+void smtp_server_loop_forget(struct smtp_server_loop *loop,
+                             struct smtp_server_connection *connection);
 
 enum smtp_status smtp_server_loop_init(struct smtp_server_loop *loop, struct smtp_server *server,
                                        struct smtp_error *error) SMTP_MUST_CHECK;

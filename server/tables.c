@@ -12,7 +12,8 @@ static bool is_empty(const struct smtp_server_hooks *hooks)
            hooks->rcpt == NULL && hooks->data == NULL && hooks->content == NULL &&
            hooks->drop == NULL && hooks->message == NULL && hooks->vrfy == NULL &&
            hooks->expn == NULL && hooks->unknown == NULL && hooks->reset == NULL &&
-           hooks->close == NULL && hooks->release == NULL && hooks->log == NULL;
+           hooks->close == NULL && hooks->release == NULL && hooks->fault == NULL &&
+           hooks->log == NULL;
 }
 
 enum smtp_status smtp_server_tables_init(struct smtp_server_tables *tables,

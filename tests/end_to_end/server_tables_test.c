@@ -447,3 +447,24 @@ TEST(server_tables, stopping_and_starting_again_releases_nothing)
     smtp_server_free(server);
     expect_str(pair.record.text, "A:release B:release");
 }
+
+static bool refuse_greeting(void *user, const struct smtp_server_session_info *info,
+                            const struct smtp_server_step *step, struct smtp_server_fault *fault)
+{
+    (void)user, (void)info;
+    fault->reply.code = step->kind == SMTP_STEP_GREETING ? 421 : 0;
+    return step->kind == SMTP_STEP_GREETING;
+}
+
+TEST(server_tables, a_table_with_faults_alone_is_asked)
+{
+    struct smtp_server_options options;
+    struct smtp_wire wire;
+    smtp_server_options_init(&options);
+    options.hooks.fault = refuse_greeting;
+    struct smtp_server *server = started(&options);
+    expect_true(smtp_wire_connect(&wire, smtp_server_address(server, 0)));
+    expect_contains(smtp_wire_reply(&wire), "421 ");
+    smtp_wire_close(&wire);
+    smtp_server_free(server);
+}

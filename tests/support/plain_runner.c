@@ -70,7 +70,7 @@ static pid_t begin(const struct smtp_plain_test *test)
     return child;
 }
 
-/* The tests under way, twice as many as there are processors: most of them wait, and not for a processor. */
+/* The tests under way, as many as there are processors. */
 struct running {
     pid_t child;
     const struct smtp_plain_test *test;
@@ -101,9 +101,9 @@ int main(int argc, char **argv)
 {
     unsigned passed = 0, failed = 0;
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    size_t most = processors < 1                  ? 1
-                  : 2 * processors > MOST_AT_ONCE ? MOST_AT_ONCE
-                                                  : 2 * (size_t)processors;
+    size_t most = processors < 1              ? 1
+                  : processors > MOST_AT_ONCE ? MOST_AT_ONCE
+                                              : (size_t)processors;
     struct running running[MOST_AT_ONCE];
     size_t count = 0;
     for (const struct smtp_plain_test *test = tests; test != NULL; test = test->next) {
