@@ -143,6 +143,12 @@ static const struct flow_dialogue dialogues[] = {
                "S: 250 ok\nS: 250 ok\nS: 554 spam\nC: RSET\nS: 500 no\n",
      "REFUSED_PERMANENT 554@final dot\n",
      true},
+    /* RFC 3207 4: before TLS, where it is required, every command is answered so */
+    {"530 to all, and to RSET, leaves the session",
+     {.offered = PIPED},
+     MAIL RCPT "C: BDAT 18 LAST\n" CONTENT "S: 530 no\nS: 530 no\nS: 530 no\nC: RSET\nS: 530 no\n",
+     "REFUSED_PERMANENT 530@MAIL\n",
+     false},
     /* RFC 5321 4.3.2 */
     {"354 to a chunk is no acceptance",
      {.offered = "CHUNKING\n", .chunk_octets = 12},

@@ -129,10 +129,6 @@ static const struct dialogue dialogues[] = {
     {"RSET refused ends the session", "b@x",
      EHLO "C: MAIL FROM:<ann@x>\nS: 550 no\nC: RSET\nS: 500 no\n", SMTP_REFUSED_PERMANENT,
      SMTP_STAGE_MAIL, "550@MAIL", true},
-    /* RFC 3207 4: before TLS, where it is required, every command is answered so */
-    {"530 to MAIL and to RSET leaves the session", "b@x",
-     EHLO "C: MAIL FROM:<ann@x>\nS: 530 no\nC: RSET\nS: 530 no\n", SMTP_REFUSED_PERMANENT,
-     SMTP_STAGE_MAIL, "530@MAIL", false},
     {"lost after MAIL", "b@x", EHLO "C: MAIL FROM:<ann@x>\n[close]\n", SMTP_CLOSED, SMTP_STAGE_MAIL,
      "0@MAIL", true},
     {"lost in a group after one refusal", "b@x c@x",
