@@ -11,17 +11,17 @@
 bool smtp_sim_client_open(struct smtp_sim_client *client)
 {
     struct smtp_sim_run *run = client->run;
-    uint64_t overall_ns = smtp_deadline_after(run->now_ns, run->plan.client.timeouts.overall_ms);
     client->session = smtp_client_session_new(&run->plan.client);
     if (client->session == NULL) {
         return false;
     }
+    client->ends_ns = smtp_deadline_after(run->now_ns, run->plan.client.timeouts.overall_ms);
     client->leaves = smtp_draw_percent(&run->draw, run->plan.leave_percent);
     client->leaves_after = smtp_draw_below(&run->draw, 60);
     if (run->plan.lmtp) {
-        smtp_client_session_open_lmtp(client->session, run->now_ns, overall_ns);
+        smtp_client_session_open_lmtp(client->session, run->now_ns, client->ends_ns);
     } else {
-        smtp_client_session_open(client->session, run->now_ns, overall_ns);
+        smtp_client_session_open(client->session, run->now_ns, client->ends_ns);
     }
     return true;
 }
@@ -357,6 +357,21 @@ uint64_t smtp_sim_client_due_ns(const struct smtp_sim_client *client)
         return smtp_deadline_earlier(due_ns, client->shake_due_ns);
     }
     return smtp_deadline_earlier(due_ns, smtp_client_session_deadline_ns(client->session));
+}
+
+uint64_t smtp_sim_client_longest_ms(const struct smtp_sim_client *client)
+{
+    const struct smtp_client_timeouts *timeouts = &client->run->plan.client.timeouts;
+    const uint64_t of_message[] = {timeouts->command_ms, timeouts->data_ms, timeouts->content_ms,
+                                   timeouts->final_ms};
+    uint64_t longest_ms = 0;
+    for (size_t i = 0; i < sizeof of_message / sizeof *of_message; i++) {
+        longest_ms = of_message[i] > longest_ms ? of_message[i] : longest_ms;
+    }
+    return client->stage == SMTP_SIM_SENDING    ? longest_ms
+           : client->stage == SMTP_SIM_GREETING ? timeouts->greeting_ms
+           : client->stage == SMTP_SIM_QUITTING ? timeouts->quit_ms
+                                                : timeouts->command_ms;
 }
 
 void smtp_sim_client_shaken(struct smtp_sim_client *client, bool well)

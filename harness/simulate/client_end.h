@@ -34,7 +34,8 @@ struct smtp_sim_client {
     uint64_t written;               /* octets of the session */
     struct smtp_client_source source;
     uint64_t shake_due_ns;
-    bool leaves; /* without a word, after so many steps */
+    uint64_t ends_ns; /* when its time for all is over */
+    bool leaves;      /* without a word, after so many steps */
     uint64_t leaves_after;
 };
 
@@ -45,6 +46,8 @@ void smtp_sim_client_close(struct smtp_sim_client *client);
 bool smtp_sim_client_step(struct smtp_sim_client *client);
 /** When time alone makes a difference; SMTP_NEVER. */
 uint64_t smtp_sim_client_due_ns(const struct smtp_sim_client *client);
+/** How long it may wait at most for what it waits for now; 0: for ever. */
+uint64_t smtp_sim_client_longest_ms(const struct smtp_sim_client *client);
 /** The handshake is over, well or not. */
 void smtp_sim_client_shaken(struct smtp_sim_client *client, bool well);
 

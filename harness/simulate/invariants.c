@@ -2,16 +2,17 @@
 #include "harness/simulate/invariants.h"
 
 /* In the mailbox once at most, whole, and only what was given whole. */
-static void check_kept(struct smtp_sim_run *run, const struct smtp_message *message)
+static void check_kept(struct smtp_sim_run *run, struct smtp_message *message)
 {
     size_t len = 0, number = smtp_sim_letter_number(smtp_message_reverse_path(message));
     const char *content = smtp_message_content(message, &len);
-    const struct smtp_sim_letter *letter = &run->letters[number];
+    struct smtp_sim_letter *letter = &run->letters[number];
     struct smtp_span expected = smtp_buffer_span(&letter->expected);
+    letter->kept++;
     if (letter->disturbed) {
         return; /* a client that was told what was not so may have ended it with a dot alone */
     }
-    if (!letter->given) {
+    if (!letter->given || letter->unended) {
         smtp_sim_breach(run, "message %zu is in the mailbox, and its client never ended it",
                         number);
     }
@@ -36,6 +37,7 @@ static bool is_refusal(enum smtp_status status)
 static void check_told(struct smtp_sim_run *run, const struct smtp_sim_letter *letter)
 {
     const char *name = smtp_status_name(letter->status);
+    const unsigned all = (1u << letter->envelope.forward_path_count) - 1;
     bool accepted = letter->status == SMTP_OK || letter->status == SMTP_PARTLY_REFUSED;
     if (!letter->begun) {
         if (letter->kept > 0) {
@@ -64,6 +66,10 @@ static void check_told(struct smtp_sim_run *run, const struct smtp_sim_letter *l
     }
     if (!accepted && letter->status != SMTP_DELIVERY_UNKNOWN && letter->kept > 0) {
         smtp_sim_breach(run, "message %zu: %s, and it is in the mailbox", letter->number, name);
+    }
+    if (letter->status == SMTP_OK && letter->taken != all) {
+        smtp_sim_breach(run, "message %zu: %s, and only recipients %#x of %#x have it",
+                        letter->number, name, letter->taken, all);
     }
     if (accepted && letter->taken != letter->kept_for) {
         smtp_sim_breach(run,

@@ -29,7 +29,7 @@ struct smtp_sim_letter {
     unsigned taken;          /* bits: recipients that the client calls accepted */
     bool unended;            /* its last octet was never written */
     /* the server's end */
-    unsigned kept;     /* how often it went into the mailbox */
+    unsigned kept;     /* how often it is in the mailbox */
     unsigned kept_for; /* bits: the recipients it was kept for */
     bool disturbed;    /* a fault spoke in its place: what the client was told need not be true */
 };

@@ -134,7 +134,6 @@ static bool keep(struct smtp_sim_server *server, struct smtp_message *message, u
                         "message %zu has octets above 127, and 8BITMIME is not offered",
                         letter->number);
     }
-    letter->kept++;
     letter->kept_for = 0;
     for (size_t i = 0; i < smtp_message_recipient_count(message); i++) {
         letter->kept_for |=
@@ -317,6 +316,16 @@ uint64_t smtp_sim_server_due_ns(const struct smtp_sim_server *server)
         due_ns = smtp_deadline_earlier(due_ns, smtp_sim_wire_due_ns(server->up));
     }
     return smtp_deadline_earlier(due_ns, smtp_server_session_deadline_ns(server->session));
+}
+
+uint64_t smtp_sim_server_longest_ms(const struct smtp_sim_server *server)
+{
+    const struct smtp_server_limits *limits = &server->run->plan.server.limits;
+    bool of_content = limits->content_timeout_ms > limits->command_timeout_ms;
+    return server->disturbance.phase != SMTP_SIM_UNDISTURBED ? limits->session_timeout_ms
+           : server->stage == SMTP_SIM_SECURING              ? limits->handshake_timeout_ms
+           : of_content                                      ? limits->content_timeout_ms
+                                                             : limits->command_timeout_ms;
 }
 
 void smtp_sim_server_shaken(struct smtp_sim_server *server, bool well)

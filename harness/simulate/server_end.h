@@ -33,6 +33,8 @@ void smtp_sim_server_close(struct smtp_sim_server *server);
 bool smtp_sim_server_step(struct smtp_sim_server *server);
 /** When time alone makes a difference; SMTP_NEVER. */
 uint64_t smtp_sim_server_due_ns(const struct smtp_sim_server *server);
+/** How long it may wait at most for what it waits for now; 0: for ever. */
+uint64_t smtp_sim_server_longest_ms(const struct smtp_sim_server *server);
 /** The handshake is over, well or not. */
 void smtp_sim_server_shaken(struct smtp_sim_server *server, bool well);
 /** The connection is at an end. reset: with all that is under way. */

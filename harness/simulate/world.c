@@ -237,6 +237,24 @@ static bool advance(struct smtp_sim_world *world)
     return true;
 }
 
+/* No later than the longest that the options allow from now on, nor than the end of all. */
+static void check_time(struct smtp_sim_run *run, const char *who, size_t session,
+                       uint64_t deadline_ns, uint64_t longest_ms, uint64_t ends_ns)
+{
+    uint64_t latest_ns =
+        smtp_deadline_earlier(smtp_deadline_after(run->now_ns, longest_ms), ends_ns);
+    if (ends_ns <= run->now_ns) {
+        smtp_sim_breach(run, "the %s of session %zu goes on after its time is over", who, session);
+    }
+    if (deadline_ns == SMTP_NEVER) {
+        smtp_sim_breach(run, "the %s of session %zu waits without a deadline", who, session);
+    }
+    if (deadline_ns > latest_ns) {
+        smtp_sim_breach(run, "the %s of session %zu has a deadline that is %.3f s too late", who,
+                        session, (double)(deadline_ns - latest_ns) / 1e9);
+    }
+}
+
 /* Nothing moves any more at this time. */
 static void check_times(struct smtp_sim_world *world)
 {
@@ -244,12 +262,13 @@ static void check_times(struct smtp_sim_world *world)
     for (size_t i = 0; i < run->plan.sessions; i++) {
         const struct smtp_sim_server *server = &world->sessions[i].server;
         const struct smtp_sim_client *client = &world->sessions[i].client;
-        if (client->stage < SMTP_SIM_CLIENT_OVER && client->stage != SMTP_SIM_CLIENT_SHAKING &&
-            smtp_client_session_deadline_ns(client->session) == SMTP_NEVER) {
-            smtp_sim_breach(run, "the client of session %zu waits without a deadline", i + 1);
+        if (client->stage != SMTP_SIM_CLIENT_OVER && client->stage != SMTP_SIM_CLIENT_SHAKING) {
+            check_time(run, "client", i + 1, smtp_client_session_deadline_ns(client->session),
+                       smtp_sim_client_longest_ms(client), client->ends_ns);
         }
-        if (!smtp_server_session_ended(server->session) && server->ends_ns <= run->now_ns) {
-            smtp_sim_breach(run, "session %zu goes on at the server after its time is over", i + 1);
+        if (!smtp_server_session_ended(server->session)) {
+            check_time(run, "server", i + 1, smtp_server_session_deadline_ns(server->session),
+                       smtp_sim_server_longest_ms(server), server->ends_ns);
         }
     }
 }
