@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define ID_MAX (UINT32_MAX - 1) /* -1 means "as it is" to setresuid(2) */
+#define NO_GROUP ((gid_t)-1)
 #define NAME_SIZE 256
 #define RECORD_SIZE 16384 /* of a user or group with all its members */
 
@@ -29,7 +30,7 @@ static bool find_user(struct smtp_serve_user *user, const char *name)
             return false;
         }
         user->uid = (uid_t)number;
-        user->gid = (gid_t)number;
+        user->gid = NO_GROUP; /* the one of that number may be anybody's, and may have rights */
         (void)getpwuid_r(user->uid, &record, memory, sizeof memory, &found);
     }
     if (found != NULL) {
@@ -68,6 +69,11 @@ bool smtp_serve_user_find(struct smtp_serve_user *user, const char *program)
     }
     if (colon != NULL && !find_group(user, colon + 1)) {
         smtp_cli_wrong(program, "--run-as: there is no group '%s'", colon + 1);
+        return false;
+    }
+    if (user->gid == NO_GROUP) {
+        smtp_cli_wrong(program, "--run-as: user '%s' is in no list and has no group: say %s:GROUP",
+                       name, name);
         return false;
     }
     if (user->uid == 0 || user->gid == 0) {

@@ -165,6 +165,7 @@ TEST(serve_user, who_is_not_there_or_is_root_is_told)
     expect_wrong(ARGV("serve", "--run-as", "65534:no such"), "there is no group 'no such'");
     expect_wrong(ARGV("serve", "--run-as", "65534:"), "there is no group ''");
     expect_wrong(ARGV("serve", "--run-as", "4294967295"), "there is no user '4294967295'");
+    expect_wrong(ARGV("serve", "--run-as", "4294967294"), "say 4294967294:GROUP");
     expect_wrong(ARGV("serve", "--run-as", "root"), "other than root's, not 'root'");
     expect_wrong(ARGV("serve", "--run-as", "65534:0"), "other than root's, not '65534:0'");
 }
