@@ -253,13 +253,29 @@ static int open_folder(int base, const char *name)
     return fd;
 }
 
+/* What was made is there after a crash, too: its folders, and itself in its own. An errno; 0: done. */
+static int sync_folders(int base, bool made)
+{
+    int failure = smtp_delivery_sync(base) != 0 ? errno : 0;
+    if (!made || failure != 0) {
+        return failure;
+    }
+    int parent = smtp_delivery_open(base, "..", O_RDONLY | O_DIRECTORY);
+    failure = parent < 0 || smtp_delivery_sync(parent) != 0 ? errno : 0;
+    if (parent >= 0) {
+        close(parent);
+    }
+    return failure;
+}
+
 static enum smtp_status open_folders(struct maildir *maildir, const char *path,
                                      struct smtp_error *error)
 {
     static const char *const names[] = {"tmp", "new", "cur"};
     int folders[] = {-1, -1, -1}, base = -1;
     const char *failed = ".";
-    if (mkdir(path, S_IRWXU) == 0 || errno == EEXIST) {
+    bool made = mkdir(path, S_IRWXU) == 0;
+    if (made || errno == EEXIST) {
         base = smtp_delivery_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
     }
     int sys_errno = base < 0 ? errno : 0;
@@ -267,6 +283,10 @@ static enum smtp_status open_folders(struct maildir *maildir, const char *path,
         failed = names[i];
         folders[i] = open_folder(base, names[i]);
         sys_errno = folders[i] < 0 ? errno : 0;
+    }
+    if (sys_errno == 0 && maildir->durable) {
+        failed = ".";
+        sys_errno = sync_folders(base, made);
     }
     for (size_t i = 0; i < 3; i++) {
         if (folders[i] >= 0 && (sys_errno != 0 || i == 2)) {
@@ -297,12 +317,12 @@ enum smtp_status smtp_receiver_maildir(struct smtp_server_hooks *out,
     if (maildir == NULL) {
         return smtp_error_set(error, SMTP_NO_MEMORY, 0, "out of memory");
     }
+    maildir->durable = options->durable;
     enum smtp_status status = open_folders(maildir, options->path, error);
     if (status != SMTP_OK) {
         free(maildir);
         return status;
     }
-    maildir->durable = options->durable;
     if (getrandom(&maildir->random, sizeof maildir->random, 0) < 0) {
         maildir->random = (uint32_t)smtp_clock_now_ns();
     }

@@ -6,24 +6,27 @@
 #include "tests/unit/server/made_message.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 static struct watch {
-    const char *path; /* of the Maildir */
-    unsigned files, directories;
-    int file_errno, directory_errno; /* with which they fail */
+    const char *path;                    /* of the Maildir, once it is open */
+    unsigned files, directories, before; /* directories, before it was */
+    int file_errno, directory_errno;     /* with which they fail */
 } watch;
 
 int fsync(int fd)
 {
     struct stat status;
-    if (watch.path == NULL) { /* of another test */
-        return (int)syscall(SYS_fsync, fd);
-    }
     expect_int(fstat(fd, &status), 0);
     bool is_directory = S_ISDIR(status.st_mode);
+    if (watch.path == NULL) {
+        watch.before += is_directory;
+        errno = watch.directory_errno;
+        return errno != 0 ? -1 : (int)syscall(SYS_fsync, fd);
+    }
     unsigned in_new = smtp_count_entries(watch.path, "new", NULL, 0);
     unsigned in_tmp = smtp_count_entries(watch.path, "tmp", NULL, 0);
     expect_int(in_new, is_directory ? 1 : 0);
@@ -43,10 +46,15 @@ static int deliver_one(bool durable)
     struct smtp_server_hooks table;
     struct smtp_server_reply reply = {0};
     struct smtp_server_session_info session = made_session(&user);
-    watch.path = smtp_make_directory(path);
+    int directory_errno = watch.directory_errno;
+    watch.directory_errno = 0;
+    watch.path = NULL;
+    smtp_make_directory(path);
     expect_int(smtp_receiver_maildir(
                    &table, &(struct smtp_maildir){.path = path, .durable = durable}, NULL),
                SMTP_OK);
+    watch.path = path;
+    watch.directory_errno = directory_errno;
     struct smtp_message *message = made_message(&(struct made){.content = "Subject: hi\r\n\r\n"});
     expect_true(table.content(table.user, &session, message, "Subject: hi\r\n\r\n", 15));
     bool accepted = table.message(table.user, &session, message, &reply) == SMTP_ACCEPT;
@@ -85,4 +93,34 @@ TEST(maildir, a_name_that_cannot_be_synced_is_no_message_RFC_5321_6_1)
     watch.directory_errno = EIO;
     expect_int(deliver_one(true), 451);
     expect_int(watch.directories, 1);
+}
+
+/* How many directories are synced before it is open. */
+static unsigned count_synced(const char *path, bool durable)
+{
+    struct smtp_server_hooks table;
+    watch.before = 0;
+    expect_int(smtp_receiver_maildir(
+                   &table, &(struct smtp_maildir){.path = path, .durable = durable}, NULL),
+               SMTP_OK);
+    table.release(table.user);
+    return watch.before;
+}
+
+TEST(maildir, a_durable_one_that_is_made_is_synced_in_its_folder_with_its_own_RFC_5321_6_1)
+{
+    char folder[64], path[80];
+    struct smtp_server_hooks table;
+    struct smtp_error error = {.message = ""};
+    smtp_make_directory(folder);
+    snprintf(path, sizeof path, "%s/volatile", folder);
+    expect_int(count_synced(path, false), 0);
+    expect_int(count_synced(path, true), 1);
+    snprintf(path, sizeof path, "%s/mail", folder);
+    expect_int(count_synced(path, true), 2);
+    watch.directory_errno = EIO;
+    expect_int(smtp_receiver_maildir(&table, &(struct smtp_maildir){.path = path, .durable = true},
+                                     &error),
+               SMTP_BAD_ARGUMENT);
+    smtp_remove_directory(folder);
 }
