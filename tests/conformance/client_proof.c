@@ -22,7 +22,7 @@ static void judge(void *item)
 {
     struct judgement *judgement = item;
     char text[200], *state = NULL;
-    char *command[WORDS_MAX] = {"python3", "-I", "-S", CROOKED_CLIENT};
+    char *command[WORDS_MAX] = {PYTHON_PROGRAM, "-I", "-S", CROOKED_CLIENT};
     snprintf(text, sizeof text, "%s", judgement->words);
     size_t count = 4;
     for (char *word = strtok_r(text, " ", &state); word != NULL && count + 1 < WORDS_MAX;
