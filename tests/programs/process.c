@@ -1,5 +1,5 @@
 /* process.c - starts programs with output into files (whole runs) or a pipe (in the background). */
-#include "tests/end_to_end/process.h"
+#include "tests/programs/process.h"
 
 #include "tests/support/test.h"
 

@@ -1,6 +1,6 @@
 /* serve_activation_test.c - `serve` on sockets that whoever started it listens on, as systemd does it
  * (sd_listen_fds(3)). */
-#include "tests/end_to_end/serve.h"
+#include "tests/programs/serve.h"
 #include "tests/support/files.h"
 #include "tests/support/test.h"
 #include "tests/support/wire.h"

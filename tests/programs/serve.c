@@ -1,5 +1,5 @@
 /* serve.c - see serve.h. */
-#include "tests/end_to_end/serve.h"
+#include "tests/programs/serve.h"
 
 #include "tests/support/test.h"
 

@@ -1,10 +1,10 @@
 /* send_program.h - the program's verb `send` as a test uses it: the server that it sends to, how it ended, and
  * what arrived. Each ends the test where it fails. */
-#ifndef SMTP_TESTS_END_TO_END_SEND_PROGRAM_H
-#define SMTP_TESTS_END_TO_END_SEND_PROGRAM_H
+#ifndef SMTP_TESTS_PROGRAMS_SEND_PROGRAM_H
+#define SMTP_TESTS_PROGRAMS_SEND_PROGRAM_H
 
 #include "harness/smtp_harness.h"
-#include "tests/end_to_end/serve.h"
+#include "tests/programs/serve.h"
 
 #define SEND(...) ARGV("send", __VA_ARGS__)
 

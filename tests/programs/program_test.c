@@ -1,7 +1,7 @@
 /* program_test.c - the program smtp-harness as a shell sees it: exit status, output, files,
  * signals. */
 #include "harness/smtp_harness.h"
-#include "tests/end_to_end/serve.h"
+#include "tests/programs/serve.h"
 #include "tests/support/test.h"
 
 #include <jansson.h>

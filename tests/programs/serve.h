@@ -1,8 +1,8 @@
 /* serve.h - the program's verb `serve` as a test uses it. */
-#ifndef SMTP_TESTS_END_TO_END_SERVE_H
-#define SMTP_TESTS_END_TO_END_SERVE_H
+#ifndef SMTP_TESTS_PROGRAMS_SERVE_H
+#define SMTP_TESTS_PROGRAMS_SERVE_H
 
-#include "tests/end_to_end/process.h"
+#include "tests/programs/process.h"
 #include "tests/support/wire.h"
 
 #include <stddef.h>

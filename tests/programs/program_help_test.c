@@ -1,6 +1,6 @@
 /* program_help_test.c - how the program helps: what each verb's help and the manual's page show is what the program
  * takes, and what is said of mistakes that people make. */
-#include "tests/end_to_end/serve.h"
+#include "tests/programs/serve.h"
 #include "tests/support/test.h"
 
 #include <stdio.h>

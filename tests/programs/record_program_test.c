@@ -1,7 +1,7 @@
 /* record_program_test.c - what the program's verbs record is played unchanged against each other's. */
 #include "harness/dialogue/dialogue.h"
 #include "tests/end_to_end/as_written.h"
-#include "tests/end_to_end/serve.h"
+#include "tests/programs/serve.h"
 #include "tests/support/files.h"
 #include "tests/support/test.h"
 

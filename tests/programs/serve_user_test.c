@@ -1,7 +1,7 @@
 /* serve_user_test.c - whom `serve` runs as, and what it says where strangers reach it. Root's part runs where the
  * tests are root's; elsewhere it is looked at that nobody else is believed. */
 #include "harness/smtp_harness.h"
-#include "tests/end_to_end/serve.h"
+#include "tests/programs/serve.h"
 #include "tests/support/files.h"
 #include "tests/support/test.h"
 

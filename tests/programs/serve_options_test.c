@@ -1,6 +1,6 @@
 /* serve_options_test.c - what `serve` offers, takes and does with messages, by its options. */
 #include "harness/smtp_harness.h"
-#include "tests/end_to_end/serve.h"
+#include "tests/programs/serve.h"
 #include "tests/support/test.h"
 #include "tests/support/wire.h"
 

@@ -1,5 +1,5 @@
 /* exec_report_test.c - the results of exec and selftest in files and forms, and what exec saves. */
-#include "tests/end_to_end/serve.h"
+#include "tests/programs/serve.h"
 #include "tests/support/files.h"
 #include "tests/support/test.h"
 

@@ -1,5 +1,5 @@
 /* exec_test.c - the verb exec as a shell sees it: the command's process, and what is told of its mail. */
-#include "tests/end_to_end/serve.h"
+#include "tests/programs/serve.h"
 #include "tests/support/test.h"
 
 #include <signal.h>

@@ -1,5 +1,5 @@
 /* serve_record_test.c - the dialogues that `serve --record` leaves. */
-#include "tests/end_to_end/serve.h"
+#include "tests/programs/serve.h"
 #include "tests/support/files.h"
 #include "tests/support/test.h"
 #include "tests/support/wire.h"

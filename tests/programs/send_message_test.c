@@ -1,6 +1,6 @@
 /* send_message_test.c - what the verb `send` makes of what it reads: long messages in little memory, and the
  * envelope in the headers that real programs write (RFC 5322 3.4, 3.6.6, 4.4). */
-#include "tests/end_to_end/send_program.h"
+#include "tests/programs/send_program.h"
 #include "tests/support/files.h"
 #include "tests/support/test.h"
 

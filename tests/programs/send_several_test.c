@@ -1,5 +1,5 @@
 /* send_several_test.c - several messages of one call of `send`: one connection, each told, none without reason. */
-#include "tests/end_to_end/send_program.h"
+#include "tests/programs/send_program.h"
 #include "tests/support/files.h"
 #include "tests/support/test.h"
 

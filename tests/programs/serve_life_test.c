@@ -1,6 +1,6 @@
 /* serve_life_test.c - when `serve` ends, with which exit status, and what it leaves behind. */
 #include "common/clock.h"
-#include "tests/end_to_end/serve.h"
+#include "tests/programs/serve.h"
 #include "tests/support/files.h"
 #include "tests/support/test.h"
 #include "tests/support/wire.h"

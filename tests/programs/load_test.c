@@ -1,5 +1,5 @@
 /* load_test.c - the verb `load` as a shell sees it: what was sent, accepted and seen to arrive; figures that add up. */
-#include "tests/end_to_end/send_program.h"
+#include "tests/programs/send_program.h"
 #include "tests/support/files.h"
 #include "tests/support/test.h"
 

@@ -1,7 +1,7 @@
 /* serve_secure_test.c - TLS and AUTH of the program's verb `serve`: what a client finds, which files
  * come and go, and the mistakes people make on the command line. */
 #include "harness/smtp_harness.h"
-#include "tests/end_to_end/serve.h"
+#include "tests/programs/serve.h"
 #include "tests/support/test.h"
 
 #include <signal.h>

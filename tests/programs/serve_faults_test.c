@@ -1,5 +1,5 @@
 /* serve_faults_test.c - faults, and addresses that spell their reply, by the options of `serve`. */
-#include "tests/end_to_end/serve.h"
+#include "tests/programs/serve.h"
 #include "tests/support/files.h"
 #include "tests/support/test.h"
 #include "tests/support/wire.h"

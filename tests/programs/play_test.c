@@ -1,6 +1,6 @@
 /* play_test.c - the verb `play`: files of dialogues as either end, and what it says where one does not hold. */
 #include "harness/smtp_harness.h"
-#include "tests/end_to_end/serve.h"
+#include "tests/programs/serve.h"
 #include "tests/support/files.h"
 #include "tests/support/test.h"
 

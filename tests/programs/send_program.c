@@ -1,5 +1,5 @@
 /* send_program.c - see send_program.h. */
-#include "tests/end_to_end/send_program.h"
+#include "tests/programs/send_program.h"
 
 #include "tests/support/test.h"
 

@@ -1,5 +1,5 @@
 /* send_test.c - the verb `send` as a shell sees it: messages made and read, results, exit statuses. */
-#include "tests/end_to_end/send_program.h"
+#include "tests/programs/send_program.h"
 #include "tests/support/files.h"
 #include "tests/support/test.h"
 

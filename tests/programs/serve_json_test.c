@@ -1,6 +1,6 @@
 /* serve_json_test.c - what `serve --json` prints, and what becomes of mail when it cannot be printed. */
 #include "harness/smtp_harness.h"
-#include "tests/end_to_end/serve.h"
+#include "tests/programs/serve.h"
 #include "tests/support/files.h"
 #include "tests/support/test.h"
 #include "tests/support/wire.h"

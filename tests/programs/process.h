@@ -1,7 +1,7 @@
 /* process.h - running the built programs as processes: to their end with all their output, or in
  * the background with their output read line by line. Knows no SMTP. */
-#ifndef SMTP_TESTS_END_TO_END_PROCESS_H
-#define SMTP_TESTS_END_TO_END_PROCESS_H
+#ifndef SMTP_TESTS_PROGRAMS_PROCESS_H
+#define SMTP_TESTS_PROGRAMS_PROCESS_H
 
 #include <sys/types.h>
 

@@ -3,7 +3,7 @@
  * each rule looks at is tested in tests/conformance. */
 #include "common/address.h"
 #include "common/net.h"
-#include "tests/end_to_end/serve.h"
+#include "tests/programs/serve.h"
 #include "tests/support/files.h"
 #include "tests/support/test.h"
 

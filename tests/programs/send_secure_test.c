@@ -1,6 +1,6 @@
 /* send_secure_test.c - the verb `send` under TLS and with a login, as another client for a server, and with a
  * server that says nothing: what passes, what is refused, and the exit status of each. */
-#include "tests/end_to_end/send_program.h"
+#include "tests/programs/send_program.h"
 #include "tests/support/files.h"
 #include "tests/support/test.h"
 

@@ -1,5 +1,5 @@
 /* simulate_test.c - the verb simulate, as a shell sees it. */
-#include "tests/end_to_end/serve.h"
+#include "tests/programs/serve.h"
 #include "tests/support/test.h"
 
 TEST_WITHIN(simulate, tells_how_much_it_ran_and_that_all_held, 60)
