@@ -76,7 +76,7 @@ static bool write_out(struct smtp_sim_server *server)
 {
     struct smtp_span owed = smtp_server_disturbance_owed(&server->disturbance);
     owed.len = smtp_sim_wire_write(server->down, owed, server->run->now_ns);
-    smtp_sim_said(server->run, server->number, "S: ", owed);
+    smtp_sim_said(server->run, server->number, 'S', owed);
     smtp_server_disturbance_sent(&server->disturbance, owed.len);
     return owed.len > 0;
 }

@@ -119,13 +119,13 @@ static unsigned bit_of(const struct smtp_sim_letter *letter, const char *forward
 }
 
 /* Keeps it for those who take it; the mailbox has it before anybody is told. */
-static bool keep(struct smtp_sim_server *server, struct smtp_message *message, unsigned takers)
+static void keep(struct smtp_sim_server *server, struct smtp_message *message, unsigned takers)
 {
     struct smtp_sim_letter *letter = letter_of(server, message);
     if (letter == NULL || takers == 0 ||
         smtp_mailbox_put(server->run->mailbox, message) != SMTP_OK) {
         smtp_message_release(message);
-        return false;
+        return;
     }
     size_t len = 0;
     const char *content = smtp_message_content(message, &len);
@@ -141,7 +141,6 @@ static bool keep(struct smtp_sim_server *server, struct smtp_message *message, u
         letter->kept_for |=
             (takers & 1u << i) != 0 ? bit_of(letter, smtp_message_forward_path(message, i)) : 0;
     }
-    return true;
 }
 
 /* The answer for all; with LMTP one for each. */
@@ -165,7 +164,7 @@ static void decide_message(struct smtp_sim_server *server, struct smtp_message *
         }
         takers |= refused ? 0 : each ? 1u << i : (1u << count) - 1;
     }
-    (void)keep(server, message, takers);
+    keep(server, message, takers);
     smtp_server_session_answer(server->session, verdict, replies, server->run->now_ns);
 }
 
@@ -271,7 +270,7 @@ static bool write_out(struct smtp_sim_server *server)
     if (taken == 0) {
         return stall(server);
     }
-    smtp_sim_said(server->run, server->number, "S: ", (struct smtp_span){owed.bytes, taken});
+    smtp_sim_said(server->run, server->number, 'S', (struct smtp_span){owed.bytes, taken});
     smtp_server_session_sent(server->session, taken);
     server->stalls_ns = SMTP_NEVER;
     return true;

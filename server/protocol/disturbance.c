@@ -7,7 +7,7 @@
 #include "server/protocol/disturbed_reply.h"
 #include "server/protocol/state.h"
 
-#define NS_IN_S UINT64_C(1000000000)
+#define NS_PER_S UINT64_C(1000000000)
 /* Between two segments, so that they are two reads of a peer that reads at once. */
 #define SEGMENT_PAUSE_NS (2 * SMTP_NS_PER_MS)
 
@@ -147,7 +147,7 @@ static enum smtp_server_disturbance_act say_on(struct smtp_server_disturbance *i
                          : fault->split_octets > 0 ? fault->split_octets
                                                    : it->out.len;
         it->allowed = segment < it->out.len ? segment : it->out.len;
-        it->due_ns = fault->drip_octets_s > 0 ? it->due_ns + NS_IN_S / fault->drip_octets_s
+        it->due_ns = fault->drip_octets_s > 0 ? it->due_ns + NS_PER_S / fault->drip_octets_s
                                               : now_ns + SEGMENT_PAUSE_NS;
     }
     return SMTP_DISTURBANCE_WRITES;
