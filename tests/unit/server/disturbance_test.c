@@ -1,4 +1,4 @@
-/* disturbance_test.c - server/protocol/disturbance.c: what goes out in place of a greeting that goes wrong, when, and how it
+/* disturbance_test.c - server/protocol/disturbance.c: what goes out in place of a reply that goes wrong, when, and how it
  * ends. */
 #include "common/deadline.h"
 #include "server/protocol/disturbance.h"
@@ -77,4 +77,92 @@ TEST(disturbance, the_ending_comes_behind_the_reply)
     EXPECT_GREETING(99, "hangs", .silent = true, .delay_ms = 10, .ending = SMTP_END_HANG);
     EXPECT_GREETING(99, "0 554 No\r\n, deaf", .reply = {.code = 554, .text = "No"},
                     .ending = SMTP_END_DEAF);
+}
+
+/* ---- of a connection ---- */
+
+struct place {
+    struct core core;
+    struct smtp_server_session *session;
+    struct smtp_server_disturbance it;
+    uint64_t now_ns;
+};
+
+static void begin(struct place *place, enum smtp_server_step_kind kind,
+                  const struct smtp_server_fault *fault)
+{
+    *place = (struct place){.core = core_defaults(), .now_ns = BEGUN_NS};
+    place->session = smtp_server_session_new(&place->core.config,
+                                             &(struct smtp_server_session_start){.peer = ""});
+    smtp_server_session_connected(place->session, place->now_ns);
+    smtp_server_disturbance_begin(
+        &place->it, &(struct smtp_server_step){.kind = kind, .verb = "", .argument = ""}, fault);
+}
+
+static void end(struct place *place)
+{
+    smtp_server_disturbance_end(&place->it);
+    smtp_server_session_free(place->session);
+    core_clear(&place->core);
+}
+
+static void expect_act(struct place *place, bool busy, enum smtp_server_disturbance_act expected)
+{
+    expect_int(smtp_server_disturbance_step(&place->it, place->session, busy, place->now_ns),
+               expected);
+}
+
+static void expect_written(struct place *place, struct smtp_span expected)
+{
+    expect_act(place, false, SMTP_DISTURBANCE_WRITES);
+    expect_true(smtp_span_equal(smtp_server_disturbance_owed(&place->it), expected));
+    smtp_server_disturbance_sent(&place->it, expected.len);
+}
+
+TEST(disturbance, what_is_said_to_who_connects_is_the_last)
+{
+    struct place place;
+    begin(&place, SMTP_STEP_CONNECT,
+          &(struct smtp_server_fault){.reply = {.code = 421, .text = "Not here"}});
+    expect_act(&place, true, SMTP_DISTURBANCE_WAITS);
+    expect_act(&place, false, SMTP_DISTURBANCE_GOES_ON);
+    expect_act(&place, false, SMTP_DISTURBANCE_SPEAKS);
+    expect_written(&place, SMTP_SPAN("421 Not here\r\n"));
+    expect_act(&place, false, SMTP_DISTURBANCE_ENDS);
+    expect_int(place.it.fault.ending, SMTP_END_CLOSE);
+    end(&place);
+}
+
+TEST(disturbance, a_handshake_is_garbled_and_cut_as_it_comes)
+{
+    struct place place;
+    begin(&place, SMTP_STEP_TLS,
+          &(struct smtp_server_fault){.garbled = true, .cut = true, .cut_octets = 3});
+    expect_act(&place, false, SMTP_DISTURBANCE_GOES_ON);
+    expect_act(&place, false, SMTP_DISTURBANCE_SHAKES_HANDS);
+    expect_true(smtp_server_disturbance_add(&place.it, SMTP_SPAN("ab"), place.now_ns));
+    expect_written(&place, SMTP_SPAN("\xe1\xe2"));
+    expect_act(&place, true, SMTP_DISTURBANCE_WAITS); /* for more of it */
+    place.now_ns += 1000 * SMTP_NS_PER_MS;
+    expect_true(smtp_server_disturbance_add(&place.it, SMTP_SPAN("cde"), place.now_ns));
+    expect_written(&place, SMTP_SPAN("\xe3"));
+    expect_act(&place, false, SMTP_DISTURBANCE_ENDS);
+    end(&place);
+}
+
+TEST(disturbance, who_rests_reads_unless_deaf)
+{
+    for (enum smtp_server_ending ending = SMTP_END_HANG; ending <= SMTP_END_DEAF; ending++) {
+        struct place place;
+        begin(&place, SMTP_STEP_CONTENT, &(struct smtp_server_fault){.ending = ending});
+        expect_act(&place, false, SMTP_DISTURBANCE_GOES_ON);
+        expect_act(&place, false, SMTP_DISTURBANCE_ENDS);
+        expect_true(smtp_server_disturbance_holds(&place.it, place.session));
+        expect_true(smtp_server_disturbance_speaks(&place.it));
+        expect_true(smtp_server_disturbance_reads(&place.it) == (ending == SMTP_END_HANG));
+        expect_act(&place, false, SMTP_DISTURBANCE_WAITS);
+        place.it.due_ns = place.now_ns;
+        expect_act(&place, false, SMTP_DISTURBANCE_LOOKS);
+        end(&place);
+    }
 }
