@@ -1,7 +1,7 @@
 /* disturbed_reply.h - what is said in place of a reply where a step goes wrong (struct smtp_server_fault).
  * Knows: replies as octets. Does not know: connections, when it is said. */
-#ifndef SMTP_SERVER_DISTURBED_REPLY_H
-#define SMTP_SERVER_DISTURBED_REPLY_H
+#ifndef SMTP_SERVER_PROTOCOL_DISTURBED_REPLY_H
+#define SMTP_SERVER_PROTOCOL_DISTURBED_REPLY_H
 
 #include "common/bytes.h"
 #include "server/smtp_server.h"

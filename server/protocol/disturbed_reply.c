@@ -1,5 +1,5 @@
 /* disturbed_reply.c - see disturbed_reply.h. */
-#include "server/disturbed_reply.h"
+#include "server/protocol/disturbed_reply.h"
 
 #include "server/protocol/reply.h"
 
