@@ -102,6 +102,18 @@ static enum smtp_server_verdict look_for_certificate(struct smtp_server_connecti
     return SMTP_ACCEPT;
 }
 
+/* Why somebody was refused: of several recipients the first counts. */
+static void log_note(struct smtp_server_connection *connection, struct smtp_server_inquiry *inquiry)
+{
+    const struct smtp_server_reply *replies = smtp_server_inquiry_replies(inquiry);
+    for (size_t i = 0; i < (inquiry->each != NULL ? inquiry->each_count : 1); i++) {
+        if (replies[i].note[0] != '\0') {
+            smtp_server_log(connection, SMTP_LOG_NOTE, smtp_span_of(replies[i].note));
+            return;
+        }
+    }
+}
+
 /* Every table was asked that was to be. */
 static void answer(struct smtp_server_connection *connection, struct smtp_server_inquiry *inquiry)
 {
@@ -114,6 +126,7 @@ static void answer(struct smtp_server_connection *connection, struct smtp_server
         capture(connection, inquiry);
         smtp_message_release(inquiry->event.message);
     }
+    log_note(connection, inquiry);
     smtp_server_session_answer(connection->session, verdict, replies,
                                smtp_server_loop_now_ns(connection->loop));
 }
