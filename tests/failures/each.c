@@ -8,12 +8,15 @@
 #include <errno.h>
 #include <limits.h>
 #include <netdb.h>
+#include <openssl/crypto.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define ALLOCATIONS_QUICK 400 /* runs a scenario, unless all are wanted */
-#define CALLS_QUICK 6         /* calls a kind and way, likewise */
+#define OPENSSL_QUICK 10      /* likewise, of OpenSSL's: a handshake has thousands */
+#define OPENSSL_LATER_QUICK 3
+#define CALLS_QUICK 6 /* calls a kind and way, likewise */
 #define WAYS 9
 
 /** The ways in which a kind fails; 0 ends them. */
@@ -79,10 +82,10 @@ static bool is_set(const char *variable, const char *value)
 static void tell(const struct scenario *scenario, const struct failing_plan *plan,
                  const struct stage *stage)
 {
-    char text[900];
-    snprintf(text, sizeof text, "%s, %s %u%s failing (%d) at 0x%zx: %s", scenario->name,
+    char text[900], place[100];
+    snprintf(text, sizeof text, "%s, %s %u%s failing (%d) at %s: %s", scenario->name,
              failing_kind_name(plan->kind), plan->at, plan->later ? " and all later" : "",
-             plan->how, failing_where(), stage->trouble);
+             plan->how, failing_tell(failing_where(), place), stage->trouble);
     if (!is_set("SMTP_FAILURES_GO_ON", "1")) {
         SMTP_TEST_FAIL("%s", text);
     }
@@ -94,8 +97,9 @@ static unsigned run(const struct scenario *scenario, const struct failing_plan *
 {
     struct stage stage = {.how = 0};
     unsigned descriptors = smtp_count_descriptors();
-    uint64_t mark = failing_mark();
-    size_t caller = 0;
+    struct failing_place place;
+    char words[100];
+    failing_mark();
     if (scenario->before != NULL) {
         scenario->before(&stage);
     }
@@ -105,9 +109,11 @@ static unsigned run(const struct scenario *scenario, const struct failing_plan *
     stage.how = struck > 0 ? plan->how : 0;
     stage.must_hold = struck == 0 || is_invisible(plan->kind, plan->how);
     scenario->after(&stage);
-    unsigned held = failing_held_since(mark, &caller);
+    OPENSSL_thread_stop(); /* a thread's errors and random numbers are kept until it ends */
+    unsigned held = failing_held_since_mark(&place);
     if (held > 0) {
-        stage_wrong(&stage, "%u blocks are not given back, the first from 0x%zx", held, caller);
+        stage_wrong(&stage, "%u blocks are not given back, the first from %s", held,
+                    failing_tell(place, words));
     }
     unsigned open = smtp_count_descriptors();
     /* uv_loop_init of libuv 1.44 leaves its first descriptor open where its second cannot be made */
@@ -152,12 +158,13 @@ static unsigned most_of(enum failing_kind kind, int how)
     return !rests ? CALLS_QUICK : how == EMFILE ? 1 : 0;
 }
 
-void each_allocation(const struct scenario *scenario, bool later)
+static void each_of(const struct scenario *scenario, enum failing_kind kind, unsigned most,
+                    bool later)
 {
-    struct failing_plan plan = {.kind = FAILING_ALLOCATION, .later = later, .how = ENOMEM};
+    struct failing_plan plan = {.kind = kind, .later = later, .how = ENOMEM};
     unsigned failed = 0, runs = 0;
     run_whole(scenario);
-    unsigned step = step_of(failing_seen(FAILING_ALLOCATION), ALLOCATIONS_QUICK);
+    unsigned step = step_of(failing_seen(kind), most);
     for (plan.at = 1;; plan.at += step) {
         unsigned struck = run(scenario, &plan);
         if (struck == 0) {
@@ -166,8 +173,19 @@ void each_allocation(const struct scenario *scenario, bool later)
         failed += struck;
         runs++;
     }
-    printf("%s: %u allocations failed in %u runs\n", scenario->name, failed, runs);
-    failing_count(failed, 0);
+    printf("%s: %u %sallocations failed in %u runs\n", scenario->name, failed,
+           kind == FAILING_OPENSSL ? "of OpenSSL's " : "", runs);
+    failing_count(kind, failed);
+}
+
+void each_allocation(const struct scenario *scenario, bool later)
+{
+    each_of(scenario, FAILING_ALLOCATION, ALLOCATIONS_QUICK, later);
+}
+
+void each_of_openssl(const struct scenario *scenario, bool later)
+{
+    each_of(scenario, FAILING_OPENSSL, later ? OPENSSL_LATER_QUICK : OPENSSL_QUICK, later);
 }
 
 void each_call(const struct scenario *scenario)
@@ -187,5 +205,5 @@ void each_call(const struct scenario *scenario)
         }
     }
     printf("%s: %u system calls failed\n", scenario->name, failed);
-    failing_count(0, failed);
+    failing_count(FAILING_KIND_COUNT, failed);
 }
