@@ -54,14 +54,19 @@ static int add_address(struct smtp_send_message *message, const char *option, co
     }
     enum smtp_status status = smtp_client_path_append(&path, whole, true, true, &error);
     smtp_buffer_free(&path);
+    int wrong = 0;
     if (status == SMTP_OK) {
         status = smtp_buffer_append(&message->addresses, whole, strlen(whole) + 1);
         message->address_count += status == SMTP_OK;
-    } else {
-        failed(0, "%s: %s", option, error.message);
+    }
+    if (status == SMTP_NO_MEMORY) {
+        wrong = out_of_memory();
+    } else if (status != SMTP_OK) {
+        wrong = failed(EX_USAGE, "%s: %s", option,
+                       error.message[0] != '\0' ? error.message : "there are too many addresses");
     }
     free(whole);
-    return status == SMTP_OK ? 0 : EX_USAGE;
+    return wrong;
 }
 
 /** No line ends, which the list would take for folding. */
@@ -187,8 +192,10 @@ static int set_default_reverse_path(struct smtp_send_message *message)
 static int open_whole(struct smtp_send_message *message, const char *file)
 {
     struct stat about;
-    message->fd = strcmp(file, "-") != 0 ? open(file, O_RDONLY | O_CLOEXEC)
-                                         : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+    do { /* a signal may break in while a pipe has no writer yet */
+        message->fd = strcmp(file, "-") != 0 ? open(file, O_RDONLY | O_CLOEXEC)
+                                             : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+    } while (message->fd < 0 && errno == EINTR);
     if (message->fd >= 0 && fstat(message->fd, &about) == 0 && S_ISDIR(about.st_mode)) {
         errno = EISDIR;
     } else if (message->fd >= 0) {
