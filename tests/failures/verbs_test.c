@@ -1,10 +1,14 @@
 /* verbs_test.c - the program's verbs by their entries, with each allocation and each call failing in turn: they end with a
  * status that is true, and with a word on why where it is not 0. */
+#include "common/address.h"
+#include "common/net.h"
 #include "harness/cli/verbs.h"
 #include "harness/simulate/simulate.h"
+#include "tests/failures/failing.h"
 #include "tests/failures/stages.h"
 #include "tests/support/test.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -137,11 +141,70 @@ static void run_simulation(struct stage *stage)
     }
 }
 
-static const struct scenario send = {"send", before_send, run_send, after_send},
-                             play = {"play", before_play, run_play, after_send},
-                             simulation = {"simulate", before_simulation, run_simulation,
-                                           judge_verb};
+/* ---- serve ---- */
 
-BOTH_FAIL(the_verb_send, send)
-BOTH_FAIL(the_verb_play, play)
-BOTH_FAIL(the_verb_simulate, simulation)
+struct served {
+    struct stage *stage;
+    int listener;
+    pthread_t client;
+};
+
+/* Sends until it is taken, or nobody listens any more: the verb ends with the first message. */
+static void *be_client(void *user)
+{
+    const struct served *served = user;
+    struct smtp_client *client = NULL;
+    failing_spare_thread();
+    expect_int(smtp_client_new(&client, &served->stage->client), SMTP_OK);
+    while (smtp_client_connect(client, served->stage->address, 0) != SMTP_CONNECT_FAILED &&
+           (!smtp_client_is_connected(client) ||
+            smtp_client_send(client, stage_envelope(), smtp_content_text(stage_letter(1)), NULL) !=
+                SMTP_OK)) {
+        smtp_client_close(client);
+    }
+    smtp_client_free(client);
+    return NULL;
+}
+
+static void before_serve(struct stage *stage)
+{
+    static struct served served;
+    struct smtp_address address;
+    stage_defaults(stage);
+    expect_int(smtp_address_parse("127.0.0.1:0", 0, &address, NULL), SMTP_OK);
+    expect_int(smtp_net_listen(&address, &served.listener, NULL), SMTP_OK);
+    smtp_address_of_socket(served.listener, false, &address);
+    smtp_address_format(&address, stage->address);
+    served.stage = stage;
+    stage->user = &served;
+    listen_in();
+    expect_int(pthread_create(&served.client, NULL, be_client, &served), 0);
+}
+
+static void run_serve(struct stage *stage)
+{
+    char listener[24];
+    snprintf(listener, sizeof listener, "fd:%d", ((struct served *)stage->user)->listener);
+    char *argv[] = {"serve", "--listen", listener, "--exit-after", "1", NULL};
+    run_verb(&smtp_verb_serve, argv);
+}
+
+/* The server has closed its listener, unless it was never made. */
+static void after_serve(struct stage *stage)
+{
+    const struct served *served = stage->user;
+    (void)close(served->listener);
+    pthread_join(served->client, NULL);
+    judge_verb(stage);
+}
+
+static const struct scenario sending = {"send", before_send, run_send, after_send},
+                             playing = {"play", before_play, run_play, after_send},
+                             simulating = {"simulate", before_simulation, run_simulation,
+                                           judge_verb},
+                             serving = {"serve", before_serve, run_serve, after_serve};
+
+BOTH_FAIL(the_verb_send, sending)
+BOTH_FAIL(the_verb_play, playing)
+BOTH_FAIL(the_verb_simulate, simulating)
+BOTH_FAIL(the_verb_serve, serving)
