@@ -43,7 +43,7 @@ void stage_wrong(struct stage *stage, const char *format, ...) SMTP_PRINTF(2, 3)
 
 /** Every allocation; with `later` each time all after it, too. */
 void each_allocation(const struct scenario *scenario, bool later);
-/** Every allocation of OpenSSL's, likewise. */
+/** Every allocation of OpenSSL's, likewise; of more than some thousands every k-th, even in full. */
 void each_of_openssl(const struct scenario *scenario, bool later);
 /** Every call of each kind, in each way. */
 void each_call(const struct scenario *scenario);
