@@ -118,7 +118,7 @@ static void run_play(struct stage *stage)
 {
     char url[220];
     snprintf(url, sizeof url, "smtp://%s", stage->address);
-    char *argv[] = {"play", said.input, "--connect", url, "-v", NULL};
+    char *argv[] = {"play", said.input, "--connect", url, "--timeout", "700", "-v", NULL};
     run_verb(&smtp_verb_play, argv);
 }
 
