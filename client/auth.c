@@ -64,8 +64,12 @@ enum smtp_status smtp_client_auth_prepare(struct smtp_client *client,
 {
     const struct smtp_client_sasl_kind *kind = NULL;
     struct smtp_client_sasl_setting setting = setting_of(client, credentials, bindings);
-    enum smtp_status status = smtp_client_sasl_choose(&kind, credentials, &setting, &client->error);
     *out = NULL;
+    if (setting.bindings.tls_exporter.len == SMTP_TLS_BINDING_FAILED) { /* and none weaker */
+        return smtp_error_set(&client->error, SMTP_TLS_FAILED, 0,
+                              "AUTH: OpenSSL cannot tell what binds to the TLS channel");
+    }
+    enum smtp_status status = smtp_client_sasl_choose(&kind, credentials, &setting, &client->error);
     return status == SMTP_OK
                ? smtp_client_sasl_new(out, kind, credentials, &setting, &client->error)
                : status;

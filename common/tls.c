@@ -456,7 +456,7 @@ size_t smtp_tls_binding(const struct smtp_tls *tls, enum smtp_tls_binding kind,
     int result = SSL_export_keying_material(tls->ssl, (unsigned char *)bytes, exported, label,
                                             sizeof label - 1, (const unsigned char *)"", 0, 1);
     ERR_clear_error();
-    return result == 1 ? exported : 0;
+    return result == 1 ? exported : SMTP_TLS_BINDING_FAILED;
 }
 
 struct ssl_session_st *smtp_tls_session(const struct smtp_tls *tls)

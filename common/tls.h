@@ -81,9 +81,10 @@ const char *smtp_tls_error(const struct smtp_tls *tls);
 const struct smtp_tls_facts *smtp_tls_facts(const struct smtp_tls *tls);
 
 /** Channel binding data (RFC 5929, RFC 9266) into bytes of 64 octets; 0: this connection has none of
- *  that kind (tls-unique: TLS 1.2 alone). */
+ *  that kind (tls-unique: TLS 1.2 alone); SMTP_TLS_BINDING_FAILED: OpenSSL could not, for want of memory. */
 enum smtp_tls_binding { SMTP_TLS_UNIQUE, SMTP_TLS_EXPORTER };
 #define SMTP_TLS_BINDING_MAX 64
+#define SMTP_TLS_BINDING_FAILED SIZE_MAX
 size_t smtp_tls_binding(const struct smtp_tls *tls, enum smtp_tls_binding kind,
                         char bytes[SMTP_TLS_BINDING_MAX]);
 

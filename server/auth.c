@@ -10,6 +10,7 @@
 #include "server/work.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* An exchange of a connection. */
 struct smtp_server_login {
@@ -38,13 +39,18 @@ static size_t binding(void *user, enum smtp_tls_binding kind, char bytes[SMTP_TL
     return login->binding_len[i];
 }
 
-static void take_bindings(struct smtp_server_login *login)
+/* False: OpenSSL has failed, which is no reason to refuse who binds to the channel. */
+static bool take_bindings(struct smtp_server_login *login)
 {
     const struct smtp_tls *tls = login->connection->tls;
-    if (tls != NULL) {
-        login->binding_len[0] = smtp_tls_binding(tls, SMTP_TLS_UNIQUE, login->binding[0]);
-        login->binding_len[1] = smtp_tls_binding(tls, SMTP_TLS_EXPORTER, login->binding[1]);
+    bool taken = true;
+    for (size_t i = 0; i < 2 && tls != NULL; i++) {
+        size_t len =
+            smtp_tls_binding(tls, i == 0 ? SMTP_TLS_UNIQUE : SMTP_TLS_EXPORTER, login->binding[i]);
+        taken = taken && len != SMTP_TLS_BINDING_FAILED;
+        login->binding_len[i] = len != SMTP_TLS_BINDING_FAILED ? len : 0;
     }
+    return taken;
 }
 
 static struct smtp_server_session_info info_for(const struct smtp_server_login *login,
@@ -105,9 +111,10 @@ static void begin(struct smtp_server_connection *connection, const char *mechani
             smtp_server_tables_passwords(&settings->tables) != NULL ? find_password : NULL,
     };
     login->connection = connection;
-    take_bindings(login);
     connection->login = login;
-    login->exchange = smtp_server_exchange_begin(mechanism, &source);
+    if (take_bindings(login) || strstr(mechanism, "-PLUS") == NULL) {
+        login->exchange = smtp_server_exchange_begin(mechanism, &source);
+    }
 }
 
 static void answer(struct smtp_server_connection *connection,

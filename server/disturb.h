@@ -1,6 +1,5 @@
-/* disturb.h - a step that goes wrong on purpose (struct smtp_server_fault): it waits until what was said
- * before is out, is delayed, is done or not, and what is said to it goes out as the fault wants; then comes
- * the fault's ending. One at a time for a connection. On the loop's thread. */
+/* disturb.h - a step of a connection that goes wrong on purpose: protocol/disturbance.h with sockets, timers and TLS. One at a
+ * time for a connection. On the loop's thread. */
 #ifndef SMTP_SERVER_DISTURB_H
 #define SMTP_SERVER_DISTURB_H
 

@@ -40,48 +40,49 @@ static void say_number(struct smtp_server_reply *reply, uint64_t number)
     *at = '\0';
 }
 
-static enum smtp_server_verdict put(struct smtp_server_connection *connection,
-                                    struct smtp_message *message, struct smtp_server_reply *reply)
+/* Nothing that can fail: tables have it already. */
+static void keep(struct smtp_server_connection *connection, struct smtp_message *message)
 {
     struct smtp_server *server = connection->loop->server;
     size_t size_octets = 0;
     if (server->settings.discards) {
         smtp_mailbox_pass(server->mailbox, message);
-        return SMTP_ACCEPT;
+        return;
     }
     /* Once it is in the mailbox any thread may remove it: the caller keeps a reference. */
-    if (smtp_mailbox_put(server->mailbox, smtp_message_retain(message)) != SMTP_OK) {
-        smtp_message_release(message);
-        return smtp_server_reply(reply, 452, "4.3.0", "Insufficient system storage");
-    }
+    smtp_mailbox_fill(server->mailbox, smtp_message_retain(message));
     (void)smtp_message_content(message, &size_octets);
     smtp_server_heap_filled(&connection->loop->heap, size_octets);
-    return SMTP_ACCEPT;
 }
 
-/* Captures it, unless each recipient is refused (LMTP). */
-static enum smtp_server_verdict capture(struct smtp_server_connection *connection,
-                                        struct smtp_server_inquiry *inquiry)
+/* Whether the tables leave anybody to take it: under LMTP each recipient may be refused. */
+static bool is_accepted(const struct smtp_server_inquiry *inquiry)
 {
+    size_t refused = 0;
+    for (size_t i = 0; inquiry->each != NULL && i < inquiry->each_count; i++) {
+        refused += inquiry->each[i].code >= 400;
+    }
+    return inquiry->verdict == SMTP_ACCEPT &&
+           (inquiry->each == NULL || refused < inquiry->each_count);
+}
+
+static void capture(struct smtp_server_connection *connection, struct smtp_server_inquiry *inquiry)
+{
+    struct smtp_server *server = connection->loop->server;
     struct smtp_message *message = inquiry->event.message;
     struct smtp_server_reply *replies = smtp_server_inquiry_replies(inquiry);
-    size_t count = inquiry->each != NULL ? inquiry->each_count : 1;
-    size_t refused = 0;
-    for (size_t i = 0; inquiry->each != NULL && i < count; i++) {
-        refused += replies[i].code >= 400;
+    if (!is_accepted(inquiry)) {
+        if (!server->settings.discards) {
+            smtp_mailbox_give_back(server->mailbox);
+        }
+        return;
     }
-    if (refused == count) {
-        return SMTP_ACCEPT;
-    }
-    if (put(connection, message, replies) != SMTP_ACCEPT) {
-        return SMTP_REFUSE;
-    }
-    for (size_t i = 0; i < count; i++) {
+    keep(connection, message);
+    for (size_t i = 0; i < (inquiry->each != NULL ? inquiry->each_count : 1); i++) {
         if (replies[i].code == 0) {
             say_number(&replies[i], smtp_message_number(message));
         }
     }
-    return SMTP_ACCEPT;
 }
 
 /* ---- questions ---- */
@@ -101,6 +102,18 @@ static enum smtp_server_verdict look_for_certificate(struct smtp_server_connecti
     return SMTP_ACCEPT;
 }
 
+/* Why somebody was refused: of several recipients the first counts. */
+static void log_note(struct smtp_server_connection *connection, struct smtp_server_inquiry *inquiry)
+{
+    const struct smtp_server_reply *replies = smtp_server_inquiry_replies(inquiry);
+    for (size_t i = 0; i < (inquiry->each != NULL ? inquiry->each_count : 1); i++) {
+        if (replies[i].note[0] != '\0') {
+            smtp_server_log(connection, SMTP_LOG_NOTE, smtp_span_of(replies[i].note));
+            return;
+        }
+    }
+}
+
 /* Every table was asked that was to be. */
 static void answer(struct smtp_server_connection *connection, struct smtp_server_inquiry *inquiry)
 {
@@ -110,12 +123,30 @@ static void answer(struct smtp_server_connection *connection, struct smtp_server
         verdict = look_for_certificate(connection, replies);
     } else if (inquiry->event.kind == SMTP_SERVER_ASK_MESSAGE) {
         smtp_server_drop_content(connection); /* of the tables that were not asked */
-        if (verdict == SMTP_ACCEPT) {
-            verdict = capture(connection, inquiry);
-        }
+        capture(connection, inquiry);
         smtp_message_release(inquiry->event.message);
     }
+    log_note(connection, inquiry);
     smtp_server_session_answer(connection->session, verdict, replies,
+                               smtp_server_loop_now_ns(connection->loop));
+}
+
+/* The mailbox's memory is taken before any table has the message: what a table has delivered is not refused for want of
+ * it. */
+static void inquire_message(struct smtp_server_connection *connection,
+                            const struct smtp_server_event *event)
+{
+    struct smtp_server *server = connection->loop->server;
+    smtp_message_set_received(event->message, smtp_clock_unix_ns());
+    if (server->settings.discards || smtp_mailbox_reserve(server->mailbox) == SMTP_OK) {
+        smtp_server_inquire(connection, event, answer);
+        return;
+    }
+    struct smtp_server_reply reply = {.code = 0};
+    smtp_server_drop_content(connection);
+    smtp_message_release(event->message);
+    (void)smtp_server_reply(&reply, 452, "4.3.0", "Insufficient system storage");
+    smtp_server_session_answer(connection->session, SMTP_REFUSE, &reply,
                                smtp_server_loop_now_ns(connection->loop));
 }
 
@@ -144,8 +175,7 @@ static void handle(struct smtp_server_connection *connection, const struct smtp_
         }
         break;
     case SMTP_SERVER_ASK_MESSAGE:
-        smtp_message_set_received(event->message, smtp_clock_unix_ns());
-        smtp_server_inquire(connection, event, answer);
+        inquire_message(connection, event);
         break;
     case SMTP_SERVER_RESET:
         smtp_server_inquire(connection, event, told);

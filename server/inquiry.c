@@ -54,6 +54,7 @@ static void empty(struct smtp_server_reply *reply)
     reply->code = 0;
     reply->enhanced[0] = '\0';
     reply->text[0] = '\0';
+    reply->note[0] = '\0';
 }
 
 static bool refuses(const struct smtp_server_reply *reply)

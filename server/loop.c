@@ -52,21 +52,19 @@ static void end_turn(struct smtp_server_loop *loop)
     loop->read_len = 0;
 }
 
-/* Runs after polling and before the callbacks of closed handles: all on the list are there. */
+/* Runs after polling and before the callbacks of closed handles: all on the list are there. Of those that
+ * had their share one gets the next, so that the others, who ask for little, wait for one such peer at most. */
 static void on_polled(uv_check_t *check)
 {
     struct smtp_server_loop *loop = check->data;
     end_turn(loop);
-    struct smtp_server_connection *at = loop->resting;
-    loop->resting = NULL;
-    uv_idle_stop(&loop->rested);
-    while (at != NULL) { /* some of them may rest again */
-        struct smtp_server_connection *next = at->next_resting;
-        at->resting = false;
-        at->sated = false;
-        smtp_server_connection_written(at);
-        at = next;
+    struct smtp_server_connection *first = loop->resting;
+    if (first == NULL) {
+        return;
     }
+    smtp_server_loop_forget(loop, first);
+    first->sated = false;
+    smtp_server_connection_written(first); /* it may rest again, behind the others */
 }
 
 static void on_idle(uv_idle_t *idle)
@@ -76,25 +74,36 @@ static void on_idle(uv_idle_t *idle)
 
 void smtp_server_loop_rest(struct smtp_server_loop *loop, struct smtp_server_connection *connection)
 {
-    if (!connection->resting) {
-        connection->resting = true;
-        connection->next_resting = loop->resting;
-        loop->resting = connection;
-        uv_idle_start(&loop->rested, on_idle);
+    if (connection->resting) {
+        return;
     }
+    connection->resting = true;
+    connection->next_resting = NULL;
+    *(loop->resting == NULL ? &loop->resting : &loop->resting_last->next_resting) = connection;
+    loop->resting_last = connection;
+    uv_idle_start(&loop->rested, on_idle);
 }
 
 void smtp_server_loop_forget(struct smtp_server_loop *loop,
                              struct smtp_server_connection *connection)
 {
-    struct smtp_server_connection **at = &loop->resting;
-    while (connection->resting && *at != NULL && *at != connection) {
-        at = &(*at)->next_resting;
+    if (!connection->resting) {
+        return;
     }
-    if (connection->resting && *at != NULL) {
-        *at = connection->next_resting;
+    struct smtp_server_connection *before = NULL;
+    struct smtp_server_connection *at = loop->resting;
+    while (at != connection) {
+        before = at;
+        at = at->next_resting;
+    }
+    *(before == NULL ? &loop->resting : &before->next_resting) = connection->next_resting;
+    if (loop->resting_last == connection) {
+        loop->resting_last = before;
     }
     connection->resting = false;
+    if (loop->resting == NULL) {
+        uv_idle_stop(&loop->rested);
+    }
 }
 
 uv_buf_t smtp_server_loop_read_room(const struct smtp_server_loop *loop)

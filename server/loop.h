@@ -18,11 +18,12 @@ struct smtp_server_loop {
     struct smtp_server *server;
     /* of the loop's thread */
     uv_loop_t uv;
-    uv_timer_t stop_timer;                    /* the deadline of a stop */
-    uv_check_t polled;                        /* all that was there has been read */
-    struct smtp_server_connection *turn;      /* a list: those read from in this turn */
-    struct smtp_server_connection *turn_last; /* of it */
-    struct smtp_server_connection *resting;   /* a list: those that had their share */
+    uv_timer_t stop_timer;                       /* the deadline of a stop */
+    uv_check_t polled;                           /* all that was there has been read */
+    struct smtp_server_connection *turn;         /* a list: those read from in this turn */
+    struct smtp_server_connection *turn_last;    /* of it */
+    struct smtp_server_connection *resting;      /* a list: those that had their share, in order */
+    struct smtp_server_connection *resting_last; /* of it */
     uv_idle_t rested;  /* runs while there are any: the loop does not sleep */
     uint64_t turn_ns;  /* its time; 0: not looked up yet */
     char *read_buffer; /* SMTP_SERVER_READ_SIZE; all reads of a turn */

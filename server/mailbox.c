@@ -21,6 +21,7 @@ struct smtp_mailbox {
     size_t head;                    /* under lock: where the first of them is */
     size_t count;                   /* under lock */
     size_t capacity;                /* under lock */
+    size_t reserved;                /* under lock: places of the ring that are promised */
     uint64_t first;                 /* under lock: the number of the first, also when count is 0 */
     uint64_t
         dropped; /* under lock: the number of the last that had to give way to others; 0: none */
@@ -67,6 +68,7 @@ void smtp_mailbox_free(struct smtp_mailbox *mailbox)
     if (mailbox == NULL) {
         return;
     }
+    mailbox->reserved = 0;
     smtp_mailbox_clear(mailbox);
     pthread_cond_destroy(&mailbox->came);
     pthread_mutex_destroy(&mailbox->lock);
@@ -101,7 +103,7 @@ static struct smtp_message **at(const struct smtp_mailbox *mailbox, size_t i)
 /* Under lock. Doubling, so that a message costs a constant on average. */
 static bool make_room(struct smtp_mailbox *mailbox)
 {
-    if (mailbox->count < mailbox->capacity) {
+    if (mailbox->count + mailbox->reserved < mailbox->capacity) {
         return true;
     }
     size_t capacity = mailbox->capacity == 0 ? FIRST_CAPACITY : mailbox->capacity * 2;
@@ -132,38 +134,62 @@ static struct smtp_message *take_oldest(struct smtp_mailbox *mailbox)
     mailbox->head = (mailbox->head + 1) & (mailbox->capacity - 1);
     mailbox->count--;
     mailbox->octets -= smtp_message_size(oldest);
-    mailbox->dropped = mailbox->first++;
+    mailbox->first++;
     return oldest;
 }
 
-/* Under lock. */
-static bool add(struct smtp_mailbox *mailbox, struct smtp_message *message, uint64_t octets)
+/* Under lock: into a place that is reserved. */
+static void add(struct smtp_mailbox *mailbox, struct smtp_message *message, uint64_t octets)
 {
-    if (!make_room(mailbox)) {
-        return false;
-    }
+    mailbox->reserved--;
     smtp_message_set_number(message, mailbox->first + mailbox->count);
     *at(mailbox, mailbox->count++) = message;
     mailbox->octets += octets;
     if (mailbox->waiters > 0) {
         pthread_cond_broadcast(&mailbox->came);
     }
-    return true;
+}
+
+enum smtp_status smtp_mailbox_reserve(struct smtp_mailbox *mailbox)
+{
+    lock(mailbox);
+    bool made = make_room(mailbox);
+    mailbox->reserved += made;
+    unlock(mailbox);
+    return made ? SMTP_OK : SMTP_NO_MEMORY;
+}
+
+void smtp_mailbox_give_back(struct smtp_mailbox *mailbox)
+{
+    lock(mailbox);
+    mailbox->reserved--;
+    unlock(mailbox);
+}
+
+void smtp_mailbox_fill(struct smtp_mailbox *mailbox, struct smtp_message *message)
+{
+    uint64_t octets = smtp_message_size(message);
+    struct smtp_message *oldest;
+    do { /* those that give way are released without the lock */
+        lock(mailbox);
+        oldest = is_full(mailbox, octets) ? take_oldest(mailbox) : NULL;
+        if (oldest != NULL) {
+            mailbox->dropped = mailbox->first - 1;
+        } else {
+            add(mailbox, message, octets);
+        }
+        unlock(mailbox);
+        smtp_message_release(oldest);
+    } while (oldest != NULL);
 }
 
 enum smtp_status smtp_mailbox_put(struct smtp_mailbox *mailbox, struct smtp_message *message)
 {
-    uint64_t octets = smtp_message_size(message);
-    struct smtp_message *oldest;
-    bool added = false;
-    do { /* those that give way are released without the lock */
-        lock(mailbox);
-        oldest = is_full(mailbox, octets) ? take_oldest(mailbox) : NULL;
-        added = oldest == NULL && add(mailbox, message, octets);
-        unlock(mailbox);
-        smtp_message_release(oldest);
-    } while (oldest != NULL);
-    return added ? SMTP_OK : SMTP_NO_MEMORY;
+    enum smtp_status status = smtp_mailbox_reserve(mailbox);
+    if (status == SMTP_OK) {
+        smtp_mailbox_fill(mailbox, message);
+    }
+    return status;
 }
 
 void smtp_mailbox_pass(struct smtp_mailbox *mailbox, struct smtp_message *message)
@@ -304,9 +330,27 @@ enum smtp_status smtp_mailbox_none(struct smtp_mailbox *mailbox, struct smtp_mai
     return status == SMTP_OK ? SMTP_NOT_AS_EXPECTED : status == SMTP_TIMED_OUT ? SMTP_OK : status;
 }
 
+/* The ring stays, as places in it are promised; what comes meanwhile stays too. */
+static void clear_one_by_one(struct smtp_mailbox *mailbox)
+{
+    uint64_t end = smtp_mailbox_captured(mailbox) + 1;
+    struct smtp_message *oldest;
+    do {
+        lock(mailbox);
+        oldest = mailbox->count > 0 && mailbox->first < end ? take_oldest(mailbox) : NULL;
+        unlock(mailbox);
+        smtp_message_release(oldest);
+    } while (oldest != NULL);
+}
+
 void smtp_mailbox_clear(struct smtp_mailbox *mailbox)
 {
     lock(mailbox);
+    if (mailbox->reserved > 0) {
+        unlock(mailbox);
+        clear_one_by_one(mailbox);
+        return;
+    }
     const struct smtp_mailbox removed = {.messages = mailbox->messages,
                                          .head = mailbox->head,
                                          .count = mailbox->count,

@@ -15,7 +15,12 @@ void smtp_mailbox_free(struct smtp_mailbox *mailbox);
  *  reference stays the caller's. */
 enum smtp_status smtp_mailbox_put(struct smtp_mailbox *mailbox, struct smtp_message *message)
     SMTP_MUST_CHECK;
-/** The same of a message that is numbered and counted, and not kept: the reference stays the caller's. Of
+/** The same in two halves, for a message that must not be refused any more once others have it: a place is taken, which is
+ *  SMTP_NO_MEMORY if at all, and then filled or given back. */
+enum smtp_status smtp_mailbox_reserve(struct smtp_mailbox *mailbox) SMTP_MUST_CHECK;
+void smtp_mailbox_fill(struct smtp_mailbox *mailbox, struct smtp_message *message);
+void smtp_mailbox_give_back(struct smtp_mailbox *mailbox);
+/** The same as put of a message that is numbered and counted, and not kept: the reference stays the caller's. Of
  *  one mailbox either all messages are kept or none. */
 void smtp_mailbox_pass(struct smtp_mailbox *mailbox, struct smtp_message *message);
 

@@ -40,6 +40,7 @@ enum smtp_server_verdict smtp_server_reply(struct smtp_server_reply *reply, int 
 {
     reply->code = code >= CODE_MIN && code <= CODE_MAX ? code : CODE_LOCAL_ERROR;
     reply->enhanced[0] = '\0';
+    reply->note[0] = '\0';
     if (enhanced != NULL && fits_code(enhanced, reply->code)) {
         snprintf(reply->enhanced, sizeof reply->enhanced, "%s", enhanced);
     }

@@ -78,6 +78,7 @@ static bool is_secret(struct smtp_server_exchange *exchange, const char *given)
     char *known = token ? strdup(password) : smtp_server_saslprep(password);
     char *prepared = token ? strdup(given) : smtp_server_saslprep(given);
     smtp_secret_wipe(password, sizeof password);
+    exchange->lacking = exchange->lacking || (token && (known == NULL || prepared == NULL));
     bool equal = known != NULL && prepared != NULL &&
                  smtp_secret_equal(smtp_span_of(known), smtp_span_of(prepared));
     smtp_secret_free(known);
@@ -139,12 +140,14 @@ static bool cram_holds(struct smtp_server_exchange *exchange, const char *digest
     unsigned len = 0;
     smtp_server_sasl_password(exchange, password);
     char *prepared = smtp_server_saslprep(password);
-    bool made = prepared != NULL && HMAC(EVP_md5(), prepared, (int)strlen(prepared),
-                                         (const unsigned char *)exchange->challenge,
-                                         exchange->challenge_len, octets, &len) != NULL;
+    bool prepared_well = prepared != NULL;
+    bool made = prepared_well && HMAC(EVP_md5(), prepared, (int)strlen(prepared),
+                                      (const unsigned char *)exchange->challenge,
+                                      exchange->challenge_len, octets, &len) != NULL;
     smtp_secret_wipe(password, sizeof password);
     smtp_secret_free(prepared);
     if (!made || len != MD5_OCTETS) {
+        exchange->lacking = exchange->lacking || prepared_well;
         return false;
     }
     to_hex(octets, len, right);
@@ -295,6 +298,7 @@ struct smtp_server_auth_answer smtp_server_exchange_step(struct smtp_server_exch
 {
     enum smtp_server_auth_step step = take(exchange, has_response, response);
     exchange->begun = true;
+    step = exchange->lacking ? SMTP_SERVER_AUTH_FAILED : step;
     return (struct smtp_server_auth_answer){
         .step = step,
         .challenge = {exchange->challenge != NULL ? exchange->challenge : "",

@@ -33,6 +33,8 @@ struct smtp_server_exchange {
     bool begun; /* a response or its absence was taken */
     bool awaits_last;
     bool nobody; /* the identity does not exist: fails at the end, whatever is proved */
+    bool
+        lacking; /* memory, or random octets: the step fails, whatever it came to, and nobody is refused for it */
     enum smtp_server_verdict verdict;
     struct smtp_server_reply reply;
 };

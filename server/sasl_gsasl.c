@@ -7,14 +7,16 @@
 
 /* ---- what libgsasl asks ---- */
 
-static int give_base64(Gsasl_session *session, Gsasl_property property, struct smtp_span octets)
+static int give_base64(struct smtp_server_exchange *exchange, Gsasl_property property,
+                       struct smtp_span octets)
 {
     struct smtp_buffer text = SMTP_BUFFER((size_t)4 * SMTP_TLS_BINDING_MAX);
     int status = GSASL_MALLOC_ERROR;
     if (smtp_base64_append(&text, octets) == SMTP_OK) {
         struct smtp_span span = smtp_buffer_span(&text);
-        status = gsasl_property_set_raw(session, property, span.bytes, span.len);
+        status = gsasl_property_set_raw(exchange->session, property, span.bytes, span.len);
     }
+    exchange->lacking = exchange->lacking || status == GSASL_MALLOC_ERROR;
     smtp_secret_free_buffer(&text);
     return status;
 }
@@ -23,11 +25,14 @@ static int give_salt(struct smtp_server_exchange *exchange)
 {
     unsigned char salt[SMTP_SERVER_SALT_OCTETS];
     if (!smtp_server_sasl_identify(exchange, gsasl_property_fast(exchange->session, GSASL_AUTHID),
-                                   gsasl_property_fast(exchange->session, GSASL_AUTHZID)) ||
-        !smtp_server_users_salt(exchange->source.users, exchange->identity, salt)) {
+                                   gsasl_property_fast(exchange->session, GSASL_AUTHZID))) {
         return GSASL_AUTHENTICATION_ERROR;
     }
-    return give_base64(exchange->session, GSASL_SCRAM_SALT,
+    if (!smtp_server_users_salt(exchange->source.users, exchange->identity, salt)) {
+        exchange->lacking = true;
+        return GSASL_CRYPTO_ERROR;
+    }
+    return give_base64(exchange, GSASL_SCRAM_SALT,
                        (struct smtp_span){(const char *)salt, sizeof salt});
 }
 
@@ -52,7 +57,7 @@ static int give_binding(struct smtp_server_exchange *exchange, Gsasl_property pr
     size_t len = exchange->mechanism->plus && source->binding != NULL
                      ? source->binding(source->user, kind, octets)
                      : 0;
-    return len > 0 ? give_base64(exchange->session, property, (struct smtp_span){octets, len})
+    return len > 0 ? give_base64(exchange, property, (struct smtp_span){octets, len})
                    : GSASL_NO_CALLBACK;
 }
 

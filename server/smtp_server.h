@@ -55,12 +55,13 @@ struct smtp_server_reply {
     int code;          /* 0: the library's own */
     char enhanced[12]; /* like "5.7.1"; "": X.0.0 of the code's class */
     char text[400];    /* lines are parted by '\n' */
+    char note[100];    /* for the log alone, what no peer need know; "": none */
 };
 
 /** Fills *reply in: a code from 200 to 599, an enhanced status code (RFC 3463) or NULL, a text.
  *  Returns SMTP_ACCEPT for a 2yz or 3yz code and SMTP_REFUSE for any other, so that a hook can end
  *  with `return smtp_server_reply(reply, 550, "5.1.1", "No such user");`. CR and other control
- *  octets in the text become '?'. */
+ *  octets in the text become '?'. No note: it can be filled in behind this. */
 enum smtp_server_verdict smtp_server_reply(struct smtp_server_reply *reply, int code,
                                            const char *enhanced, const char *format, ...)
     SMTP_PRINTF(4, 5);

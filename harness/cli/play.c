@@ -38,7 +38,7 @@ static bool read_stream(const char *path, FILE *in, struct smtp_buffer *text)
     for (;;) {
         char *room = smtp_buffer_reserve(text, 65536);
         if (room == NULL) {
-            smtp_cli_wrong(PROGRAM, "%s is too large for a dialogue", path);
+            smtp_cli_wrong(PROGRAM, "%s is too large for a dialogue, or memory has run out", path);
             return false;
         }
         size_t len = fread(room, 1, 65536, in);
@@ -80,12 +80,16 @@ static bool read_files(struct play *play)
 {
     size_t count = play->options.files.count;
     play->dialogues = calloc(count, sizeof(struct smtp_dialogue *));
-    for (size_t i = 0; play->dialogues != NULL && i < count; i++) {
+    if (play->dialogues == NULL) {
+        fprintf(stderr, PROGRAM ": out of memory\n");
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
         if (!read_dialogue(play->options.files.items[i], &play->dialogues[i])) {
             return false;
         }
     }
-    return play->dialogues != NULL;
+    return true;
 }
 
 /* ---- the server's address ---- */

@@ -24,14 +24,13 @@
 #define ADDRESSES_MAX ((size_t)64 << 20) /* octets of all of them */
 
 /** What cannot be mended by reading the help. */
-static int failed(int status, const char *format, ...) SMTP_PRINTF(2, 3);
-static int failed(int status, const char *format, ...)
+SMTP_PRINTF(2, 3) static int failed(int status, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    fprintf(stderr, "%s: ", PROGRAM);
+    fputs(PROGRAM ": ", stderr);
     vfprintf(stderr, format, arguments);
-    fprintf(stderr, "\n");
+    fputc('\n', stderr);
     va_end(arguments);
     return status;
 }
@@ -49,19 +48,18 @@ static int add_address(struct smtp_send_message *message, const char *option, co
     struct smtp_buffer path = SMTP_BUFFER((size_t)4 * SMTP_CLIENT_PATH_MAX);
     struct smtp_error error = {.status = SMTP_OK};
     char *whole = smtp_send_qualify(address);
-    if (whole == NULL) {
-        return out_of_memory();
-    }
-    enum smtp_status status = smtp_client_path_append(&path, whole, true, true, &error);
+    enum smtp_status status =
+        whole != NULL ? smtp_client_path_append(&path, whole, true, true, &error) : SMTP_NO_MEMORY;
     smtp_buffer_free(&path);
     if (status == SMTP_OK) {
         status = smtp_buffer_append(&message->addresses, whole, strlen(whole) + 1);
         message->address_count += status == SMTP_OK;
-    } else {
-        failed(0, "%s: %s", option, error.message);
     }
     free(whole);
-    return status == SMTP_OK ? 0 : EX_USAGE;
+    const char *why = error.message[0] != '\0' ? error.message : "too many addresses";
+    return status == SMTP_OK          ? 0
+           : status == SMTP_NO_MEMORY ? out_of_memory()
+                                      : failed(EX_USAGE, "%s: %s", option, why);
 }
 
 /** No line ends, which the list would take for folding. */
@@ -187,13 +185,14 @@ static int set_default_reverse_path(struct smtp_send_message *message)
 static int open_whole(struct smtp_send_message *message, const char *file)
 {
     struct stat about;
-    message->fd = strcmp(file, "-") != 0 ? open(file, O_RDONLY | O_CLOEXEC)
-                                         : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
-    if (message->fd >= 0 && fstat(message->fd, &about) == 0 && S_ISDIR(about.st_mode)) {
-        errno = EISDIR;
-    } else if (message->fd >= 0) {
+    do { /* a signal may break in while a pipe has no writer yet */
+        message->fd = strcmp(file, "-") != 0 ? open(file, O_RDONLY | O_CLOEXEC)
+                                             : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+    } while (message->fd < 0 && errno == EINTR);
+    if (message->fd >= 0 && (fstat(message->fd, &about) != 0 || !S_ISDIR(about.st_mode))) {
         return 0;
     }
+    errno = message->fd >= 0 ? EISDIR : errno;
     return failed(EX_NOINPUT, "cannot read %s: %s", message->name, smtp_errno_text(errno));
 }
 

@@ -10,14 +10,13 @@
 
 #define PROGRAM "smtp-harness simulate"
 #define RUNS_DEFAULT 20000
+#define NO_RUN UINT64_MAX
 #define DRAW_EVERY_NS UINT64_C(200000000)
 
 struct options {
     uint64_t seed, runs, run;
     bool quiet;
 };
-
-#define NO_RUN UINT64_MAX
 
 static void use_options(struct options *options, smtp_cli_reader *reader, void *user)
 {
@@ -89,7 +88,7 @@ static int run_all(const struct options *options)
         fprintf(stderr, "\r\033[K");
     }
     if (status == SMTP_OK && !result.held) {
-        status = smtp_simulate_told(options->seed, result.failed_run, stdout);
+        status = smtp_simulate_told(options->seed, result.failed_run, stdout, NULL);
     }
     if (status != SMTP_OK) {
         return smtp_cli_failed(PROGRAM, "%s", smtp_status_text(status));
@@ -105,17 +104,12 @@ static int run_all(const struct options *options)
 
 static int run_one(const struct options *options)
 {
-    const struct smtp_simulation simulation = {
-        .seed = options->seed, .first = options->run, .runs = 1};
-    struct smtp_simulation_result result;
-    enum smtp_status status = smtp_simulate_told(options->seed, options->run, stdout);
-    if (status == SMTP_OK) {
-        status = smtp_simulate(&simulation, &result);
-    }
+    bool held = false;
+    enum smtp_status status = smtp_simulate_told(options->seed, options->run, stdout, &held);
     if (status != SMTP_OK) {
         return smtp_cli_failed(PROGRAM, "%s", smtp_status_text(status));
     }
-    return result.held ? SMTP_EXIT_HELD : SMTP_EXIT_NOT_HELD;
+    return held ? SMTP_EXIT_HELD : SMTP_EXIT_NOT_HELD;
 }
 
 static int run(int argc, char **argv)

@@ -144,7 +144,7 @@ static bool begin_next(struct smtp_sim_client *client)
         return true;
     }
     letter->begun = true;
-    client->in_flight[(client->first + client->flying++) % SMTP_SIM_LETTERS] = letter;
+    client->in_flight[(client->first + client->flying++) % SMTP_SIM_LETTERS_EACH] = letter;
     client->giving = letter;
     client->given = 0;
     return true;
@@ -171,11 +171,11 @@ static enum smtp_status give_piece(struct smtp_sim_client *client, struct smtp_s
     return smtp_client_session_content(client->session, rest.bytes, len, now_ns);
 }
 
-/* Of BDAT, what is in no chunk yet does not count. */
-static uint64_t queued(const struct smtp_sim_client *client)
+/* Octets that wait to be written. Of BDAT, what is in no chunk yet does not count. */
+static size_t pending(const struct smtp_sim_client *client)
 {
     struct smtp_span parts[SMTP_CLIENT_PENDING_PARTS];
-    uint64_t octets = client->written;
+    size_t octets = 0;
     for (int i = smtp_client_session_pending(client->session, parts) - 1; i >= 0; i--) {
         octets += parts[i].len;
     }
@@ -193,7 +193,7 @@ static bool give(struct smtp_sim_client *client)
     bool ends = false;
     if (give_piece(client, rest, &ends) == SMTP_OK) {
         letter->given = ends;
-        letter->ends_at = queued(client);
+        letter->ends_at = client->written + pending(client);
     }
     return true;
 }
@@ -202,20 +202,16 @@ static bool give(struct smtp_sim_client *client)
 
 static void take_reply(struct smtp_sim_client *client, enum smtp_status status)
 {
+    if (client->stage <= SMTP_SIM_HELLO && status != SMTP_OK) {
+        say_quit(client);
+        return;
+    }
     switch (client->stage) {
     case SMTP_SIM_GREETING:
-        if (status == SMTP_OK) {
-            say_hello(client);
-        } else {
-            say_quit(client);
-        }
+        say_hello(client);
         break;
     case SMTP_SIM_HELLO:
-        if (status == SMTP_OK) {
-            go_on_from_hello(client);
-        } else {
-            say_quit(client);
-        }
+        go_on_from_hello(client);
         break;
     case SMTP_SIM_STARTTLS:
         client->stage = status == SMTP_OK ? SMTP_SIM_CLIENT_SHAKING : SMTP_SIM_SENDING;
@@ -238,7 +234,7 @@ static void take_done(struct smtp_sim_client *client)
         return;
     }
     struct smtp_sim_letter *letter = client->in_flight[client->first];
-    client->first = (client->first + 1) % SMTP_SIM_LETTERS;
+    client->first = (client->first + 1) % SMTP_SIM_LETTERS_EACH;
     client->flying--;
     client->done++;
     note_result(client, letter);
@@ -270,6 +266,12 @@ static bool take_event(struct smtp_sim_client *client)
 
 /* ---- octets ---- */
 
+static bool is_lost(const struct smtp_sim_client *client)
+{
+    return smtp_sim_wire_is_reset(client->up) || smtp_sim_wire_is_reset(client->down) ||
+           smtp_sim_wire_is_at_end(client->down, client->run->now_ns);
+}
+
 static bool hear(struct smtp_sim_client *client)
 {
     uint64_t now_ns = client->run->now_ns;
@@ -279,12 +281,11 @@ static bool hear(struct smtp_sim_client *client)
     }
     bool ended = smtp_client_session_ended(client->session);
     if (client->in_at == client->in_len) {
-        bool lost = smtp_sim_wire_is_reset(client->up) || smtp_sim_wire_is_reset(client->down) ||
-                    smtp_sim_wire_is_at_end(client->down, now_ns);
-        if (lost && !ended) {
+        bool lost = !ended && is_lost(client);
+        if (lost) {
             smtp_client_session_lost(client->session);
         }
-        return lost && !ended;
+        return lost;
     }
     size_t used = 0, len = client->in_len - client->in_at;
     smtp_client_session_receive(client->session, client->in + client->in_at, len, &used, now_ns);
@@ -296,20 +297,16 @@ static bool write_out(struct smtp_sim_client *client)
 {
     struct smtp_span parts[SMTP_CLIENT_PENDING_PARTS];
     int count = smtp_client_session_pending(client->session, parts);
-    size_t sent = 0, all = 0;
+    size_t sent = 0;
     bool full = false;
-    for (int i = 0; i < count; i++) {
-        all += parts[i].len;
-        if (!full) {
-            size_t taken = smtp_sim_wire_write(client->up, parts[i], client->run->now_ns);
-            smtp_sim_said(client->run, client->number,
-                          "C: ", (struct smtp_span){parts[i].bytes, taken});
-            sent += taken;
-            full = taken < parts[i].len;
-        }
+    if (pending(client) > PENDING_MAX) {
+        smtp_sim_breach(client->run, "the client holds %zu octets to be written", pending(client));
     }
-    if (all > PENDING_MAX) {
-        smtp_sim_breach(client->run, "the client holds %zu octets to be written", all);
+    for (int i = 0; i < count && !full; i++) {
+        size_t taken = smtp_sim_wire_write(client->up, parts[i], client->run->now_ns);
+        smtp_sim_said(client->run, client->number, 'C', (struct smtp_span){parts[i].bytes, taken});
+        sent += taken;
+        full = taken < parts[i].len;
     }
     client->written += sent;
     if (sent > 0) {
@@ -386,10 +383,7 @@ void smtp_sim_client_shaken(struct smtp_sim_client *client, bool well)
 
 static bool shake(struct smtp_sim_client *client)
 {
-    uint64_t now_ns = client->run->now_ns;
-    bool lost = smtp_sim_wire_is_reset(client->up) || smtp_sim_wire_is_reset(client->down) ||
-                smtp_sim_wire_is_at_end(client->down, now_ns);
-    if (!lost && now_ns < client->shake_due_ns) {
+    if (!is_lost(client) && client->run->now_ns < client->shake_due_ns) {
         return hear(client); /* what comes now was put in */
     }
     be_over(client);

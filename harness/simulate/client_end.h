@@ -27,7 +27,7 @@ struct smtp_sim_client {
     size_t in_at, in_len;
     struct smtp_sim_letter *letters; /* of the run's, `count` of them */
     size_t count, begun, done;
-    struct smtp_sim_letter *in_flight[SMTP_SIM_LETTERS]; /* in the order of their sends */
+    struct smtp_sim_letter *in_flight[SMTP_SIM_LETTERS_EACH]; /* in the order of their sends */
     size_t first, flying;
     struct smtp_sim_letter *giving; /* whose content is wanted now, or was last */
     size_t given;                   /* octets of it */

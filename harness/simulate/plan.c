@@ -5,7 +5,6 @@
 #include <stdio.h>
 
 #define PLENTY_OF_ROOM 65536
-#define SECOND_NS (1000 * SMTP_NS_PER_MS)
 
 void smtp_sim_defaults_init(struct smtp_sim_defaults *defaults)
 {
@@ -115,7 +114,7 @@ static void draw_manners(struct smtp_sim_manners *manners, struct smtp_draw *dra
     manners->cut_percent = (unsigned)smtp_draw_below(draw, 4) * 20;
     manners->late_percent = 10 + (unsigned)smtp_draw_below(draw, 60);
     manners->late_ns =
-        latest_s[smtp_draw_below(draw, sizeof latest_s / sizeof *latest_s)] * SECOND_NS;
+        latest_s[smtp_draw_below(draw, sizeof latest_s / sizeof *latest_s)] * SMTP_SIM_SECOND_NS;
     manners->room =
         smtp_draw_percent(draw, 20) ? 1 + (size_t)smtp_draw_below(draw, 300) : PLENTY_OF_ROOM;
 }
@@ -168,7 +167,8 @@ static void calm(struct smtp_sim_plan *plan, const struct smtp_sim_defaults *def
     plan->client.timeouts = defaults->client.timeouts;
     plan->client.long_lines = true;
     plan->client.chunk_octets = defaults->client.chunk_octets;
-    plan->manners.late_ns = plan->manners.late_ns > SECOND_NS ? SECOND_NS : plan->manners.late_ns;
+    plan->manners.late_ns =
+        plan->manners.late_ns > SMTP_SIM_SECOND_NS ? SMTP_SIM_SECOND_NS : plan->manners.late_ns;
     plan->manners.room = PLENTY_OF_ROOM; /* an octet a second would outlast every deadline */
     plan->tls_fails_percent = plan->refuse_percent = plan->break_percent = 0;
     plan->leave_percent = plan->leap_percent = 0;
@@ -182,8 +182,7 @@ void smtp_sim_plan_draw(struct smtp_sim_plan *plan, const struct smtp_sim_defaul
     draw_client(plan, &defaults->client, draw);
     draw_manners(&plan->manners, draw);
     plan->sessions = 1 + (size_t)smtp_draw_below(draw, SMTP_SIM_SESSIONS);
-    plan->letters = (size_t)smtp_draw_below(
-        draw, SMTP_SIM_LETTERS / plan->sessions < 4 ? SMTP_SIM_LETTERS / plan->sessions + 1 : 4);
+    plan->letters = (size_t)smtp_draw_below(draw, SMTP_SIM_LETTERS_EACH + 1);
     plan->lmtp = smtp_draw_percent(draw, 15);
     plan->tls = smtp_draw_percent(draw, 70);
     plan->auth = smtp_draw_percent(draw, 70);

@@ -8,7 +8,7 @@
 #include "server/protocol/session.h"
 
 #define SMTP_SIM_SESSIONS 3
-#define SMTP_SIM_LETTERS 12 /* of all sessions */
+#define SMTP_SIM_LETTERS_EACH 3 /* of a session, at most */
 #define SMTP_SIM_FAULTS 2
 #define SMTP_SIM_FAULT_SIZE 80
 

@@ -7,16 +7,17 @@
 #include "harness/simulate/plan.h"
 #include "server/mailbox.h"
 
+#define SMTP_SIM_LETTERS (SMTP_SIM_SESSIONS * SMTP_SIM_LETTERS_EACH)
 #define SMTP_SIM_BREACH_SIZE 400
 
 /** What came of all runs so far. */
 struct smtp_sim_counts {
-    uint64_t runs, sessions, messages, kept, refused, unknown, failed;
+    uint64_t runs, sessions, messages, kept, refused, unknown;
     uint64_t faults, breaks, handshakes, deadlines;
 };
 
-/** Told of everything said and everything that befalls a session; who: "C: ", "S: ", or "# " for a remark. */
-typedef void smtp_sim_tell(void *user, uint64_t now_ns, size_t session, const char *who,
+/** Told of everything said and everything that befalls a session; who: 'C', 'S', or '#' for a remark. */
+typedef void smtp_sim_tell(void *user, uint64_t now_ns, size_t session, char who,
                            struct smtp_span text);
 
 struct smtp_sim_run {
@@ -40,7 +41,7 @@ void smtp_sim_breach(struct smtp_sim_run *run, const char *format, ...) SMTP_PRI
 /** A remark, where somebody listens. */
 void smtp_sim_remark(const struct smtp_sim_run *run, size_t session, const char *format, ...)
     SMTP_PRINTF(3, 4);
-void smtp_sim_said(const struct smtp_sim_run *run, size_t session, const char *who,
+void smtp_sim_said(const struct smtp_sim_run *run, size_t session, char who,
                    struct smtp_span octets);
 
 #endif

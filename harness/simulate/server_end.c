@@ -4,6 +4,7 @@
 #include "harness/simulate/server_end.h"
 
 #include "common/utf8.h"
+#include "harness/simulate/disturbed.h"
 #include "server/message.h"
 
 #define PENDING_MAX ((size_t)128 * 1024) /* octets that wait to be written, and no more */
@@ -36,7 +37,7 @@ void smtp_sim_server_close(struct smtp_sim_server *server)
     if (server->run->faults != NULL && server->run->fault_hooks.close != NULL) {
         server->run->fault_hooks.close(server->run->fault_hooks.user, &info);
     }
-    smtp_sim_disturbed_end(server);
+    smtp_server_disturbance_end(&server->disturbance);
     smtp_server_session_free(server->session);
     server->session = NULL;
 }
@@ -45,7 +46,7 @@ void smtp_sim_server_be_over(struct smtp_sim_server *server, bool reset)
 {
     server->stage = SMTP_SIM_SERVER_OVER;
     smtp_server_session_cut(server->session);
-    smtp_sim_disturbed_end(server);
+    smtp_server_disturbance_end(&server->disturbance);
     if (reset) {
         server->down->breaks = SMTP_SIM_RESET;
         server->down->broken = true;
@@ -118,13 +119,13 @@ static unsigned bit_of(const struct smtp_sim_letter *letter, const char *forward
 }
 
 /* Keeps it for those who take it; the mailbox has it before anybody is told. */
-static bool keep(struct smtp_sim_server *server, struct smtp_message *message, unsigned takers)
+static void keep(struct smtp_sim_server *server, struct smtp_message *message, unsigned takers)
 {
     struct smtp_sim_letter *letter = letter_of(server, message);
     if (letter == NULL || takers == 0 ||
         smtp_mailbox_put(server->run->mailbox, message) != SMTP_OK) {
         smtp_message_release(message);
-        return false;
+        return;
     }
     size_t len = 0;
     const char *content = smtp_message_content(message, &len);
@@ -139,7 +140,6 @@ static bool keep(struct smtp_sim_server *server, struct smtp_message *message, u
         letter->kept_for |=
             (takers & 1u << i) != 0 ? bit_of(letter, smtp_message_forward_path(message, i)) : 0;
     }
-    return true;
 }
 
 /* The answer for all; with LMTP one for each. */
@@ -163,7 +163,7 @@ static void decide_message(struct smtp_sim_server *server, struct smtp_message *
         }
         takers |= refused ? 0 : each ? 1u << i : (1u << count) - 1;
     }
-    (void)keep(server, message, takers);
+    keep(server, message, takers);
     smtp_server_session_answer(server->session, verdict, replies, server->run->now_ns);
 }
 
@@ -210,8 +210,9 @@ static bool is_lost(const struct smtp_sim_server *server)
 static bool hear(struct smtp_sim_server *server)
 {
     uint64_t now_ns = server->run->now_ns;
-    bool drops = smtp_sim_disturbed_reads(server);
-    bool takes = server->stage == SMTP_SIM_TALKING && !smtp_sim_disturbed_holds(server) &&
+    bool drops = smtp_server_disturbance_reads(&server->disturbance);
+    bool takes = server->stage == SMTP_SIM_TALKING &&
+                 !smtp_server_disturbance_holds(&server->disturbance, server->session) &&
                  smtp_server_session_wants_input(server->session);
     if (is_lost(server)) {
         smtp_sim_server_be_over(server, true);
@@ -258,7 +259,7 @@ static bool stall(struct smtp_sim_server *server)
 static bool write_out(struct smtp_sim_server *server)
 {
     struct smtp_span owed = smtp_server_session_pending(server->session);
-    if (smtp_sim_disturbed_speaks(server) || owed.len == 0) {
+    if (smtp_server_disturbance_speaks(&server->disturbance) || owed.len == 0) {
         return false;
     }
     if (owed.len > PENDING_MAX) {
@@ -268,7 +269,7 @@ static bool write_out(struct smtp_sim_server *server)
     if (taken == 0) {
         return stall(server);
     }
-    smtp_sim_said(server->run, server->number, "S: ", (struct smtp_span){owed.bytes, taken});
+    smtp_sim_said(server->run, server->number, 'S', (struct smtp_span){owed.bytes, taken});
     smtp_server_session_sent(server->session, taken);
     server->stalls_ns = SMTP_NEVER;
     return true;
@@ -299,10 +300,11 @@ static bool watch_time(struct smtp_sim_server *server)
     if (!smtp_server_session_ended(server->session)) {
         smtp_sim_breach(run, "the server goes on after its deadline");
     }
-    if (server->stage == SMTP_SIM_SECURING || smtp_sim_disturbed_speaks(server)) {
+    if (server->stage == SMTP_SIM_SECURING ||
+        smtp_server_disturbance_speaks(&server->disturbance)) {
         smtp_sim_server_be_over(server, false);
     }
-    smtp_sim_disturbed_end(server);
+    smtp_server_disturbance_end(&server->disturbance);
     return true;
 }
 
@@ -311,8 +313,10 @@ uint64_t smtp_sim_server_due_ns(const struct smtp_sim_server *server)
     if (server->stage == SMTP_SIM_SERVER_OVER) {
         return SMTP_NEVER;
     }
-    uint64_t due_ns = smtp_deadline_earlier(smtp_sim_disturbed_due_ns(server), server->stalls_ns);
-    if (!smtp_sim_disturbed_holds(server) || smtp_sim_disturbed_reads(server)) {
+    uint64_t due_ns = smtp_deadline_earlier(smtp_server_disturbance_due_ns(&server->disturbance),
+                                            server->stalls_ns);
+    if (!smtp_server_disturbance_holds(&server->disturbance, server->session) ||
+        smtp_server_disturbance_reads(&server->disturbance)) {
         due_ns = smtp_deadline_earlier(due_ns, smtp_sim_wire_due_ns(server->up));
     }
     return smtp_deadline_earlier(due_ns, smtp_server_session_deadline_ns(server->session));
@@ -349,7 +353,7 @@ bool smtp_sim_server_step(struct smtp_sim_server *server)
         return true;
     }
     if (smtp_server_session_ended(server->session) &&
-        server->disturbance.phase == SMTP_SIM_UNDISTURBED &&
+        server->disturbance.phase == SMTP_DISTURBANCE_NONE &&
         smtp_server_session_pending(server->session).len == 0) {
         smtp_sim_server_be_over(server, false);
         return true;

@@ -2,7 +2,8 @@
 #ifndef SMTP_HARNESS_SIMULATE_SERVER_END_H
 #define SMTP_HARNESS_SIMULATE_SERVER_END_H
 
-#include "harness/simulate/disturbed.h"
+#include "harness/simulate/run.h"
+#include "server/protocol/disturbance.h"
 
 enum smtp_sim_server_stage {
     SMTP_SIM_TALKING,
@@ -18,7 +19,7 @@ struct smtp_sim_server {
     struct smtp_sim_wire *up, *down;
     char in[1024];
     size_t in_at, in_len;
-    struct smtp_sim_disturbance disturbance;
+    struct smtp_server_disturbance disturbance;
     void *fault_state;  /* the plan's own */
     uint64_t ends_ns;   /* when the time of the whole session is over */
     uint64_t stalls_ns; /* when a peer that takes nothing is left; SMTP_NEVER: all was taken */

@@ -37,8 +37,7 @@ enum smtp_status smtp_simulate(const struct smtp_simulation *simulation,
 
 /* ---- as a dialogue ---- */
 
-static void tell_line(FILE *to, uint64_t now_ns, size_t session, const char *who,
-                      struct smtp_span line)
+static void tell_line(FILE *to, uint64_t now_ns, size_t session, char who, struct smtp_span line)
 {
     struct smtp_harness_lines shown = SMTP_HARNESS_LINES;
     bool whole =
@@ -48,15 +47,13 @@ static void tell_line(FILE *to, uint64_t now_ns, size_t session, const char *who
     text.len = cut ? SHOWN_MAX : text.len;
     smtp_harness_lines_escape(&shown, text);
     char *escaped = smtp_harness_lines_take(&shown);
-    const char *mark = who[0] == '#' ? "#" : whole ? ":" : "|"; /* C| is of no whole line */
-    fprintf(to, "%10.3f %zu  %c%s %s%s\n", (double)now_ns / 1e9, session + 1, who[0],
-            who[0] == '#' ? "" : mark, escaped != NULL ? escaped : "(out of memory)",
-            cut ? "..." : "");
+    const char *mark = who == '#' ? "" : whole ? ":" : "|"; /* C| is of no whole line */
+    fprintf(to, "%10.3f %zu  %c%s %s%s\n", (double)now_ns / 1e9, session + 1, who, mark,
+            escaped != NULL ? escaped : "(out of memory)", cut ? "..." : "");
     free(escaped);
 }
 
-static void tell(void *user, uint64_t now_ns, size_t session, const char *who,
-                 struct smtp_span text)
+static void tell(void *user, uint64_t now_ns, size_t session, char who, struct smtp_span text)
 {
     FILE *to = user;
     while (text.len > 0) {
@@ -67,7 +64,7 @@ static void tell(void *user, uint64_t now_ns, size_t session, const char *who,
     }
 }
 
-enum smtp_status smtp_simulate_told(uint64_t seed, uint64_t run, FILE *to)
+enum smtp_status smtp_simulate_told(uint64_t seed, uint64_t run, FILE *to, bool *held)
 {
     struct smtp_sim_counts counts = {0};
     struct smtp_sim_world *world = smtp_sim_world_new(&counts);
@@ -80,6 +77,9 @@ enum smtp_status smtp_simulate_told(uint64_t seed, uint64_t run, FILE *to)
     }
     const char *breach = smtp_sim_world_run(world, seed, run, tell, kept);
     smtp_sim_world_describe(world, what, sizeof what);
+    if (held != NULL) {
+        *held = breach == NULL;
+    }
     bool whole = fclose(kept) == 0;
     fprintf(to, "# seed %" PRIu64 ", run %" PRIu64 ": %s\n# seconds, session\n%s", seed, run, what,
             whole ? dialogue : "");

@@ -26,7 +26,9 @@ struct smtp_simulation_result {
 enum smtp_status smtp_simulate(const struct smtp_simulation *simulation,
                                struct smtp_simulation_result *result) SMTP_MUST_CHECK;
 
-/** Runs one and writes it as a dialogue: what each end said, when, and what befell them. SMTP_NO_MEMORY. */
-enum smtp_status smtp_simulate_told(uint64_t seed, uint64_t run, FILE *to) SMTP_MUST_CHECK;
+/** Runs one and writes it as a dialogue: what each end said, when, and what befell them. held: whether it has;
+ *  NULL: nobody asks. SMTP_NO_MEMORY. */
+enum smtp_status smtp_simulate_told(uint64_t seed, uint64_t run, FILE *to, bool *held)
+    SMTP_MUST_CHECK;
 
 #endif

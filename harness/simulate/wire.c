@@ -33,16 +33,12 @@ static void add_piece(struct smtp_sim_wire *wire, size_t len, uint64_t now_ns)
     if (len == 0) {
         return;
     }
-    uint64_t due_ns = draw_due_ns(wire, now_ns);
-    if (wire->count == SMTP_SIM_PIECES) {
-        size_t last = (wire->first + wire->count - 1) % SMTP_SIM_PIECES;
-        wire->pieces[last].len += len;
-        wire->pieces[last].due_ns = due_ns;
-        return;
+    if (wire->count < SMTP_SIM_PIECES) {
+        wire->pieces[(wire->first + wire->count++) % SMTP_SIM_PIECES].len = 0;
     }
-    size_t place = (wire->first + wire->count++) % SMTP_SIM_PIECES;
-    wire->pieces[place].len = len;
-    wire->pieces[place].due_ns = due_ns;
+    size_t last = (wire->first + wire->count - 1) % SMTP_SIM_PIECES;
+    wire->pieces[last].len += len;
+    wire->pieces[last].due_ns = draw_due_ns(wire, now_ns);
 }
 
 /* Octets beyond the place where it breaks are lost, and with a reset all that are under way. */
@@ -129,20 +125,10 @@ bool smtp_sim_wire_is_at_end(const struct smtp_sim_wire *wire, uint64_t now_ns)
     return wire->closed && wire->count == 0 && wire->closed_ns <= now_ns;
 }
 
-bool smtp_sim_wire_has_room(const struct smtp_sim_wire *wire)
-{
-    return wire->broken || wire->octets.len < wire->manners->room;
-}
-
 uint64_t smtp_sim_wire_due_ns(const struct smtp_sim_wire *wire)
 {
     if (wire->count > 0) {
         return wire->pieces[wire->first].due_ns;
     }
     return wire->closed ? wire->closed_ns : SMTP_NEVER;
-}
-
-bool smtp_sim_wire_is_empty(const struct smtp_sim_wire *wire)
-{
-    return wire->count == 0;
 }

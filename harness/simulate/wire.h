@@ -7,6 +7,8 @@
 #include "common/deadline.h"
 #include "harness/simulate/draw.h"
 
+#define SMTP_SIM_SECOND_NS (1000 * SMTP_NS_PER_MS)
+
 /** What becomes of a direction after so many octets. */
 enum smtp_sim_break {
     SMTP_SIM_NO_BREAK,
@@ -17,8 +19,7 @@ enum smtp_sim_break {
 
 /** How it treats octets: fixed for a run. */
 struct smtp_sim_manners {
-    unsigned
-        cut_percent; /* of writes that arrive in two pieces; and of reads that take a part of what is there */
+    unsigned cut_percent;  /* of writes that arrive in two pieces; of reads that take only a part */
     unsigned late_percent; /* of pieces that do not arrive at once */
     uint64_t late_ns;      /* how late at most */
     size_t room;           /* octets under way, at most: a write takes what there is room for */
@@ -61,11 +62,7 @@ size_t smtp_sim_wire_read(struct smtp_sim_wire *wire, char *octets, size_t capac
                           uint64_t now_ns);
 /** Whether all that came was read and no more will come. */
 bool smtp_sim_wire_is_at_end(const struct smtp_sim_wire *wire, uint64_t now_ns);
-/** Whether there is room again for what could not be written. */
-bool smtp_sim_wire_has_room(const struct smtp_sim_wire *wire);
 /** When there is something to read, or the end; SMTP_NEVER. */
 uint64_t smtp_sim_wire_due_ns(const struct smtp_sim_wire *wire);
-/** Nothing is under way. */
-bool smtp_sim_wire_is_empty(const struct smtp_sim_wire *wire);
 
 #endif

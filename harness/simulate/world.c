@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define BEGINNING_NS (1000 * SMTP_NS_PER_MS)
+#define BEGINNING_NS SMTP_SIM_SECOND_NS
+#define STEPS_MAX 8       /* of an end in one turn */
 #define TURNS_MAX 1000000 /* a run that takes more does not end */
 #define LEAP_S 4000
-#define NS_PER_S 1000000000u
 
 /* ---- what is told ---- */
 
@@ -34,11 +34,11 @@ void smtp_sim_remark(const struct smtp_sim_run *run, size_t session, const char 
         va_start(arguments, format);
         vsnprintf(text, sizeof text, format, arguments);
         va_end(arguments);
-        smtp_sim_said(run, session, "# ", smtp_span_of(text));
+        smtp_sim_said(run, session, '#', smtp_span_of(text));
     }
 }
 
-void smtp_sim_said(const struct smtp_sim_run *run, size_t session, const char *who,
+void smtp_sim_said(const struct smtp_sim_run *run, size_t session, char who,
                    struct smtp_span octets)
 {
     if (run->tell != NULL && octets.len > 0) {
@@ -186,16 +186,12 @@ static bool take_turn(struct smtp_sim_session *session)
 {
     struct smtp_draw *draw = &session->client.run->draw;
     bool moved = shake(session);
-    for (uint64_t left = 1 + smtp_draw_below(draw, 8); left > 0; left--) {
-        if (!smtp_sim_client_step(&session->client)) {
-            break;
-        }
+    uint64_t left = 1 + smtp_draw_below(draw, STEPS_MAX);
+    for (; left > 0 && smtp_sim_client_step(&session->client); left--) {
         moved = true;
     }
-    for (uint64_t left = 1 + smtp_draw_below(draw, 8); left > 0; left--) {
-        if (!smtp_sim_server_step(&session->server)) {
-            break;
-        }
+    left = 1 + smtp_draw_below(draw, STEPS_MAX);
+    for (; left > 0 && smtp_sim_server_step(&session->server); left--) {
         moved = true;
     }
     return moved;
@@ -232,7 +228,7 @@ static bool advance(struct smtp_sim_world *world)
     }
     run->now_ns = due_ns;
     if (smtp_draw_percent(&run->draw, run->plan.leap_percent)) {
-        run->now_ns += smtp_draw_below(&run->draw, LEAP_S) * NS_PER_S;
+        run->now_ns += smtp_draw_below(&run->draw, LEAP_S) * SMTP_SIM_SECOND_NS;
     }
     return true;
 }
@@ -275,6 +271,11 @@ static void check_times(struct smtp_sim_world *world)
 
 /* ---- the end ---- */
 
+static bool is_open(const struct smtp_sim_session *session)
+{
+    return session->client.session != NULL && session->server.session != NULL;
+}
+
 static void check_end(struct smtp_sim_session *session)
 {
     struct smtp_sim_run *run = session->client.run;
@@ -299,7 +300,9 @@ static void end(struct smtp_sim_world *world)
 {
     struct smtp_sim_run *run = &world->run;
     for (size_t i = 0; i < run->plan.sessions; i++) {
-        check_end(&world->sessions[i]);
+        if (is_open(&world->sessions[i])) { /* else memory ran out, which is the breach */
+            check_end(&world->sessions[i]);
+        }
     }
     smtp_sim_check_letters(run);
     for (size_t i = 0; i < run->plan.sessions; i++) {

@@ -218,8 +218,7 @@ void smtp_server_session_say(struct smtp_server_session *session, int code, cons
 {
     struct smtp_buffer *to = session->holds ? &session->held : &session->out;
     size_t before = to->len;
-    bool coded = enhanced != NULL && /* RFC 2033 5: LMTP has them always */
-                 (session->config->keywords.enhanced_status_codes || session->lmtp);
+    bool coded = enhanced != NULL && smtp_server_session_codes(session);
     session->error_count += code >= 500 ? 1 : 0;
     if (smtp_reply_append(to, code, coded ? enhanced : NULL, text, may_hold_utf8(session, code)) !=
         SMTP_OK) {

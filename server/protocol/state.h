@@ -118,6 +118,11 @@ const char *smtp_server_session_text(struct smtp_server_session *session, struct
 /** Too many errors: 421 and the end. */
 void smtp_server_session_check_limits(struct smtp_server_session *session);
 
+/** Replies have enhanced status codes, but for those that never have. RFC 2033 5: LMTP has them always. */
+static inline bool smtp_server_session_codes(const struct smtp_server_session *session)
+{
+    return session->config->keywords.enhanced_status_codes || session->lmtp;
+}
 /** Gives a reply. enhanced: NULL for those that have none (greeting, EHLO, 3yz: RFC 2034). */
 void smtp_server_session_say(struct smtp_server_session *session, int code, const char *enhanced,
                              const char *text);

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -156,9 +157,10 @@ int smtp_delivery_sync(int fd)
 enum smtp_server_verdict smtp_delivery_refuse(int sys_errno, struct smtp_server_reply *reply)
 {
     /* EFBIG: the file may not grow further, by a limit of this process or the file system. */
-    if (sys_errno == ENOSPC || sys_errno == EDQUOT || sys_errno == EFBIG) {
-        return smtp_server_reply(reply, 452, "4.3.1", "Insufficient system storage");
-    }
-    return smtp_server_reply(reply, 451, "4.3.0", "The message cannot be stored: %s",
-                             smtp_errno_text(sys_errno));
+    bool full = sys_errno == ENOSPC || sys_errno == EDQUOT || sys_errno == EFBIG;
+    (void)smtp_server_reply(reply, full ? 452 : 451, full ? "4.3.1" : "4.3.0", "%s",
+                            full ? "Insufficient system storage" : "The message cannot be stored");
+    snprintf(reply->note, sizeof reply->note, "the message cannot be stored: %s",
+             smtp_errno_text(sys_errno));
+    return SMTP_REFUSE;
 }

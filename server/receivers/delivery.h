@@ -35,7 +35,8 @@ void smtp_delivery_put_trace(struct smtp_delivery *delivery, const struct smtp_m
 /** All that waits is written. False: something has failed. */
 bool smtp_delivery_end(struct smtp_delivery *delivery);
 
-/** The reply where a message could not be stored: 452 4.3.1 where there is no room, else 451 4.3.0. */
+/** The reply where a message could not be stored: 452 4.3.1 where there is no room, else 451 4.3.0. Why is for the log
+ *  alone: a stranger learns nothing of the file system. */
 enum smtp_server_verdict smtp_delivery_refuse(int sys_errno, struct smtp_server_reply *reply);
 
 /** openat and fsync, begun again where a signal breaks in (on a file system over a network, or in user space).

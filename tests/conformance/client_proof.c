@@ -22,7 +22,7 @@ static void judge(void *item)
 {
     struct judgement *judgement = item;
     char text[200], *state = NULL;
-    char *command[WORDS_MAX] = {"python3", "-I", "-S", CROOKED_CLIENT};
+    char *command[WORDS_MAX] = {PYTHON_PROGRAM, "-I", "-S", CROOKED_CLIENT};
     snprintf(text, sizeof text, "%s", judgement->words);
     size_t count = 4;
     for (char *word = strtok_r(text, " ", &state); word != NULL && count + 1 < WORDS_MAX;
@@ -64,13 +64,30 @@ static struct judgement by_right_client(const struct smtp_client_proof *row)
         .slow = row->slow};
 }
 
+/* Whether a row before has the same rule judged by the same right client. */
+static bool is_judged(const struct smtp_client_proof *proofs, size_t i)
+{
+    const char *right = proofs[i].right != NULL ? proofs[i].right : "";
+    for (size_t k = 0; k < i; k++) {
+        const char *other = proofs[k].right != NULL ? proofs[k].right : "";
+        if (strcmp(proofs[k].id, proofs[i].id) == 0 && strcmp(other, right) == 0 &&
+            proofs[k].slow == proofs[i].slow) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void smtp_client_proofs_hold(const struct smtp_client_proof *proofs, size_t count)
 {
     struct judgement *judgements = calloc(2 * count, sizeof *judgements);
+    size_t judged = 0;
     expect_true(judgements != NULL);
     for (size_t i = 0; i < count; i++) {
-        judgements[2 * i] = by_wrong_client(&proofs[i]);
-        judgements[2 * i + 1] = by_right_client(&proofs[i]);
+        judgements[judged++] = by_wrong_client(&proofs[i]);
+        if (!is_judged(proofs, i)) {
+            judgements[judged++] = by_right_client(&proofs[i]);
+        }
     }
-    smtp_proofs_hold(judgements, sizeof *judgements, 2 * count, judge, JOBS);
+    smtp_proofs_hold(judgements, sizeof *judgements, judged, judge, JOBS);
 }

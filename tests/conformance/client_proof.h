@@ -18,7 +18,8 @@ struct smtp_client_proof {
     const char *warns; /* a part of what it is warned of */
 };
 
-/** Judges all of a table, several at a time, each twice; the test fails with what did not come out as it must. */
+/** Judges all of a table, several at a time, each by the wrong and by the right client; the test fails with what
+ *  did not come out as it must. */
 void smtp_client_proofs_hold(const struct smtp_client_proof *proofs, size_t count);
 #define SMTP_CLIENT_PROOFS_HOLD(rows) smtp_client_proofs_hold((rows), sizeof(rows) / sizeof *(rows))
 

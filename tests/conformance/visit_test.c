@@ -57,7 +57,7 @@ static void visit(struct trial *trial, const char *const *command)
 /** With `say(line)`, `hear()` and a connected socket. */
 #define PYTHON(script)                                                                             \
     ((const char *const[]){                                                                        \
-        "python3", "-c",                                                                           \
+        PYTHON_PROGRAM, "-c",                                                                      \
         "import os,socket,sys,time\n"                                                              \
         "s=socket.create_connection((os.environ['SMTP_HOST'],int(os.environ['SMTP_PORT'])))\n"     \
         "f=s.makefile('rb')\n"                                                                     \

@@ -532,18 +532,6 @@ TEST(harness, several_workers_share_the_transcripts)
     smtp_harness_stop(harness);
 }
 
-TEST(harness, the_example_program_prints_what_was_captured)
-{
-    FILE *program = popen(SMTP_EXAMPLES "/harness_both_ends", "r");
-    expect_true(program != NULL);
-    char output[1024];
-    size_t len = fread(output, 1, sizeof output - 1, program);
-    output[len] = '\0';
-    expect_int(pclose(program), 0);
-    expect_str(output, "From: Ann <ann@example.com>\nTo: Bob <bob@example.com>\n"
-                       "Subject: Gr\303\274\303\237e\n\nHello Bob,\nboth ends are one program.\n");
-}
-
 static void count_release(void *user)
 {
     ++*(unsigned *)user;

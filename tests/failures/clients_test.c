@@ -44,46 +44,32 @@ static void before_two_loops(struct stage *stage)
     stage_start(stage);
 }
 
-/* Over a connection that was begun anew where the one before was lost. */
-static void send_letters(struct stage *stage, struct smtp_client *client, size_t first, size_t last)
+/* ---- under TLS, and logging in ---- */
+
+/* The whole, also of a client's options. */
+static void before_starttls(struct stage *stage)
 {
-    for (size_t i = first; i <= last; i++) {
-        enum smtp_status status = SMTP_OK;
-        if (!smtp_client_is_connected(client)) {
-            status = smtp_client_connect(client, stage->address, 0);
-        }
-        if (status == SMTP_OK) {
-            status = smtp_client_send(client, stage_envelope(), smtp_content_text(stage_letter(i)),
-                                      NULL);
-        }
-        stage_told(stage, i, status);
-    }
+    stage_defaults(stage);
+    stage_secure(stage);
+    stage_start(stage);
 }
 
-static void run_letters(struct stage *stage)
+static void before_implicit_tls(struct stage *stage)
 {
-    struct smtp_client *client = NULL;
-    enum smtp_status status = smtp_client_new(&client, &stage->client);
-    if (status != SMTP_OK) {
-        stage_told(stage, 1, status);
-        return;
-    }
-    send_letters(stage, client, 1, 2);
-    (void)smtp_client_quit(client);
-    smtp_client_free(client);
+    static const char *const listen[] = {"smtps://127.0.0.1:0"};
+    stage_defaults(stage);
+    stage_secure(stage);
+    stage->options.tls.mode = SMTP_SERVER_TLS_OFF;
+    stage->options.listen = listen;
+    stage->options.listen_count = 1;
+    stage->client.tls.policy = SMTP_CLIENT_TLS_IMPLICIT;
+    stage_start(stage);
 }
-
-/* ---- logging in ---- */
 
 static void before_login(struct stage *stage, const char *mechanisms)
 {
-    static const struct smtp_server_user users[] = {{"ann", "secret"}};
     stage_defaults(stage);
-    stage->options.auth.users = users;
-    stage->options.auth.user_count = 1;
-    stage->options.auth.required = true;
-    stage->options.auth.mechanisms = mechanisms;
-    stage->options.auth.plain_without_tls = true;
+    stage_ask_login(stage, mechanisms);
     stage_start(stage);
 }
 
@@ -97,37 +83,66 @@ static void before_cram(struct stage *stage)
     before_login(stage, "CRAM-MD5");
 }
 
+static void before_token(struct stage *stage)
+{
+    before_login(stage, "OAUTHBEARER");
+}
+
 static void before_scram(struct stage *stage)
 {
     before_login(stage, "SCRAM-SHA-1");
 }
 
+static void before_scram_256(struct stage *stage)
+{
+    before_login(stage, "SCRAM-SHA-256");
+}
+
+static void before_scram_plus(struct stage *stage)
+{
+    stage_defaults(stage);
+    stage_secure(stage);
+    stage_ask_login(stage, "SCRAM-SHA-256-PLUS");
+    stage_start(stage);
+}
+
 static void run_login(struct stage *stage)
 {
-    struct smtp_client *client = NULL;
-    enum smtp_status status = smtp_client_new(&client, &stage->client);
-    if (status == SMTP_OK) {
-        status = smtp_client_connect(client, stage->address, 0);
+    struct smtp_client *client = stage_connect(stage, 1);
+    if (client == NULL) {
+        return;
     }
-    if (status == SMTP_OK) {
-        status = smtp_client_auth(client, &stage_credentials);
-    }
-    stage_told(stage, 1, status);
-    if (status == SMTP_OK) {
-        status =
-            smtp_client_send(client, stage_envelope(), smtp_content_text(stage_letter(1)), NULL);
-        stage_told(stage, 1, status);
+    stage_told(stage, 1, smtp_client_auth(client, &stage_credentials));
+    if (stage->letters[1].status == SMTP_OK && stage_send(stage, client, 1) == SMTP_OK) {
         (void)smtp_client_quit(client);
     }
     smtp_client_free(client);
 }
 
-/* The whole, also of a client's options. */
-static void before_starttls(struct stage *stage)
+/* ---- with all that may be asked for a message ---- */
+
+static void before_asking(struct stage *stage)
 {
     stage_defaults(stage);
-    stage_secure(stage);
+    stage->options.keywords.dsn = true;
     stage_start(stage);
+}
+
+static void run_asking(struct stage *stage)
+{
+    static const struct smtp_mail_options mail = {.dsn_return = SMTP_DSN_RETURN_HEADERS,
+                                                  .dsn_envelope_id = "QQ 1=2"};
+    static const struct smtp_rcpt_options rcpt = {.notify = SMTP_NOTIFY_FAILURE | SMTP_NOTIFY_DELAY,
+                                                  .original_recipient = "rfc822;b+c@example.com"};
+    struct smtp_envelope envelope = *stage_envelope();
+    struct smtp_client *client = stage_connect(stage, 1);
+    envelope.mail = &mail;
+    envelope.rcpt = &rcpt;
+    if (client != NULL) {
+        stage_told(stage, 1,
+                   smtp_client_send(client, &envelope, smtp_content_text(stage_letter(1)), NULL));
+    }
+    smtp_client_free(client);
 }
 
 /* ---- many ---- */
@@ -147,34 +162,50 @@ static void letter_sent(void *user, size_t index, const struct smtp_send_result 
 
 static void run_stream(struct stage *stage)
 {
-    struct smtp_client *client = NULL;
-    enum smtp_status status = smtp_client_new(&client, &stage->client);
-    if (status == SMTP_OK) {
-        status = smtp_client_connect(client, stage->address, 0);
-    }
-    if (status == SMTP_OK) {
-        status = smtp_client_send_many(client, next_letter, letter_sent, stage);
-    }
-    if (status == SMTP_OK) {
+    struct smtp_client *client = stage_connect(stage, 1);
+    if (client != NULL &&
+        smtp_client_send_many(client, next_letter, letter_sent, stage) == SMTP_OK) {
         (void)smtp_client_quit(client);
     }
     smtp_client_free(client);
 }
 
 static const struct scenario scenarios[] = {
-    {"by DATA, step by step", before_plain, run_letters, stage_finish},
-    {"by BDAT, in chunks", before_bdat, run_letters, stage_finish},
-    {"pipelined", before_pipelined, run_letters, stage_finish},
-    {"LMTP", before_lmtp, run_letters, stage_finish},
-    {"two loops", before_two_loops, run_letters, stage_finish},
+    {"by DATA, step by step", before_plain, stage_send_two, stage_finish},
+    {"by BDAT, in chunks", before_bdat, stage_send_two, stage_finish},
+    {"pipelined", before_pipelined, stage_send_two, stage_finish},
+    {"LMTP", before_lmtp, stage_send_two, stage_finish},
+    {"two loops", before_two_loops, stage_send_two, stage_finish},
     {"AUTH PLAIN", before_plain_login, run_login, stage_finish},
     {"AUTH CRAM-MD5", before_cram, run_login, stage_finish},
+    {"AUTH OAUTHBEARER", before_token, run_login, stage_finish},
     {"AUTH SCRAM-SHA-1", before_scram, run_login, stage_finish},
-    {"STARTTLS", before_starttls, run_letters, stage_finish},
+    {"AUTH SCRAM-SHA-256", before_scram_256, run_login, stage_finish},
+    {"AUTH SCRAM-SHA-256-PLUS", before_scram_plus, run_login, stage_finish},
+    {"STARTTLS", before_starttls, stage_send_two, stage_finish},
+    {"TLS from the first octet", before_implicit_tls, stage_send_two, stage_finish},
+    {"DSN", before_asking, run_asking, stage_finish},
     {"a stream by BDAT", before_bdat, run_stream, stage_finish},
     {"a stream, pipelined", before_pipelined, run_stream, stage_finish},
 };
-enum { STEPS, CHUNKS, PIPELINED, LMTP, LOOPS, PLAIN, CRAM, SCRAM, STARTTLS, CHUNKS_STREAM, STREAM };
+enum {
+    STEPS,
+    CHUNKS,
+    PIPELINED,
+    LMTP,
+    LOOPS,
+    PLAIN,
+    CRAM,
+    TOKEN,
+    SCRAM,
+    SCRAM_256,
+    SCRAM_PLUS,
+    STARTTLS,
+    IMPLICIT_TLS,
+    ASKING,
+    CHUNKS_STREAM,
+    STREAM
+};
 
 BOTH_FAIL(a_client_that_sends_by_data, scenarios[STEPS])
 BOTH_FAIL(a_client_that_sends_by_bdat, scenarios[CHUNKS])
@@ -183,7 +214,19 @@ BOTH_FAIL(a_client_that_speaks_lmtp, scenarios[LMTP])
 BOTH_FAIL(a_server_of_two_loops, scenarios[LOOPS])
 BOTH_FAIL(a_login_by_plain, scenarios[PLAIN])
 BOTH_FAIL(a_login_by_cram_md5, scenarios[CRAM])
+BOTH_FAIL(a_login_by_oauthbearer, scenarios[TOKEN])
 BOTH_FAIL(a_login_by_scram, scenarios[SCRAM])
+BOTH_FAIL(a_login_by_scram_sha_256, scenarios[SCRAM_256])
+BOTH_FAIL(a_login_by_scram_plus, scenarios[SCRAM_PLUS])
 BOTH_FAIL(starttls, scenarios[STARTTLS])
+BOTH_FAIL(implicit_tls, scenarios[IMPLICIT_TLS])
+BOTH_FAIL(asking_for_dsn, scenarios[ASKING])
 BOTH_FAIL(a_stream_by_bdat, scenarios[CHUNKS_STREAM])
 BOTH_FAIL(a_pipelined_stream, scenarios[STREAM])
+
+OPENSSL_FAILS(a_login_by_cram_md5, scenarios[CRAM])
+OPENSSL_FAILS(a_login_by_scram, scenarios[SCRAM])
+OPENSSL_FAILS(a_login_by_scram_sha_256, scenarios[SCRAM_256])
+OPENSSL_FAILS(a_login_by_scram_plus, scenarios[SCRAM_PLUS])
+OPENSSL_FAILS(starttls, scenarios[STARTTLS])
+OPENSSL_FAILS(implicit_tls, scenarios[IMPLICIT_TLS])

@@ -43,6 +43,8 @@ void stage_wrong(struct stage *stage, const char *format, ...) SMTP_PRINTF(2, 3)
 
 /** Every allocation; with `later` each time all after it, too. */
 void each_allocation(const struct scenario *scenario, bool later);
+/** Every allocation of OpenSSL's, likewise; of more than some thousands every k-th, even in full. */
+void each_of_openssl(const struct scenario *scenario, bool later);
 /** Every call of each kind, in each way. */
 void each_call(const struct scenario *scenario);
 
@@ -55,6 +57,14 @@ void each_call(const struct scenario *scenario);
     TEST_WITHIN(failing_calls, name, 60)                                                           \
     {                                                                                              \
         each_call(&(scenario));                                                                    \
+    }
+
+/** A test of OpenSSL's. */
+#define OPENSSL_FAILS(name, scenario)                                                              \
+    TEST_WITHIN(failing_openssl, name, 600)                                                        \
+    {                                                                                              \
+        each_of_openssl(&(scenario), false);                                                       \
+        each_of_openssl(&(scenario), true);                                                        \
     }
 
 #endif

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define PLACES (1u << 14) /* blocks held at once, by far */
+#define PLACES (1u << 16) /* blocks held at once, by far */
 
 extern const char __executable_start[]; /* the linker's */
 
@@ -21,17 +21,21 @@ static struct { /* a thread of libuv's may look while the next is set */
 } plan;
 static atomic_uint seen[FAILING_KIND_COUNT];
 static atomic_uint struck;
-static atomic_size_t where;
+static struct { /* written once, by the first that fails; read when nothing fails any more */
+    _Atomic(const void *) caller;
+    atomic_int line;
+} where;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 /* Under lock: an open hash of what is held, places behind a taken one are probed. Addresses are kept turned over, so
  * that the leak sanitizer does not take the table for whom they belong to. */
 static struct {
     uintptr_t pointer; /* 0: a free place */
-    const void *caller;
+    struct failing_place place;
     uint64_t number;
 } held[PLACES];
-static uint64_t numbers;
+static uint64_t numbers, mark; /* what has a greater number than the mark counts */
+static unsigned since_mark;
 
 const char *failing_kind_name(enum failing_kind kind)
 {
@@ -53,7 +57,8 @@ void failing_arm(const struct failing_plan *wanted)
         atomic_store(&seen[i], 0);
     }
     atomic_store(&struck, 0);
-    atomic_store(&where, 0);
+    atomic_store(&where.caller, NULL);
+    atomic_store(&where.line, 0);
     atomic_store(&armed, true);
 }
 
@@ -68,12 +73,23 @@ unsigned failing_seen(enum failing_kind kind)
     return atomic_load(&seen[kind]);
 }
 
-static size_t offset_of(const void *caller)
+const char *failing_tell(struct failing_place place, char to[100])
 {
-    return (size_t)((const char *)caller - __executable_start);
+    if (place.line != 0) {
+        snprintf(to, 100, "%s:%d", (const char *)place.caller, place.line);
+    } else {
+        size_t offset = (size_t)((const char *)place.caller - __executable_start);
+        snprintf(to, 100, "0x%zx", place.caller != NULL ? offset : 0);
+    }
+    return to;
 }
 
 int failing_strike(enum failing_kind kind, const void *caller)
+{
+    return failing_strike_at(kind, (struct failing_place){.caller = caller});
+}
+
+int failing_strike_at(enum failing_kind kind, struct failing_place place)
 {
     if (!atomic_load(&armed) || spared) {
         return 0;
@@ -85,7 +101,8 @@ int failing_strike(enum failing_kind kind, const void *caller)
         return 0;
     }
     if (atomic_fetch_add(&struck, 1) == 0) {
-        atomic_store(&where, offset_of(caller));
+        atomic_store(&where.caller, place.caller);
+        atomic_store(&where.line, place.line);
     }
     return atomic_load(&plan.how);
 }
@@ -95,9 +112,9 @@ void failing_spare_thread(void)
     spared = true;
 }
 
-size_t failing_where(void)
+struct failing_place failing_where(void)
 {
-    return atomic_load(&where);
+    return (struct failing_place){atomic_load(&where.caller), atomic_load(&where.line)};
 }
 
 /* ---- memory held ---- */
@@ -117,7 +134,7 @@ static size_t find(uintptr_t turned)
     return at;
 }
 
-void failing_note(void *pointer, const void *caller)
+void failing_note(void *pointer, struct failing_place place)
 {
     if (pointer == NULL) {
         return;
@@ -125,8 +142,9 @@ void failing_note(void *pointer, const void *caller)
     pthread_mutex_lock(&lock);
     size_t at = find(~(uintptr_t)pointer);
     held[at].pointer = ~(uintptr_t)pointer;
-    held[at].caller = caller;
+    held[at].place = place;
     held[at].number = ++numbers;
+    since_mark++;
     pthread_mutex_unlock(&lock);
 }
 
@@ -152,32 +170,30 @@ void failing_forget(void *pointer)
     pthread_mutex_lock(&lock);
     size_t at = find(~(uintptr_t)pointer);
     if (held[at].pointer != 0) {
+        since_mark -= held[at].number > mark;
         held[at].pointer = 0;
         close_gap(at);
     }
     pthread_mutex_unlock(&lock);
 }
 
-uint64_t failing_mark(void)
+void failing_mark(void)
 {
     pthread_mutex_lock(&lock);
-    uint64_t mark = numbers;
+    mark = numbers;
+    since_mark = 0;
     pthread_mutex_unlock(&lock);
-    return mark;
 }
 
-unsigned failing_held_since(uint64_t mark, size_t *caller)
+unsigned failing_held_since_mark(struct failing_place *place)
 {
-    unsigned count = 0;
     uint64_t first = UINT64_MAX;
     pthread_mutex_lock(&lock);
-    for (size_t i = 0; i < PLACES; i++) {
-        if (held[i].pointer != 0 && held[i].number > mark) {
-            count++;
-            if (held[i].number < first) {
-                first = held[i].number;
-                *caller = offset_of(held[i].caller);
-            }
+    unsigned count = since_mark;
+    for (size_t i = 0; count > 0 && i < PLACES; i++) {
+        if (held[i].pointer != 0 && held[i].number > mark && held[i].number < first) {
+            first = held[i].number;
+            *place = held[i].place;
         }
     }
     pthread_mutex_unlock(&lock);
@@ -206,23 +222,24 @@ __attribute__((destructor)) static void tell_sum(void)
         return;
     }
     FILE *file = fopen(sum_path, "r");
-    unsigned long allocations = 0, calls = 0, a, c;
-    while (file != NULL && fscanf(file, "%lu %lu", &a, &c) == 2) {
-        allocations += a;
-        calls += c;
+    unsigned long sums[FAILING_OPENSSL + 2] = {0}, failed; /* the last: of calls */
+    unsigned kind;
+    while (file != NULL && fscanf(file, "%u %lu", &kind, &failed) == 2) {
+        sums[kind <= FAILING_OPENSSL ? kind : FAILING_OPENSSL + 1] += failed;
     }
     if (file != NULL) {
         fclose(file);
     }
     unlink(sum_path);
-    printf("%lu allocations failed, %lu system calls failed\n", allocations, calls);
+    printf("%lu allocations failed, %lu of OpenSSL's, %lu system calls failed\n",
+           sums[FAILING_ALLOCATION], sums[FAILING_OPENSSL], sums[FAILING_OPENSSL + 1]);
 }
 
-void failing_count(unsigned allocations, unsigned calls)
+void failing_count(enum failing_kind kind, unsigned failed)
 {
     FILE *file = fopen(getenv(SUM_VARIABLE), "a");
     if (file != NULL) {
-        fprintf(file, "%u %u\n", allocations, calls);
+        fprintf(file, "%u %u\n", (unsigned)kind, failed);
         fclose(file);
     }
 }

@@ -1,6 +1,6 @@
 /* failing.h - the seam of these tests: every allocation, and every socket, file and thread call, of the
- * libraries and of libuv goes through the linker's --wrap to wrapped_memory.c and wrapped_calls.c, which ask
- * here whether this one is to fail.
+ * libraries and of libuv goes through the linker's --wrap to wrapped_memory.c and wrapped_calls.c, every allocation of
+ * OpenSSL's to openssl_memory.c, which ask here whether this one is to fail.
  * Knows: counts, which one fails and how, what memory is still held. Does not know: SMTP, scenarios. */
 #ifndef SMTP_TESTS_FAILURES_FAILING_H
 #define SMTP_TESTS_FAILURES_FAILING_H
@@ -13,6 +13,7 @@
  *  wake-up's for the end of the world, and aborts. */
 #define FAILING_KINDS(X)                                                                           \
     X(ALLOCATION)                                                                                  \
+    X(OPENSSL)                                                                                     \
     X(SOCKET)                                                                                      \
     X(CONNECT)                                                                                     \
     X(BIND)                                                                                        \
@@ -71,21 +72,30 @@ unsigned failing_disarm(void);
 unsigned failing_seen(enum failing_kind kind);
 /** From now on nothing of this thread fails: it is the other end. */
 void failing_spare_thread(void);
-/** For the wrapped calls: 0, or how this one is to fail. caller: for failing_where. */
+/** Who asks: an address in the program, told as an offset into it, for addr2line; where there is a line (not 0), the name
+ *  of a source file, which lives on. */
+struct failing_place {
+    const void *caller;
+    int line;
+};
+/** For the wrapped calls: 0, or how this one is to fail. */
 int failing_strike(enum failing_kind kind, const void *caller);
-/** Where the first one failed: an offset into the program, for addr2line. */
-size_t failing_where(void);
+int failing_strike_at(enum failing_kind kind, struct failing_place place);
+/** Where the first one failed. */
+struct failing_place failing_where(void);
+/** In words. */
+const char *failing_tell(struct failing_place place, char to[100]);
 
 /* ---- memory held ---- */
 
-void failing_note(void *pointer, const void *caller); /* NULL: nothing */
+void failing_note(void *pointer, struct failing_place place); /* NULL: nothing */
 void failing_forget(void *pointer);
-/** What was taken after this and is not given back is a leak. */
-uint64_t failing_mark(void);
-/** How many are; *caller: who took the first, an offset into the program. */
-unsigned failing_held_since(uint64_t mark, size_t *caller);
+/** What is taken from now on and not given back is a leak. */
+void failing_mark(void);
+/** How many are; *place: who took the first. */
+unsigned failing_held_since_mark(struct failing_place *place);
 
 /* ---- the sum, over all processes of the program ---- */
-void failing_count(unsigned allocations, unsigned calls);
+void failing_count(enum failing_kind kind, unsigned failed); /* what is no allocation is a call */
 
 #endif

@@ -158,17 +158,8 @@ static void before_recording(struct stage *stage)
 
 static void run_recording(struct stage *stage)
 {
-    struct smtp_client *client = NULL;
-    enum smtp_status status = smtp_client_new(&client, &stage->client);
-    if (status == SMTP_OK) {
-        status = smtp_client_connect(client, stage->address, 0);
-    }
-    if (status == SMTP_OK) {
-        status =
-            smtp_client_send(client, stage_envelope(), smtp_content_text(stage_letter(1)), NULL);
-    }
-    stage_told(stage, 1, status);
-    if (status == SMTP_OK) {
+    struct smtp_client *client = stage_connect(stage, 1);
+    if (client != NULL && stage_send(stage, client, 1) == SMTP_OK) {
         (void)smtp_client_quit(client);
     }
     smtp_client_free(client);

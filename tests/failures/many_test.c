@@ -88,12 +88,8 @@ static void run_bulk(struct stage *stage)
 
 static void before_url(struct stage *stage)
 {
-    static const struct smtp_server_user users[] = {{"ann", "secret"}};
     stage_defaults(stage);
-    stage->options.auth.users = users;
-    stage->options.auth.user_count = 1;
-    stage->options.auth.plain_without_tls = true;
-    stage->options.auth.mechanisms = "CRAM-MD5";
+    stage_ask_login(stage, "CRAM-MD5");
     stage_start(stage);
 }
 
@@ -128,16 +124,12 @@ static void before_file(struct stage *stage)
 
 static void run_file(struct stage *stage)
 {
-    struct smtp_client *client = NULL;
-    enum smtp_status status = smtp_client_new(&client, &stage->client);
-    if (status == SMTP_OK) {
-        status = smtp_client_connect(client, stage->address, 0);
-    }
-    if (status == SMTP_OK) {
-        status = smtp_client_send_message(client, smtp_content_file(stage->user), NULL);
+    struct smtp_client *client = stage_connect(stage, 1);
+    if (client != NULL) {
+        stage->letters[1].status =
+            smtp_client_send_message(client, smtp_content_file(stage->user), NULL);
     }
     smtp_client_free(client);
-    stage->letters[1].status = status;
 }
 
 static void after_file(struct stage *stage)
@@ -158,30 +150,52 @@ static void after_file(struct stage *stage)
 
 /* ---- who else it is ---- */
 
-static void before_trusted(struct stage *stage)
+static void trust_peer(struct stage *stage)
 {
     static const char *const peers[] = {"127.0.0.1"};
     stage_defaults(stage);
     stage->options.trusted_peers = peers;
     stage->options.trusted_peer_count = 1;
+}
+
+static void before_proxy(struct stage *stage)
+{
+    trust_peer(stage);
     stage->options.proxy_protocol = true;
-    stage->options.keywords.xclient = true;
     stage->client.proxy_header = "v2 192.0.2.1:40112 192.0.2.2:25";
+    stage_start(stage);
+}
+
+static void run_one(struct stage *stage)
+{
+    struct smtp_client *client = stage_connect(stage, 1);
+    if (client != NULL) {
+        (void)stage_send(stage, client, 1);
+    }
+    smtp_client_free(client);
+}
+
+static void before_xclient(struct stage *stage)
+{
+    trust_peer(stage);
+    stage->options.keywords.xclient = true;
     stage_start(stage);
 }
 
 static void run_xclient(struct stage *stage)
 {
-    struct smtp_client *client = NULL;
-    enum smtp_status status = smtp_client_new(&client, &stage->client);
-    if (status == SMTP_OK) {
-        status = smtp_client_connect(client, stage->address, 0);
+    struct smtp_client *client = stage_connect(stage, 1);
+    if (client == NULL) {
+        return;
     }
+    enum smtp_status status = smtp_client_hello(client);
     if (status == SMTP_OK) {
-        status =
-            smtp_client_send(client, stage_envelope(), smtp_content_text(stage_letter(1)), NULL);
+        status = smtp_client_xclient(client, "NAME=a.example ADDR=192.0.2.1 HELO=c.example");
     }
     stage_told(stage, 1, status);
+    if (status == SMTP_OK) {
+        (void)stage_send(stage, client, 1);
+    }
     smtp_client_free(client);
 }
 
@@ -227,13 +241,14 @@ static const struct scenario pool = {"a pool", before_any, run_pool, stage_finis
                              bulk = {"bulk", before_any, run_bulk, stage_finish},
                              url = {"a URL", before_url, run_url, stage_finish},
                              file = {"a message from a file", before_file, run_file, after_file},
-                             xclient = {"a PROXY header", before_trusted, run_xclient,
-                                        stage_finish},
+                             proxy = {"a PROXY header", before_proxy, run_one, stage_finish},
+                             xclient = {"XCLIENT", before_xclient, run_xclient, stage_finish},
                              life = {"a server's life", NULL, run_life, after_life};
 
 BOTH_FAIL(a_pool, pool)
 BOTH_FAIL(bulk_sending, bulk)
 BOTH_FAIL(sending_by_url, url)
 BOTH_FAIL(a_message_from_a_file, file)
-BOTH_FAIL(a_proxy_header, xclient)
+BOTH_FAIL(a_proxy_header, proxy)
+BOTH_FAIL(xclient, xclient)
 BOTH_FAIL(a_servers_life, life)

@@ -10,31 +10,19 @@
 #include <dirent.h>
 #include <stdio.h>
 
-static void send_two(struct stage *stage)
-{
-    struct smtp_client *client = NULL;
-    enum smtp_status status = smtp_client_new(&client, &stage->client);
-    for (size_t i = 1; i <= 2; i++) {
-        if (status == SMTP_OK && !smtp_client_is_connected(client)) {
-            status = smtp_client_connect(client, stage->address, 0);
-        }
-        if (status == SMTP_OK) {
-            status = smtp_client_send(client, stage_envelope(), smtp_content_text(stage_letter(i)),
-                                      NULL);
-        }
-        stage_told(stage, i, status);
-        status = client != NULL ? SMTP_OK : status;
-    }
-    smtp_client_free(client);
-}
-
 static void start_with(struct stage *stage, const struct smtp_server_hooks *table)
 {
     stage->options.receivers = table;
     stage->options.receiver_count = 1;
-    stage->options.mailbox = SMTP_MAILBOX_DISCARD;
     stage_start(stage);
     stage->options.receivers = NULL;
+}
+
+/* Nothing but the table has the messages. */
+static void start_discarding(struct stage *stage, const struct smtp_server_hooks *table)
+{
+    stage->options.mailbox = SMTP_MAILBOX_DISCARD;
+    start_with(stage, table);
 }
 
 /* ---- what is in a text ---- */
@@ -71,27 +59,37 @@ static unsigned count_lines(const char *text, const char *beginning)
 
 /* ---- Maildir ---- */
 
-static void start_maildir(struct stage *stage, bool durable)
+static void make_maildir(struct stage *stage, bool durable, struct smtp_server_hooks *table)
 {
-    struct smtp_server_hooks table;
     struct smtp_error error = {0};
     stage_defaults(stage);
     stage_make_folder(stage);
     const struct smtp_maildir options = {.path = stage->folder, .durable = durable};
-    if (smtp_receiver_maildir(&table, &options, &error) != SMTP_OK) {
+    if (smtp_receiver_maildir(table, &options, &error) != SMTP_OK) {
         SMTP_TEST_FAIL("%s", error.message);
     }
-    start_with(stage, &table);
 }
 
 static void before_durable(struct stage *stage)
 {
-    start_maildir(stage, true);
+    struct smtp_server_hooks table;
+    make_maildir(stage, true, &table);
+    start_discarding(stage, &table);
 }
 
 static void before_maildir(struct stage *stage)
 {
-    start_maildir(stage, false);
+    struct smtp_server_hooks table;
+    make_maildir(stage, false, &table);
+    start_discarding(stage, &table);
+}
+
+/* What is delivered is kept, too. */
+static void before_kept(struct stage *stage)
+{
+    struct smtp_server_hooks table;
+    make_maildir(stage, true, &table);
+    start_with(stage, &table);
 }
 
 static void count_file(struct stage *stage, const char *path, unsigned times[LETTERS + 1])
@@ -137,6 +135,16 @@ static void after_maildir(struct stage *stage)
     stage_send_another(stage);
     smtp_server_stop(stage->server, 1000);
     judge_maildir(stage);
+    stage_end(stage);
+}
+
+/* Each is in both, or in neither. */
+static void after_kept(struct stage *stage)
+{
+    stage_send_another(stage);
+    smtp_server_stop(stage->server, 1000);
+    judge_maildir(stage);
+    stage_judge(stage);
     stage_end(stage);
 }
 
@@ -187,7 +195,7 @@ static void before_mbox(struct stage *stage)
     if (smtp_receiver_mbox(&table, path, &error) != SMTP_OK) {
         SMTP_TEST_FAIL("%s", error.message);
     }
-    start_with(stage, &table);
+    start_discarding(stage, &table);
 }
 
 static void after_mbox(struct stage *stage)
@@ -239,7 +247,7 @@ static void before_relay(struct stage *stage)
     if (smtp_receiver_relay(&table, stage->address, &stage->client, NULL, &error) != SMTP_OK) {
         SMTP_TEST_FAIL("%s", error.message);
     }
-    start_with(stage, &table);
+    start_discarding(stage, &table);
     stage->user = next;
 }
 
@@ -260,17 +268,20 @@ static void after_relay(struct stage *stage)
     stage_end(stage);
 }
 
-static const struct scenario durable = {"a durable Maildir", before_durable, send_two,
+static const struct scenario durable = {"a durable Maildir", before_durable, stage_send_two,
                                         after_maildir},
-                             maildir = {"a Maildir", before_maildir, send_two, after_maildir},
+                             kept = {"a durable Maildir beside a mailbox", before_kept,
+                                     stage_send_two, after_kept},
+                             maildir = {"a Maildir", before_maildir, stage_send_two, after_maildir},
                              making_maildir = {"a Maildir is opened", before_folder,
                                                run_making_maildir, after_making},
-                             mbox = {"an mbox", before_mbox, send_two, after_mbox},
+                             mbox = {"an mbox", before_mbox, stage_send_two, after_mbox},
                              making_mbox = {"an mbox is opened", before_folder, run_making_mbox,
                                             after_making},
-                             relay = {"a relay", before_relay, send_two, after_relay};
+                             relay = {"a relay", before_relay, stage_send_two, after_relay};
 
 BOTH_FAIL(delivery_into_a_durable_maildir, durable)
+BOTH_FAIL(delivery_into_a_maildir_and_a_mailbox, kept)
 BOTH_FAIL(delivery_into_a_maildir, maildir)
 BOTH_FAIL(opening_a_maildir, making_maildir)
 BOTH_FAIL(delivery_into_an_mbox, mbox)

@@ -20,7 +20,7 @@ static const char *const letters[LETTERS + 1] = {
 };
 
 const struct smtp_client_credentials stage_credentials = {
-    .identity = "ann", .password = "secret", .plain_without_tls = true};
+    .identity = "ann", .password = "secret", .token = "secret", .plain_without_tls = true};
 
 const char *stage_letter(size_t i)
 {
@@ -86,6 +86,61 @@ void stage_secure(struct stage *stage)
     stage->options.tls.identity = identity;
     stage->client.tls.policy = SMTP_CLIENT_TLS_REQUIRED;
     stage->client.tls.ca_pem = smtp_identity_ca_pem(identity);
+}
+
+void stage_ask_login(struct stage *stage, const char *mechanisms)
+{
+    static const struct smtp_server_user users[] = {{"ann", "secret"}};
+    stage->options.auth.users = users;
+    stage->options.auth.user_count = 1;
+    stage->options.auth.required = true;
+    stage->options.auth.mechanisms = mechanisms;
+    stage->options.auth.plain_without_tls = true;
+}
+
+/* ---- sending ---- */
+
+struct smtp_client *stage_connect(struct stage *stage, size_t i)
+{
+    struct smtp_client *client = NULL;
+    enum smtp_status status = smtp_client_new(&client, &stage->client);
+    if (status == SMTP_OK) {
+        status = smtp_client_connect(client, stage->address, 0);
+    }
+    if (status != SMTP_OK) {
+        stage_told(stage, i, status);
+        smtp_client_free(client);
+        client = NULL;
+    }
+    return client;
+}
+
+enum smtp_status stage_send(struct stage *stage, struct smtp_client *client, size_t i)
+{
+    enum smtp_status status =
+        smtp_client_send(client, stage_envelope(), smtp_content_text(letters[i]), NULL);
+    stage_told(stage, i, status);
+    return status;
+}
+
+void stage_send_two(struct stage *stage)
+{
+    struct smtp_client *client = NULL;
+    enum smtp_status status = smtp_client_new(&client, &stage->client);
+    for (size_t i = 1; i <= 2; i++) {
+        if (client != NULL && !smtp_client_is_connected(client)) {
+            status = smtp_client_connect(client, stage->address, 0);
+        }
+        if (client != NULL && smtp_client_is_connected(client)) {
+            (void)stage_send(stage, client, i);
+        } else {
+            stage_told(stage, i, status);
+        }
+    }
+    if (client != NULL) {
+        (void)smtp_client_quit(client);
+    }
+    smtp_client_free(client);
 }
 
 /* ---- judging ---- */

@@ -16,12 +16,21 @@ void stage_make_folder(struct stage *stage);
 /** The identity of the server that the options name, whose authority the clients trust: one for the process. */
 void stage_secure(struct stage *stage);
 
-extern const struct smtp_client_credentials stage_credentials; /* where a login is wanted */
+/** Nobody sends who has not logged in, with stage_credentials. */
+void stage_ask_login(struct stage *stage, const char *mechanisms);
+extern const struct smtp_client_credentials stage_credentials;
 
 /** Letter i (from 1) to "bob@example.com"; what it returns lives as long as the program. */
 const char *stage_letter(size_t i);
 const struct smtp_envelope *stage_envelope(void);
 void stage_told(struct stage *stage, size_t i, enum smtp_status status);
+
+/** A client that is connected. NULL: letter i's sender was told why not. */
+struct smtp_client *stage_connect(struct stage *stage, size_t i);
+/** Sends letter i, and tells. */
+enum smtp_status stage_send(struct stage *stage, struct smtp_client *client, size_t i);
+/** A scenario's run: two letters over a connection, or over a new one where the first was lost. */
+void stage_send_two(struct stage *stage);
 
 /** Whether what was told is true of what the mailbox holds, and, of a scenario in which nothing failed, all good. */
 void stage_judge(struct stage *stage);

@@ -49,7 +49,7 @@ static bool fails(const void *caller)
 
 static void *noted(void *pointer, const void *caller)
 {
-    failing_note(pointer, caller);
+    failing_note(pointer, (struct failing_place){.caller = caller});
     return pointer;
 }
 

@@ -1,5 +1,6 @@
 /* plain_runner.c - runs the tests of one program where Criterion cannot: each in a process of its
- * own, bounded by an alarm. Arguments select by "suite" or "suite/name". Knows no SMTP. */
+ * own, bounded by an alarm. Arguments select by "suite" or "suite/name", or leave out by "-beginning of suites". Knows no
+ * SMTP. */
 #include "test.h"
 
 #include <signal.h>
@@ -47,13 +48,17 @@ const char *__asan_default_options(void)
 static bool selected(const struct smtp_plain_test *test, int argc, char **argv)
 {
     char full[256];
+    bool all = true, chosen = false;
     snprintf(full, sizeof full, "%s/%s", test->suite, test->name);
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], full) == 0 || strcmp(argv[i], test->suite) == 0) {
-            return true;
+        if (argv[i][0] != '-') {
+            all = false;
+            chosen = chosen || strcmp(argv[i], full) == 0 || strcmp(argv[i], test->suite) == 0;
+        } else if (strncmp(argv[i] + 1, test->suite, strlen(argv[i] + 1)) == 0) {
+            return false;
         }
     }
-    return argc < 2;
+    return all || chosen;
 }
 
 /* One test in a process of its own. */
@@ -70,7 +75,7 @@ static pid_t begin(const struct smtp_plain_test *test)
     return child;
 }
 
-/* The tests under way, as many as there are processors. */
+/* The tests under way, twice as many as there are processors: most of them wait, and not for one. */
 struct running {
     pid_t child;
     const struct smtp_plain_test *test;
@@ -100,10 +105,8 @@ static bool finish(struct running *running, size_t count)
 int main(int argc, char **argv)
 {
     unsigned passed = 0, failed = 0;
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    size_t most = processors < 1              ? 1
-                  : processors > MOST_AT_ONCE ? MOST_AT_ONCE
-                                              : (size_t)processors;
+    long wanted = 2 * sysconf(_SC_NPROCESSORS_ONLN);
+    size_t most = wanted < 1 ? 1 : wanted > MOST_AT_ONCE ? MOST_AT_ONCE : (size_t)wanted;
     struct running running[MOST_AT_ONCE];
     size_t count = 0;
     for (const struct smtp_plain_test *test = tests; test != NULL; test = test->next) {

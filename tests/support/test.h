@@ -17,7 +17,7 @@
 /** How large a large message is: so much that memory would tell if it grew with it. Under a sanitizer, which
  *  makes each octet many times as dear, and has memory of its own, less. */
 #ifdef SMTP_PLAIN_RUNNER
-#define TEST_LARGE_OCTETS 8388608
+#define TEST_LARGE_OCTETS 2097152
 #else
 #define TEST_LARGE_OCTETS 104857600
 #endif

@@ -11,7 +11,7 @@
 
 #define LONG_MS 15000 /* must not pass: what is waited for comes */
 
-static void put(struct smtp_mailbox *mailbox, const char *content)
+static struct smtp_message *new_message(const char *content)
 {
     struct smtp_message_envelope envelope = {SMTP_BUFFER(64), SMTP_BUFFER(64), 0};
     const struct smtp_message_origin origin = {1, "h", "p", "SMTP", "", ""};
@@ -20,7 +20,12 @@ static void put(struct smtp_mailbox *mailbox, const char *content)
     expect_true(message != NULL && smtp_message_append(&message, content, strlen(content)));
     smtp_message_finish(&message);
     smtp_buffer_free(&envelope.texts);
-    expect_int(smtp_mailbox_put(mailbox, message), SMTP_OK);
+    return message;
+}
+
+static void put(struct smtp_mailbox *mailbox, const char *content)
+{
+    expect_int(smtp_mailbox_put(mailbox, new_message(content)), SMTP_OK);
 }
 
 static void expect_next(struct smtp_mailbox *mailbox, struct smtp_mailbox_cursor *cursor,
@@ -66,6 +71,28 @@ TEST(mailbox, numbers_go_on_after_a_clear_and_references_stay_good)
     smtp_mailbox_free(mailbox);
     expect_str(smtp_message_content(kept, NULL), "one");
     smtp_message_release(kept);
+}
+
+TEST(mailbox, a_place_that_is_reserved_stays_whatever_comes_and_is_cleared)
+{
+    struct smtp_mailbox *mailbox = smtp_mailbox_new();
+    put(mailbox, "one");
+    expect_int(smtp_mailbox_reserve(mailbox), SMTP_OK);
+    expect_int(smtp_mailbox_reserve(mailbox), SMTP_OK);
+    for (int i = 0; i < 62; i++) { /* all places of the first ring, but the one of the second */
+        put(mailbox, "x");
+    }
+    smtp_mailbox_clear(mailbox);
+    expect_int(smtp_mailbox_count(mailbox), 0);
+    expect_int(smtp_mailbox_captured(mailbox), 63);
+    smtp_mailbox_fill(mailbox, new_message("kept"));
+    smtp_mailbox_give_back(mailbox);
+    put(mailbox, "more");
+    struct smtp_message *message = smtp_mailbox_get(mailbox, 64);
+    expect_str(smtp_message_content(message, NULL), "kept");
+    smtp_message_release(message);
+    expect_int(smtp_mailbox_captured(mailbox), 65);
+    smtp_mailbox_free(mailbox);
 }
 
 TEST(mailbox, a_cursor_gives_each_message_once_and_skips_what_was_removed)

@@ -357,8 +357,12 @@ TEST(auth, a_failure_on_our_side_is_454_rfc4954_6)
 static struct smtp_server_auth_answer with_words(const struct smtp_server_event *event,
                                                  unsigned steps)
 {
-    static const struct smtp_server_reply welcome = {250, "2.1.0", "Welcome"},
-                                          weak = {534, "5.7.9", "Choose a longer one"};
+    static const struct smtp_server_reply welcome = {.code = 250,
+                                                     .enhanced = "2.1.0",
+                                                     .text = "Welcome"},
+                                          weak = {.code = 534,
+                                                  .enhanced = "5.7.9",
+                                                  .text = "Choose a longer one"};
     (void)steps;
     struct smtp_server_auth_answer answer = plain(event);
     answer.reply = answer.step == SMTP_SERVER_AUTH_ACCEPTED ? &welcome : &weak;
@@ -378,7 +382,8 @@ TEST(auth, a_reply_of_the_hooks_takes_the_place_of_ours_but_a_login_is_235)
 static struct smtp_server_auth_answer with_a_code(const struct smtp_server_event *event,
                                                   unsigned steps)
 {
-    static const struct smtp_server_reply welcome = {235, "2.5.0", "Welcome"};
+    static const struct smtp_server_reply welcome = {
+        .code = 235, .enhanced = "2.5.0", .text = "Welcome"};
     struct smtp_server_auth_answer answer = with_words(event, steps);
     answer.reply = &welcome;
     return answer;

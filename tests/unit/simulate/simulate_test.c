@@ -8,7 +8,7 @@ static char *told(uint64_t seed, uint64_t run)
     char *text = NULL;
     size_t size = 0;
     FILE *to = open_memstream(&text, &size);
-    expect_int(smtp_simulate_told(seed, run, to), SMTP_OK);
+    expect_int(smtp_simulate_told(seed, run, to, NULL), SMTP_OK);
     fclose(to);
     return text;
 }
