@@ -326,10 +326,10 @@ uint64_t smtp_sim_server_longest_ms(const struct smtp_sim_server *server)
 {
     const struct smtp_server_limits *limits = &server->run->plan.server.limits;
     bool of_content = limits->content_timeout_ms > limits->command_timeout_ms;
-    return server->disturbance.phase != SMTP_SIM_UNDISTURBED ? limits->session_timeout_ms
-           : server->stage == SMTP_SIM_SECURING              ? limits->handshake_timeout_ms
-           : of_content                                      ? limits->content_timeout_ms
-                                                             : limits->command_timeout_ms;
+    return server->disturbance.phase != SMTP_DISTURBANCE_NONE ? limits->session_timeout_ms
+           : server->stage == SMTP_SIM_SECURING               ? limits->handshake_timeout_ms
+           : of_content                                       ? limits->content_timeout_ms
+                                                              : limits->command_timeout_ms;
 }
 
 void smtp_sim_server_shaken(struct smtp_sim_server *server, bool well)
