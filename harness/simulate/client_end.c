@@ -114,6 +114,7 @@ static void note_result(struct smtp_sim_client *client, struct smtp_sim_letter *
 {
     const struct smtp_send_result *result = smtp_client_session_result(client->session);
     letter->answered = true;
+    letter->answered_ns = client->run->now_ns;
     letter->unended = !letter->given || client->written < letter->ends_at;
     letter->status = result->status;
     for (size_t i = 0; i < result->recipient_count; i++) {
@@ -139,6 +140,7 @@ static bool begin_next(struct smtp_sim_client *client)
     }
     if (status != SMTP_OK) {
         letter->answered = true;
+        letter->answered_ns = client->run->now_ns;
         letter->status = status;
         client->done++;
         return true;

@@ -43,7 +43,9 @@ bool smtp_sim_disturb(struct smtp_sim_server *server, const struct smtp_server_s
     smtp_server_disturbance_end(it);
     smtp_server_disturbance_begin(it, step, &fault);
     server->run->counts->faults++;
-    server->lied = server->lied || lies(&fault);
+    if (lies(&fault)) {
+        server->lied_ns = smtp_deadline_earlier(server->lied_ns, server->run->now_ns);
+    }
     server->refused_rset = server->refused_rset || is_refused_rset(step, &fault);
     smtp_sim_remark(server->run, server->number, "%s", fault.note);
     return true;

@@ -25,6 +25,7 @@ struct smtp_sim_letter {
     bool given;              /* all of its content, and the end of it */
     uint64_t ends_at;        /* after so many octets of the session's, at least */
     bool answered;           /* the client has a result */
+    uint64_t answered_ns;    /* since when */
     enum smtp_status status; /* which */
     unsigned taken;          /* bits: recipients that the client calls accepted */
     bool unended;            /* its last octet was never written */

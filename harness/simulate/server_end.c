@@ -26,6 +26,7 @@ bool smtp_sim_server_open(struct smtp_sim_server *server)
         return false;
     }
     server->stalls_ns = SMTP_NEVER;
+    server->lied_ns = SMTP_NEVER;
     server->ends_ns = smtp_deadline_after(run->now_ns, run->plan.server.limits.session_timeout_ms);
     smtp_server_session_open(server->session, run->now_ns);
     return true;
@@ -85,7 +86,7 @@ static void decide_login(struct smtp_sim_server *server, const struct smtp_serve
     if (!event->has_response) {
         answer = (struct smtp_server_auth_answer){.step = SMTP_SERVER_AUTH_CHALLENGE,
                                                   .challenge = SMTP_SPAN("")};
-    } else if (!smtp_span_equal(event->response, expected) && !server->lied) {
+    } else if (!smtp_span_equal(event->response, expected) && server->lied_ns == SMTP_NEVER) {
         smtp_sim_breach(server->run, "the login did not come as it was said");
     } else if (refuses(server)) {
         answer = (struct smtp_server_auth_answer){.step = SMTP_SERVER_AUTH_REFUSED};

@@ -23,7 +23,7 @@ struct smtp_sim_server {
     void *fault_state;  /* the plan's own */
     uint64_t ends_ns;   /* when the time of the whole session is over */
     uint64_t stalls_ns; /* when a peer that takes nothing is left; SMTP_NEVER: all was taken */
-    bool lied;          /* a fault said what was not so */
+    uint64_t lied_ns;   /* since when a fault has said what was not so; SMTP_NEVER */
     bool refused_rset;  /* a fault did */
 };
 

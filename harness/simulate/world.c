@@ -281,18 +281,21 @@ static void check_end(struct smtp_sim_session *session)
     struct smtp_sim_run *run = session->client.run;
     const struct smtp_error *error = smtp_client_session_error(session->client.session);
     size_t number = session->client.number + 1;
-    bool lied = session->server.lied;
+    uint64_t lied_ns = session->server.lied_ns;
     if (!is_over(session)) {
         smtp_sim_breach(run,
                         "session %zu waits for ever: its client is at stage %d, its server at %d",
                         number, (int)session->client.stage, (int)session->server.stage);
     }
-    if (error->status == SMTP_PROTOCOL_VIOLATION && !lied && !session->server.refused_rset) {
+    if (error->status == SMTP_PROTOCOL_VIOLATION && lied_ns == SMTP_NEVER &&
+        !session->server.refused_rset) {
         smtp_sim_breach(run, "session %zu: commands and replies do not match: %s", number,
                         error->message);
     }
     for (size_t i = 0; i < session->client.count; i++) {
-        session->client.letters[i].disturbed = lied;
+        struct smtp_sim_letter *letter = &session->client.letters[i];
+        letter->disturbed =
+            lied_ns != SMTP_NEVER && (!letter->answered || letter->answered_ns >= lied_ns);
     }
 }
 
