@@ -1,7 +1,5 @@
 /* harness_test.c - the harness with all its views, faults and recordings, and dialogues played as either end, with
  * each allocation and each call failing in turn. What GMime allocates is not failed: GLib aborts then, by design. */
-#include "common/address.h"
-#include "common/net.h"
 #include "harness/dialogue/dialogue.h"
 #include "harness/record.h"
 #include "harness/smtp_harness.h"
@@ -271,12 +269,8 @@ static void *be_client(void *user)
 static void before_serving(struct stage *stage)
 {
     static struct served served;
-    struct smtp_address address;
     stage_defaults(stage);
-    expect_int(smtp_address_parse("127.0.0.1:0", 0, &address, NULL), SMTP_OK);
-    expect_int(smtp_net_listen(&address, &served.listener, NULL), SMTP_OK);
-    smtp_address_of_socket(served.listener, false, &address);
-    smtp_address_format(&address, stage->address);
+    served.listener = stage_listen(stage);
     served.stage = stage;
     stage->user = &served;
     expect_int(pthread_create(&served.client, NULL, be_client, &served), 0);

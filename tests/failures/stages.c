@@ -1,6 +1,8 @@
 /* stages.c - see stages.h. */
 #include "tests/failures/stages.h"
 
+#include "common/address.h"
+#include "common/net.h"
 #include "server/smtp_mailbox.h"
 #include "tests/support/files.h"
 #include "tests/support/test.h"
@@ -68,6 +70,17 @@ void stage_start(struct stage *stage)
     snprintf(stage->address, sizeof stage->address, "%s%s",
              smtp_server_is_lmtp(stage->server, 0) ? "lmtp://" : "",
              smtp_server_address(stage->server, 0));
+}
+
+int stage_listen(struct stage *stage)
+{
+    struct smtp_address address;
+    int listener = -1;
+    expect_int(smtp_address_parse("127.0.0.1:0", 0, &address, NULL), SMTP_OK);
+    expect_int(smtp_net_listen(&address, &listener, NULL), SMTP_OK);
+    smtp_address_of_socket(listener, false, &address);
+    smtp_address_format(&address, stage->address);
+    return listener;
 }
 
 void stage_make_folder(struct stage *stage)

@@ -11,6 +11,8 @@
 /** Options as most want them; then what differs; then stage_start. */
 void stage_defaults(struct stage *stage);
 void stage_start(struct stage *stage);
+/** In place of its own server: a socket of the scenario's that listens, whose address the stage has then. */
+int stage_listen(struct stage *stage);
 /** A folder of its own, removed by stage_end. */
 void stage_make_folder(struct stage *stage);
 /** The identity of the server that the options name, whose authority the clients trust: one for the process. */

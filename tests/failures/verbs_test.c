@@ -1,7 +1,5 @@
 /* verbs_test.c - the program's verbs by their entries, with each allocation and each call failing in turn: they end with a
  * status that is true, and with a word on why where it is not 0. */
-#include "common/address.h"
-#include "common/net.h"
 #include "harness/cli/verbs.h"
 #include "harness/simulate/simulate.h"
 #include "tests/failures/failing.h"
@@ -169,12 +167,8 @@ static void *be_client(void *user)
 static void before_serve(struct stage *stage)
 {
     static struct served served;
-    struct smtp_address address;
     stage_defaults(stage);
-    expect_int(smtp_address_parse("127.0.0.1:0", 0, &address, NULL), SMTP_OK);
-    expect_int(smtp_net_listen(&address, &served.listener, NULL), SMTP_OK);
-    smtp_address_of_socket(served.listener, false, &address);
-    smtp_address_format(&address, stage->address);
+    served.listener = stage_listen(stage);
     served.stage = stage;
     stage->user = &served;
     listen_in();
