@@ -28,8 +28,7 @@ bool smtp_server_may_take(const struct smtp_server_connection *connection)
 static void rest_after_share(struct smtp_server_connection *connection)
 {
     if (smtp_server_may_take(connection)) {
-        connection->sated = true;
-        smtp_server_loop_rest(connection->loop, connection);
+        smtp_server_loop_share_had(connection->loop, connection);
     }
 }
 

@@ -38,10 +38,23 @@ static void on_stop_deadline(uv_timer_t *timer)
 
 /* ---- a turn ---- */
 
+/* So many peers a round may ask for more than their share; of the others only those that sent little are heard then. */
+#define SHARES_MAX 4
+#define LITTLE_OCTETS 4096
+
+static void rest_sated(struct smtp_server_loop *loop, struct smtp_server_connection *connection)
+{
+    connection->sated = true;
+    smtp_server_loop_rest(loop, connection);
+}
+
 static void end_turn(struct smtp_server_loop *loop)
 {
     struct smtp_server_connection *turn = loop->turn;
     for (struct smtp_server_connection *at = turn; at != NULL; at = at->next_in_turn) {
+        if (loop->shares >= SHARES_MAX && at->fresh.len > LITTLE_OCTETS) {
+            rest_sated(loop, at);
+        }
         smtp_server_take_turn(at);
     }
     for (struct smtp_server_connection *at = turn; at != NULL; at = at->next_in_turn) {
@@ -58,6 +71,7 @@ static void on_polled(uv_check_t *check)
 {
     struct smtp_server_loop *loop = check->data;
     end_turn(loop);
+    loop->shares = 0;
     struct smtp_server_connection *first = loop->resting;
     if (first == NULL) {
         return;
@@ -82,6 +96,13 @@ void smtp_server_loop_rest(struct smtp_server_loop *loop, struct smtp_server_con
     *(loop->resting == NULL ? &loop->resting : &loop->resting_last->next_resting) = connection;
     loop->resting_last = connection;
     uv_idle_start(&loop->rested, on_idle);
+}
+
+void smtp_server_loop_share_had(struct smtp_server_loop *loop,
+                                struct smtp_server_connection *connection)
+{
+    loop->shares++;
+    rest_sated(loop, connection);
 }
 
 void smtp_server_loop_forget(struct smtp_server_loop *loop,

@@ -24,6 +24,7 @@ struct smtp_server_loop {
     struct smtp_server_connection *turn_last;    /* of it */
     struct smtp_server_connection *resting;      /* a list: those that had their share, in order */
     struct smtp_server_connection *resting_last; /* of it */
+    unsigned shares;   /* whole ones that were had in this round, from poll to poll */
     uv_idle_t rested;  /* runs while there are any: the loop does not sleep */
     uint64_t turn_ns;  /* its time; 0: not looked up yet */
     char *read_buffer; /* SMTP_SERVER_READ_SIZE; all reads of a turn */
@@ -46,6 +47,9 @@ struct smtp_server_loop {
 /** Large enough for what fast peers have sent; one a loop, so that an idle connection needs none. */
 #define SMTP_SERVER_READ_SIZE 262144
 
+/** It asked for more than a share of the loop, and has had that. */
+void smtp_server_loop_share_had(struct smtp_server_loop *loop,
+                                struct smtp_server_connection *connection);
 /** A connection has had its share of the loop: it is gone on with when the others have had theirs. */
 void smtp_server_loop_rest(struct smtp_server_loop *loop,
                            struct smtp_server_connection *connection);

@@ -8,6 +8,7 @@
 #define SMTP_TESTS_FAILURES_EACH_H
 
 #include "client/smtp_client.h"
+#include "common/address.h"
 #include "server/smtp_server.h"
 
 #include <stdbool.h>
@@ -22,8 +23,8 @@ struct stage {
     struct smtp_server *server;
     struct smtp_server_options options; /* of it, and of its clients */
     struct smtp_client_options client;
-    char folder[64];   /* where something is delivered; "": nowhere */
-    char address[200]; /* of the server, as clients take it */
+    char folder[64];                      /* where something is delivered; "": nowhere */
+    char address[SMTP_ADDRESS_TEXT_SIZE]; /* of the server, as clients take it */
     struct {
         bool tried;
         enum smtp_status status; /* what its sender was told */

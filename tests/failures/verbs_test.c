@@ -87,7 +87,7 @@ static void before_send(struct stage *stage)
 
 static void run_send(struct stage *stage)
 {
-    char url[220];
+    char url[SMTP_ADDRESS_TEXT_SIZE + 8];
     snprintf(url, sizeof url, "smtp://%s", stage->address);
     char *argv[] = {"send",     "--tls", "never",           "-f", "ann@example.com", "--file",
                     said.input, url,     "bob@example.com", NULL};
@@ -114,7 +114,7 @@ static void before_play(struct stage *stage)
 
 static void run_play(struct stage *stage)
 {
-    char url[220];
+    char url[SMTP_ADDRESS_TEXT_SIZE + 8];
     snprintf(url, sizeof url, "smtp://%s", stage->address);
     char *argv[] = {"play", said.input, "--connect", url, "--timeout", "700", "-v", NULL};
     run_verb(&smtp_verb_play, argv);

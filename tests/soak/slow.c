@@ -1,7 +1,7 @@
 /* slow.c - thousands of peers that are slow, never read or send without end, a kind at a time, at a server with short
  * deadlines: each is cut at its deadline, the server's memory stays within what its limits allow, and well-behaved sessions
  * keep their latency.
- *     slow [PEERS [FLOODING [DEADLINE_MS]]]     2000 of each slow kind, 200 of each that sends as fast as it can, 3000
+ *     slow [PEERS [FLOODING [DEADLINE_MS]]]     2000 of each slow kind, 1000 of each that sends as fast as it can, 3000
  * Knows: the bounds. Does not know: what the peers say (slow_peers.c). */
 #include "common/clock.h"
 #include "server/smtp_server.h"
@@ -146,7 +146,7 @@ int main(int argc, char **argv)
 {
     static struct setting setting;
     setting.slow = (unsigned)soak_argument(argc, argv, 1, 2000);
-    setting.flooding = (unsigned)soak_argument(argc, argv, 2, 200);
+    setting.flooding = (unsigned)soak_argument(argc, argv, 2, 1000);
     setting.deadline_ms = (unsigned)soak_argument(argc, argv, 3, 3000);
     soak_allow_descriptors();
     bool held = start(&setting) && try_all(&setting);
