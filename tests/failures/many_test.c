@@ -95,7 +95,7 @@ static void before_url(struct stage *stage)
 
 static void run_url(struct stage *stage)
 {
-    char url[300];
+    char url[SMTP_ADDRESS_TEXT_SIZE + 64];
     struct smtp_error error = {0};
     snprintf(url, sizeof url, "smtp://ann:secret@%s?tls=never&helo=client.example", stage->address);
     stage_told(stage, 1,
