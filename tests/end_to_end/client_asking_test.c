@@ -53,7 +53,7 @@ static bool respond(void *user, const char *challenge, size_t challenge_len, con
 
 TEST(client_asking, a_mechanism_of_the_callers_own_answers_challenge_by_challenge_rfc4954_4)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     static const char *const responses[] = {"first", "second", ""};
     struct lines lines = {.responses = responses};
     begin(&pair, OFFERS_OWN "C: AUTH X-OWN Zmlyc3Q=\nS: 334 b25l\nC: c2Vjb25k\nS: 334 \nC: \n"
@@ -69,7 +69,7 @@ TEST(client_asking, a_mechanism_of_the_callers_own_answers_challenge_by_challeng
 
 TEST(client_asking, a_mechanism_without_initial_response_lets_the_server_begin)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     static const char *const responses[] = {"-", "answer"};
     struct lines lines = {.responses = responses};
     begin(&pair, OFFERS_OWN "C: AUTH x-own\nS: 334 b25l\nC: YW5zd2Vy\nS: 535 5.7.8 no\n" BYE);
@@ -82,7 +82,7 @@ TEST(client_asking, a_mechanism_without_initial_response_lets_the_server_begin)
 
 TEST(client_asking, an_empty_initial_response_goes_as_an_equals_sign_rfc4954_4)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     static const char *const responses[] = {""};
     struct lines lines = {.responses = responses};
     begin(&pair, OFFERS_OWN "C: AUTH X-OWN =\nS: 235 in\n" BYE);
@@ -92,7 +92,7 @@ TEST(client_asking, an_empty_initial_response_goes_as_an_equals_sign_rfc4954_4)
 
 TEST(client_asking, a_mechanism_that_gives_up_cancels_the_exchange_rfc4954_4)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     static const char *const responses[] = {NULL, "first", NULL};
     struct lines lines = {.responses = responses};
     begin(&pair, OFFERS_OWN "C: AUTH X-OWN Zmlyc3Q=\nS: 334 \nC: *\nS: 501 cancelled\n" BYE);
@@ -106,7 +106,7 @@ TEST(client_asking, a_mechanism_that_gives_up_cancels_the_exchange_rfc4954_4)
 
 TEST(client_asking, a_mechanism_that_is_none_or_not_offered_is_not_begun)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     static const char *const bad[] = {"", "X OWN", "X-OWN\r\nRSET", "ABCDEFGHIJKLMNOPQRSTU",
                                       "X.OWN"};
     struct lines lines = {.responses = NULL};
@@ -135,7 +135,7 @@ static bool respond_at_length(void *user, const char *challenge, size_t challeng
 /* RFC 4954 4: the initial response fits the command, or waits for a 334; a line has 12288 octets. */
 TEST(client_asking, a_long_response_waits_for_its_turn_and_one_too_long_is_not_sent)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     size_t len = 600;
     begin(&pair, OFFERS_OWN "C: AUTH X-OWN\nS: 334 \n[octets 802]\nS: 235 in\n" BYE);
     expect_int(smtp_client_auth_with(pair.client, "X-OWN", respond_at_length, &len), SMTP_OK);
@@ -153,7 +153,7 @@ TEST(client_asking, a_long_response_waits_for_its_turn_and_one_too_long_is_not_s
 
 TEST(client_asking, xclient_begins_the_session_again)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     begin(&pair, OFFERS_XCLIENT
           "C: XCLIENT NAME=a.example ADDR=192.0.2.1\nS: 220 mx\nC: EHLO [127.0.0.1]\n"
           "S: 250 mx\nC: MAIL FROM:<ann@x>\nS: 250 ok\n" BYE);
@@ -166,7 +166,7 @@ TEST(client_asking, xclient_begins_the_session_again)
 
 TEST(client_asking, xclient_values_are_encoded_and_ipv6_is_marked)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     begin(&pair,
           OFFERS_XCLIENT "C: XCLIENT ADDR=IPV6:2001:db8::1 NAME=[UNAVAILABLE]\n" OFFERS_XCLIENT
                          "C: XCLIENT addr=IPv6:::1 LOGIN=a+2Bb+3Dc+C3+B6\nS: 220 mx\n" BYE);
@@ -177,7 +177,7 @@ TEST(client_asking, xclient_values_are_encoded_and_ipv6_is_marked)
 
 TEST(client_asking, xclient_that_is_not_offered_or_malformed_is_not_sent)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     static const struct {
         const char *attributes;
         enum smtp_status status;
@@ -215,7 +215,7 @@ TEST(client_asking, xclient_that_is_not_offered_or_malformed_is_not_sent)
 
 TEST(client_asking, xclient_refused_leaves_the_session_as_it_was)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     begin(&pair, OFFERS_XCLIENT "C: XCLIENT NAME=x\nS: 550 5.7.0 insufficient authorization\n" BYE);
     expect_int(smtp_client_xclient(pair.client, "NAME=x"), SMTP_REFUSED_PERMANENT);
     expect_contains(pair_error(&pair), "insufficient");
@@ -227,7 +227,7 @@ TEST(client_asking, xclient_refused_leaves_the_session_as_it_was)
 
 TEST(client_asking, a_proxy_header_of_version_1_comes_before_the_greeting)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     pair_begin(&pair, SMTP_CLIENT_TLS_NEVER, SMTP_IDENTITY_SOUND,
                "C: PROXY TCP4 192.0.2.1 192.0.2.2 40112 25\nS: 220 mx\n" BYE "[accept]\n"
                "C: PROXY TCP4 192.0.2.1 192.0.2.2 40112 25\nS: 220 mx\n" BYE);
@@ -242,7 +242,7 @@ TEST(client_asking, a_proxy_header_of_version_1_comes_before_the_greeting)
 
 TEST(client_asking, a_proxy_header_comes_before_tls)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     static const char header[] =
         "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0C\xC0\0\x02\x01\xC0\0\x02\x02\x9C\xB0\0\x19";
     pair_begin(&pair, SMTP_CLIENT_TLS_IMPLICIT, SMTP_IDENTITY_SOUND,
@@ -261,7 +261,7 @@ static const char *const bob[] = {"bob@x"};
 /* rfc8689/2/requiretls-only-in-tls: what counts is the EHLO reply after TLS */
 TEST(client_asking, requiretls_is_said_where_ehlo_after_tls_offers_it_rfc8689_2)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     struct smtp_mail_options mail = {.require_tls = true};
     struct smtp_envelope envelope = {
         .reverse_path = "ann@x", .forward_paths = bob, .forward_path_count = 1, .mail = &mail};
@@ -288,7 +288,7 @@ TEST(client_asking, requiretls_is_said_where_ehlo_after_tls_offers_it_rfc8689_2)
 
 TEST(client_asking, requiretls_is_not_said_in_the_clear_or_unverified_rfc8689_2)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     struct smtp_mail_options mail = {.require_tls = true};
     struct smtp_envelope envelope = {
         .reverse_path = "ann@x", .forward_paths = bob, .forward_path_count = 1, .mail = &mail};
@@ -314,7 +314,7 @@ TEST(client_asking, requiretls_is_not_said_in_the_clear_or_unverified_rfc8689_2)
 
 TEST(client_asking, a_message_with_utf8_in_its_header_goes_with_smtputf8_rfc6531_3_4)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     static const char message[] = "From: ann@x\r\nTo: B\xC3\xB6"
                                   "b <" BOEB "@x>\r\n\r\nHello\r\n";
     begin(&pair, CLEAR "S: 250-mx\nS: 250-8BITMIME\nS: 250 SMTPUTF8\n"
@@ -329,7 +329,7 @@ TEST(client_asking, a_message_with_utf8_in_its_header_goes_with_smtputf8_rfc6531
 /* rfc6531/3.2/no-utf8-unless-offered */
 TEST(client_asking, a_message_with_utf8_in_its_header_goes_nowhere_without_smtputf8_rfc6531_3_2)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     begin(&pair, CLEAR "S: 250-mx\nS: 250 8BITMIME\n" BYE);
     expect_int(smtp_client_send_message(
                    pair.client, smtp_content_text("From: ann@x\nTo: bob@\xC3\xBC.x\n\n"), NULL),
@@ -340,7 +340,7 @@ TEST(client_asking, a_message_with_utf8_in_its_header_goes_nowhere_without_smtpu
 
 TEST(client_asking, a_domain_goes_as_a_labels_where_smtputf8_is_not_offered_rfc6531_3_2)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     static const char *const paths[] = {"bob@b\xC3\xBC"
                                         "cher.example"};
     struct smtp_envelope envelope = {
@@ -357,7 +357,7 @@ TEST(client_asking, a_domain_goes_as_a_labels_where_smtputf8_is_not_offered_rfc6
 
 TEST(client_asking, vrfy_and_expn_of_a_name_in_utf8_say_smtputf8_or_nothing_rfc6531_3_7_4_2)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     begin(&pair,
           CLEAR "S: 250-mx\nS: 250-8BITMIME\nS: 250 SMTPUTF8\nC: VRFY " BOEB " SMTPUTF8\n"
                 "S: 252 x\nC: EXPN " BOEB " SMTPUTF8\nS: 250 x\nC: VRFY bob\nS: 252 x\n" BYE);
@@ -376,7 +376,7 @@ TEST(client_asking, vrfy_and_expn_of_a_name_in_utf8_say_smtputf8_or_nothing_rfc6
 /* RFC 3030 3: BINARYMIME is an extension of its own */
 TEST(client_asking, a_raw_body_needs_the_extension_of_its_value)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     begin(&pair, CLEAR "S: 250-mx\nS: 250 8BITMIME\nC: MAIL FROM:<ann@x> BODY=8BITMIME\n"
                        "S: 250 ok\n" BYE);
     expect_int(smtp_client_mail(pair.client, "ann@x", "BODY=binarymime"), SMTP_UNSUPPORTED);

@@ -54,7 +54,7 @@ static void end(struct pair *pair)
 /* RFC 4954 4: hello and STARTTLS come first where nobody said them; after 235 nothing is forgotten */
 TEST(client_auth, one_call_says_hello_starts_tls_and_logs_in)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     pair_begin(&pair, SMTP_CLIENT_TLS_REQUIRED, SMTP_IDENTITY_SOUND,
                UP "S: 250-mx\nS: 250 AUTH PLAIN\n" PLAIN "S: 235 2.7.0 in\n" MESSAGE
                   "C: QUIT\nS: 221 bye\n[close_notify]\n");
@@ -76,7 +76,7 @@ TEST(client_auth, one_call_says_hello_starts_tls_and_logs_in)
 /* RFC 4954 4: not in the clear; the session stays as it was */
 TEST(client_auth, a_password_does_not_go_in_the_clear_unless_told_to)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     begin_in_the_clear(&pair, CLEAR "S: 250-mx\nS: 250 AUTH LOGIN PLAIN\n" PLAIN "S: 235 in\n" BYE);
     expect_int(smtp_client_login(pair.client, "ann", "secret"), SMTP_UNSUPPORTED);
     expect_contains(pair_error(&pair), "in the clear");
@@ -122,7 +122,7 @@ TEST(client_auth, no_password_goes_to_a_server_with_a_wrong_certificate)
 
 TEST(client_auth, any_certificate_will_do_where_the_caller_chose_so)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     pair_begin(&pair, SMTP_CLIENT_TLS_REQUIRED, SMTP_IDENTITY_SELF_SIGNED,
                UP "S: 250-mx\nS: 250 AUTH PLAIN\n" PLAIN "S: 235 in\n[ignore]\n");
     pair.options.tls.insecure = true;
@@ -134,7 +134,7 @@ TEST(client_auth, any_certificate_will_do_where_the_caller_chose_so)
 /* RFC 4954 4: the mechanisms of the EHLO before STARTTLS are forgotten */
 TEST(client_auth, what_was_offered_before_tls_does_not_count_after_it)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     pair_begin(&pair, SMTP_CLIENT_TLS_REQUIRED, SMTP_IDENTITY_SOUND,
                CLEAR
                "S: 250-mx\nS: 250-AUTH PLAIN\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\n[tls]\n"
@@ -181,7 +181,7 @@ TEST(client_auth, a_refused_password_is_told_and_not_tried_again)
 /* a new connection knows nothing of the one before */
 TEST(client_auth, a_new_connection_is_not_logged_in)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     begin_in_the_clear(&pair, CLEAR "S: 250-mx\nS: 250 AUTH PLAIN\n" PLAIN
                                     "S: 235 in\n[accept]\n" CLEAR "S: 250 mx\n" BYE);
     expect_int(auth_in_the_clear(&pair, NULL), SMTP_OK);
@@ -195,7 +195,7 @@ TEST(client_auth, a_new_connection_is_not_logged_in)
 
 TEST(client_auth, unfit_credentials_send_nothing_at_all)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     static const struct {
         struct smtp_client_credentials credentials;
         enum smtp_status status;

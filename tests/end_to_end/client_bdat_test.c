@@ -47,7 +47,7 @@ static struct smtp_client_options in_chunks(size_t octets)
 /* RFC 3030 2: no dot is doubled, and none ends the message */
 TEST(client_bdat, a_message_goes_in_one_chunk_behind_its_envelope)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     const struct smtp_send_result *result;
     peer_start(&peer, EHLO(GROUPS) MAIL RCPT "C: BDAT 15 LAST\n[octets 15]\n"
                                              "S: 250 ok\nS: 250 ok\nS: 250 2.0.0 taken\n" BYE);
@@ -62,7 +62,7 @@ TEST(client_bdat, a_message_goes_in_one_chunk_behind_its_envelope)
 
 TEST(client_bdat, without_pipelining_each_chunk_waits_for_its_reply)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     struct smtp_client_options options = in_chunks(6);
     peer_start(&peer, EHLO("") MAIL "S: 250 ok\n" RCPT "S: 250 ok\nC: BDAT 6\n[octets 6]\n"
                                     "S: 250 more\nC: BDAT 5 LAST\n[octets 5]\nS: 250 taken\n" BYE);
@@ -73,7 +73,7 @@ TEST(client_bdat, without_pipelining_each_chunk_waits_for_its_reply)
 
 TEST(client_bdat, the_option_chunking_switched_off_leaves_it_at_data)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     struct smtp_client_options options = in_chunks(100);
     options.chunking = false;
     peer_start(&peer, EHLO("") MAIL "S: 250 ok\n" RCPT "S: 250 ok\nC: DATA\nS: 354 go\n"
@@ -86,7 +86,7 @@ TEST(client_bdat, the_option_chunking_switched_off_leaves_it_at_data)
 /* RFC 3030 2: after 4yz or 5yz to a chunk no other is sent; RSET comes before anything else */
 static void refuse_a_chunk(const char *script, enum smtp_status expected)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     struct smtp_client_options options = in_chunks(2);
     peer_start(&peer, script);
     struct smtp_client *client = connected(&peer, &options);
@@ -113,7 +113,7 @@ TEST(client_bdat, after_552_to_a_chunk_comes_rset_and_the_next_message)
 
 TEST(client_bdat, an_end_between_chunks_is_no_delivery)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     struct smtp_client_options options = in_chunks(2);
     const struct smtp_send_result *result;
     peer_start(&peer, UP_TO_A_CHUNK);
@@ -128,7 +128,7 @@ TEST(client_bdat, an_end_between_chunks_is_no_delivery)
 
 TEST(client_bdat, an_end_behind_the_last_chunk_leaves_the_delivery_unknown)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     peer_start(&peer, EHLO("") MAIL "S: 250 ok\n" RCPT "S: 250 ok\nC: BDAT 3 LAST\n[octets 3]\n");
     struct smtp_client *client = connected(&peer, NULL);
     expect_int(smtp_client_send(client, &to_bob, smtp_content_text("a\r\n"), NULL),
@@ -148,7 +148,7 @@ static ssize_t fail_soon(void *user, char *bytes, size_t capacity)
 
 TEST(client_bdat, a_source_that_fails_sends_no_last_chunk)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     struct smtp_client_options options = in_chunks(4);
     int calls = 0;
     peer_start(&peer, EHLO("") MAIL "S: 250 ok\n" RCPT
@@ -174,7 +174,7 @@ static const struct smtp_mail_options as_binary = {.body = SMTP_BODY_BINARYMIME}
 
 static void send_binary(struct smtp_content content)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     struct smtp_envelope envelope = to_bob;
     envelope.mail = &as_binary;
     peer_start(&peer, BINARY_PEER);
@@ -200,7 +200,7 @@ TEST(client_bdat, binary_content_of_a_file_goes_out_octet_for_octet)
 
 TEST(client_bdat, binary_content_is_unsupported_where_binarymime_is_not_offered)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     struct smtp_envelope envelope = to_bob;
     envelope.mail = &as_binary;
     peer_start(&peer, EHLO("S: 250-8BITMIME\n") BYE);
@@ -215,7 +215,7 @@ TEST(client_bdat, binary_content_is_unsupported_where_binarymime_is_not_offered)
 
 TEST(client_bdat, single_chunks_go_out_as_they_are)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     peer_start(&peer, EHLO("") MAIL "S: 250 ok\n" RCPT "S: 250 ok\nC: BDAT 7\n[octets 7]\n"
                                     "S: 250 7 octets\nC: BDAT 0 LAST\nS: 250 2.6.0 taken\n" BYE);
     struct smtp_client *client = connected(&peer, NULL);
@@ -233,7 +233,7 @@ TEST(client_bdat, single_chunks_go_out_as_they_are)
 
 TEST(client_bdat, behind_a_refused_chunk_nothing_but_rset_goes_out)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     peer_start(&peer, EHLO("") MAIL "S: 250 ok\n" RCPT "S: 250 ok\nC: BDAT 1\n[octets 1]\n"
                                     "S: 452 full\nC: RSET\nS: 250 ok\n" BYE);
     struct smtp_client *client = connected(&peer, NULL);
@@ -249,7 +249,7 @@ TEST(client_bdat, behind_a_refused_chunk_nothing_but_rset_goes_out)
 
 TEST(client_bdat, a_chunk_that_cannot_go_says_why)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     struct smtp_client *client = NULL;
     peer_start(&peer, "S: 220 mx\nC: EHLO [127.0.0.1]\nS: 250 mx\n" MAIL "S: 250 ok\n" BYE);
     expect_int(smtp_client_new(&client, NULL), SMTP_OK);

@@ -48,7 +48,7 @@ static enum smtp_status send_text(struct smtp_client *client, size_t recipients,
 
 TEST(client_limits, more_recipients_than_rcptmax_go_in_several_transactions)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     const struct smtp_send_result *result;
     peer_start(&peer, EHLO("RCPTMAX=2") MAIL RCPT("a@x") RCPT("b@x") DATA("250 one") MAIL
                "C: RCPT TO:<c@x>\nS: 550 5.1.1 no c\n" RCPT("d@x") DATA("250 two") MAIL RCPT("e@x")
@@ -74,7 +74,7 @@ TEST(client_limits, more_recipients_than_rcptmax_go_in_several_transactions)
 
 TEST(client_limits, each_recipient_keeps_its_parameters)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     static const char *const parameters[] = {"X=1", NULL, "X=3"};
     struct smtp_envelope envelope = to_first(3);
     static const struct smtp_rcpt_options options[] = {
@@ -93,7 +93,7 @@ TEST(client_limits, each_recipient_keeps_its_parameters)
 
 TEST(client_limits, a_file_is_read_again_for_each_transaction)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     struct smtp_envelope envelope = to_first(2);
     FILE *file = tmpfile();
     expect_true(file != NULL && fputs("before\nthe content\n", file) >= 0);
@@ -109,7 +109,7 @@ TEST(client_limits, a_file_is_read_again_for_each_transaction)
 
 TEST(client_limits, send_message_reads_its_header_once_and_sends_it_with_each_transaction)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     peer_start(&peer, EHLO("RCPTMAX=1") MAIL RCPT("a@x") DATA("250 ok") MAIL RCPT("b@x")
                           DATA("250 ok") BYE);
     struct smtp_client *client = connected(&peer);
@@ -123,7 +123,7 @@ TEST(client_limits, send_message_reads_its_header_once_and_sends_it_with_each_tr
 
 TEST(client_limits, content_that_can_be_read_once_is_unsupported_before_anything_is_sent)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     const struct smtp_send_result *result;
     struct smtp_envelope envelope = to_first(2);
     int ends[2];
@@ -141,7 +141,7 @@ TEST(client_limits, content_that_can_be_read_once_is_unsupported_before_anything
 
 TEST(client_limits, a_wrong_path_in_a_later_part_is_found_before_anything_is_sent)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     static const char *const paths[] = {"a@x", "b@x", "c\r\n@x"};
     struct smtp_envelope envelope = {
         .reverse_path = "ann@x", .forward_paths = paths, .forward_path_count = 3};
@@ -154,7 +154,7 @@ TEST(client_limits, a_wrong_path_in_a_later_part_is_found_before_anything_is_sen
 
 TEST(client_limits, an_end_between_the_transactions_leaves_the_first_delivered)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     const struct smtp_send_result *result;
     peer_start(&peer, EHLO("RCPTMAX=1") MAIL RCPT("a@x") DATA("250 one") "C: MAIL FROM:<ann@x>\n");
     struct smtp_client *client = connected(&peer);
@@ -171,7 +171,7 @@ TEST(client_limits, an_end_between_the_transactions_leaves_the_first_delivered)
 
 TEST(client_limits, an_end_behind_a_final_dot_is_unknown_for_its_recipients_alone)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     const struct smtp_send_result *result;
     peer_start(&peer, EHLO("RCPTMAX=1") MAIL RCPT("a@x") "C: DATA\nS: 354 go\n[content]\n");
     struct smtp_client *client = connected(&peer);
@@ -184,7 +184,7 @@ TEST(client_limits, an_end_behind_a_final_dot_is_unknown_for_its_recipients_alon
 
 TEST(client_limits, all_parts_refused_for_good_is_a_refusal_for_good)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     peer_start(&peer,
                EHLO("RCPTMAX=1") "C: MAIL FROM:<ann@x>\nS: 550 no\nC: RSET\nS: 250 ok\n"
                                  "C: MAIL FROM:<ann@x>\nS: 553 no\nC: RSET\nS: 250 ok\n" BYE);
@@ -197,7 +197,7 @@ TEST(client_limits, all_parts_refused_for_good_is_a_refusal_for_good)
 
 TEST(client_limits, at_mailmax_nothing_is_sent_and_the_next_connection_begins_anew)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     peer_start(
         &peer,
         EHLO("MAILMAX=2") "C: MAIL FROM:<ann@x>\nS: 450 no\nC: RSET\nS: 250 ok\n" MAIL RCPT("a@x")
@@ -215,7 +215,7 @@ TEST(client_limits, at_mailmax_nothing_is_sent_and_the_next_connection_begins_an
 
 TEST(client_limits, more_transactions_than_mailmax_leaves_are_not_begun)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     peer_start(&peer, EHLO("RCPTMAX=2 MAILMAX=2") BYE);
     struct smtp_client *client = connected(&peer);
     expect_int(send_text(client, 5, NULL), SMTP_LIMIT_EXCEEDED);
@@ -236,7 +236,7 @@ static enum smtp_status send_between(struct smtp_client *client, const char *fir
 
 TEST(client_limits, the_domains_of_a_connection_are_counted_once_each_in_any_case)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     peer_start(&peer, EHLO("RCPTDOMAINMAX=2") MAIL RCPT("a@one") RCPT("b@ONE") DATA("250 ok")
                           MAIL RCPT("a@Two") RCPT("a@one")
                               DATA("250 ok") "[accept]\n" EHLO("RCPTDOMAINMAX=2")
@@ -257,7 +257,7 @@ TEST(client_limits, the_domains_of_a_connection_are_counted_once_each_in_any_cas
 /* RFC 9422 3.7 */
 TEST(client_limits, the_domains_of_a_message_that_is_not_sent_do_not_count)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     static const char *const wrong[] = {"a@one", "b@two b"};
     static const char *const right[] = {"c@three"};
     struct smtp_envelope none = {.reverse_path = "ann@x", .forward_path_count = 1};
@@ -276,7 +276,7 @@ TEST(client_limits, the_domains_of_a_message_that_is_not_sent_do_not_count)
 
 TEST(client_limits, limits_that_are_unknown_or_malformed_are_passed_over_one_by_one)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     peer_start(&peer, EHLO("FOO=1 RCPTMAX=0 MAILMAX=abc RCPTDOMAINMAX=1") MAIL RCPT("a@x")
                           RCPT("b@x") DATA("250 ok") BYE);
     struct smtp_client *client = connected(&peer);
@@ -288,7 +288,7 @@ TEST(client_limits, limits_that_are_unknown_or_malformed_are_passed_over_one_by_
 /* RFC 9422 3.6 */
 TEST(client_limits, the_next_ehlo_may_lower_them_below_what_was_said)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     const struct smtp_send_result *result;
     peer_start(&peer,
                EHLO("RCPTMAX=9") MAIL RCPT("a@x") DATA("250 ok") MAIL RCPT("a@x")
@@ -303,7 +303,7 @@ TEST(client_limits, the_next_ehlo_may_lower_them_below_what_was_said)
 
 TEST(client_limits, the_next_ehlo_takes_them_back)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     peer_start(&peer, EHLO("RCPTMAX=1") "C: EHLO [127.0.0.1]\nS: 250 mx\n" MAIL RCPT("a@x")
                           RCPT("b@x") DATA("250 ok") BYE);
     struct smtp_client *client = connected(&peer);

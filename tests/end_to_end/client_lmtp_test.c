@@ -44,7 +44,7 @@ static void finish(struct smtp_client *client, struct peer *peer)
 /* RFC 2033 4.2 */
 TEST(client_lmtp, each_recipient_that_was_accepted_has_a_reply_of_its_own)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     const struct smtp_send_result *result;
     peer_start(&peer, LHLO MAIL THREE "C: DATA\nS: 250 ok\nS: 250 ok\nS: 550 unknown\nS: 250 ok\n"
                                       "S: 354 go\n[content]\nS: 250 2.1.5 in bob's\n"
@@ -65,7 +65,7 @@ TEST(client_lmtp, each_recipient_that_was_accepted_has_a_reply_of_its_own)
 
 TEST(client_lmtp, the_last_chunk_has_a_reply_for_each_too)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     const struct smtp_send_result *result;
     peer_start(&peer, "S: 220 mx\nC: LHLO [127.0.0.1]\nS: 250-mx\nS: 250-PIPELINING\n"
                       "S: 250 CHUNKING\n" MAIL THREE "C: BDAT 3 LAST\n[octets 3]\nS: 250 ok\n"
@@ -83,7 +83,7 @@ TEST(client_lmtp, the_last_chunk_has_a_reply_for_each_too)
 /* RFC 2033 5: the replies that came count */
 TEST(client_lmtp, an_end_among_the_replies_leaves_those_that_came)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     const struct smtp_send_result *result;
     peer_start(&peer, LHLO MAIL THREE "C: DATA\nS: 250 ok\nS: 250 ok\nS: 250 ok\nS: 250 ok\n"
                                       "S: 354 go\n[content]\nS: 250 in bob's\n");
@@ -101,7 +101,7 @@ TEST(client_lmtp, an_end_among_the_replies_leaves_those_that_came)
 
 TEST(client_lmtp, by_single_commands_the_replies_can_be_asked_for_until_the_next_call)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     peer_start(&peer, LHLO MAIL
                "S: 250 ok\nC: RCPT TO:<bob@x>\nS: 250 ok\nC: RCPT TO:<cat@x>\n"
                "S: 550 no\nC: RCPT TO:<dan@x>\nS: 250 ok\nC: DATA\nS: 354 go\n"
@@ -128,7 +128,7 @@ TEST(client_lmtp, by_single_commands_the_replies_can_be_asked_for_until_the_next
 /* RFC 2033 4.1: HELO and EHLO are not for LMTP */
 TEST(client_lmtp, helo_does_not_follow_a_refused_lhlo)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     peer_start(&peer, "S: 220 mx\nC: LHLO [127.0.0.1]\nS: 500 what\n" BYE);
     struct smtp_client *client = connected(&peer);
     expect_int(smtp_client_hello(client), SMTP_REFUSED_PERMANENT);
@@ -139,7 +139,7 @@ TEST(client_lmtp, helo_does_not_follow_a_refused_lhlo)
 
 TEST(client_lmtp, the_next_connection_is_smtp_again)
 {
-    static struct peer peer;
+    struct peer peer = {0};
 #define THEN_SMTP "[accept]\nS: 220 mx\nC: EHLO [127.0.0.1]\nS: 250 mx\n"
     peer_start(&peer, LHLO THEN_SMTP THEN_SMTP BYE);
     struct smtp_client *client = connected(&peer);
@@ -179,7 +179,7 @@ TEST(client_lmtp, a_scheme_that_is_not_known_says_which_are)
 
 TEST(client_lmtp, a_unix_socket_is_an_address_like_another)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     char folder[] = "/tmp/smtp-test-XXXXXX", where[64], host[80];
     expect_true(mkdtemp(folder) != NULL);
     snprintf(where, sizeof where, "unix:%s/lmtp", folder);

@@ -90,7 +90,7 @@ static struct stream three_texts(void)
 /* RFC 2920 3.1: the peer answers the dot only when the next envelope is there */
 TEST(client_many, the_next_envelope_comes_behind_the_content_before)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     struct stream stream = three_texts();
     for (size_t i = 0; i < 3; i++) {
         stream.messages[i].from = i == 0 ? "a@x" : i == 1 ? "b@x" : "c@x";
@@ -109,7 +109,7 @@ TEST(client_many, the_next_envelope_comes_behind_the_content_before)
 /* RFC 3030 4.2: nothing is answered until all three messages are there */
 TEST(client_many, with_bdat_whole_messages_are_on_their_way_at_once)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     struct stream stream = three_texts();
     for (size_t i = 0; i < 3; i++) {
         stream.messages[i].from = i == 0 ? "a@x" : i == 1 ? "b@x" : "c@x";
@@ -128,7 +128,7 @@ TEST(client_many, with_bdat_whole_messages_are_on_their_way_at_once)
 
 TEST(client_many, without_pipelining_they_go_one_by_one)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     struct stream stream = {
         .messages = {{"a@x", NULL, smtp_content_text("1")}, {"b@x", NULL, smtp_content_text("2")}},
         .count = 2};
@@ -144,7 +144,7 @@ TEST(client_many, without_pipelining_they_go_one_by_one)
 
 TEST(client_many, a_message_that_cannot_be_sent_has_its_result_in_order_and_the_others_go_on)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     struct stream stream = {
         .messages = {{"a@x", NULL, smtp_content_text("1\r\n")},
                      {"b@x\r\nRSET", NULL, smtp_content_text("2\r\n")},
@@ -173,7 +173,7 @@ TEST(client_many, a_message_that_cannot_be_sent_has_its_result_in_order_and_the_
 
 TEST(client_many, a_refused_message_does_not_stop_the_stream)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     struct stream stream = {.messages = {{"a@x", NULL, smtp_content_text("1\r\n")},
                                          {"b@x", NULL, smtp_content_text("2\r\n")},
                                          {"c@x", NULL, smtp_content_text("3\r\n")}},
@@ -193,7 +193,7 @@ TEST(client_many, a_refused_message_does_not_stop_the_stream)
 
 TEST(client_many, all_refused_for_good_is_told_as_that)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     struct stream stream = {.messages = {{"a@x", NULL, smtp_content_text("1\r\n")},
                                          {"b@x", NULL, smtp_content_text("2\r\n")}},
                             .count = 2};
@@ -206,7 +206,7 @@ TEST(client_many, all_refused_for_good_is_told_as_that)
 
 TEST(client_many, no_message_at_all_is_no_failure)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     struct stream stream = {.count = 0};
     peer_start(&peer, EHLO("") BYE);
     struct smtp_client *client = connected(&peer, NULL);
@@ -228,7 +228,7 @@ TEST(client_many, without_a_connection_no_message_is_asked_for)
 
 TEST(client_many, an_end_behind_a_dot_is_unknown_for_that_message_and_stops_the_stream)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     struct stream stream = three_texts();
     stream.messages[0].from = "a@x";
     stream.messages[1].from = "b@x";
@@ -248,7 +248,7 @@ TEST(client_many, an_end_behind_a_dot_is_unknown_for_that_message_and_stops_the_
 /* All end at once: each has its own result still, and nobody waits for one more. */
 TEST(client_many, an_end_behind_a_message_that_was_not_begun_leaves_each_its_own_result)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     struct stream stream = three_texts();
     stream.messages[0].from = "a@x";
     stream.messages[1].from = "b@x>";
@@ -268,7 +268,7 @@ TEST(client_many, an_end_behind_a_message_that_was_not_begun_leaves_each_its_own
 
 TEST(client_many, a_421_stops_the_stream_and_is_told_as_the_end)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     struct stream stream = three_texts();
     stream.messages[0].from = "a@x";
     stream.messages[1].from = "b@x";
@@ -294,7 +294,7 @@ static ssize_t fail(void *user, char *bytes, size_t capacity)
 
 TEST(client_many, a_source_that_fails_ends_the_session_behind_what_was_sent)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     struct stream stream = {.messages = {{"a@x", NULL, smtp_content_text("1\r\n")},
                                          {"b@x", NULL, smtp_content_callback(fail, NULL)},
                                          {"c@x", NULL, smtp_content_text("3\r\n")}},
@@ -314,7 +314,7 @@ TEST(client_many, a_source_that_fails_ends_the_session_behind_what_was_sent)
 
 TEST(client_many, mailmax_stops_the_stream_with_the_first_message_that_it_keeps_off)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     struct stream stream = {.messages = {{"a@x", NULL, smtp_content_text("1\r\n")},
                                          {"b@x", NULL, smtp_content_text("2\r\n")},
                                          {"c@x", NULL, smtp_content_text("3\r\n")}},
@@ -342,7 +342,7 @@ static bool give_pairs(void *user, size_t index, struct smtp_outgoing *message)
 
 TEST(client_many, a_message_of_several_transactions_waits_for_the_session_for_itself)
 {
-    static struct peer peer;
+    struct peer peer = {0};
 #define TO(n)                                                                                      \
     "C: MAIL FROM:<ann@x>\nC: RCPT TO:<" n "@x>\nC: DATA\n" OK OK "S: 354 go\n[content]\n" OK
     peer_start(&peer,
@@ -361,7 +361,7 @@ static void count_results(void *user, size_t index, const struct smtp_send_resul
 
 TEST(client_many, a_message_that_waits_when_the_session_ends_was_not_begun_and_has_no_result)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     size_t count = 0;
     peer_start(&peer, EHLO("S: 250-LIMITS RCPTMAX=1\n") ENVELOPE("ann") "C: DATA\n" OK OK
                                                                         "S: 354 go\n[content]\n");

@@ -46,7 +46,7 @@ static enum smtp_status send_one(struct smtp_client_pool *pool,
 
 TEST(client_pool, the_next_message_goes_over_the_session_that_lies_there)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     peer_start(&peer, EHLO ONE ONE BYE);
     struct smtp_client_pool *pool = new_pool(NULL);
     struct smtp_client_target target = at(&peer);
@@ -74,7 +74,7 @@ static void note_result(void *user, size_t index, const struct smtp_send_result 
 
 TEST(client_pool, a_refusal_is_told_with_its_result_and_the_session_stays)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     struct told told = {0};
     struct smtp_error error;
     peer_start(&peer, EHLO "C: MAIL FROM:<ann@x>\nS: 550 no\nC: RSET\nS: 250 ok\n" ONE BYE);
@@ -151,7 +151,7 @@ TEST(client_pool, a_target_that_cannot_be_reached_says_why_and_leaves_nothing)
 
 TEST(client_pool, a_session_that_brought_enough_says_quit)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     struct smtp_client_pool_options options;
     smtp_client_pool_options_init(&options);
     options.messages = 2;
@@ -168,7 +168,7 @@ TEST(client_pool, a_session_that_brought_enough_says_quit)
 /* RFC 9422 4.1 */
 TEST(client_pool, mailmax_ends_a_session_earlier)
 {
-    static struct peer peer;
+    struct peer peer = {0};
 #define ONCE "S: 220 mx\nC: EHLO [127.0.0.1]\nS: 250-mx\nS: 250 LIMITS MAILMAX=1\n" ONE BYE
     peer_start(&peer, ONCE "[accept]\n" ONCE);
     struct smtp_client_pool *pool = new_pool(NULL);
@@ -183,7 +183,7 @@ TEST(client_pool, mailmax_ends_a_session_earlier)
 /* A millisecond is over when another connection is made. */
 static void outlive(struct smtp_client_pool_options options)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     peer_start(&peer, EHLO ONE BYE "[accept]\n" EHLO ONE BYE);
     struct smtp_client_pool *pool = new_pool(&options);
     struct smtp_client_target target = at(&peer);
@@ -222,7 +222,7 @@ TEST(client_pool, options_without_room_for_a_session_are_refused)
 
 TEST(client_pool, where_all_are_in_use_the_next_waits_until_the_overall_deadline)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     struct smtp_client_pool_options few;
     struct smtp_client_options options;
     struct smtp_client *first = NULL, *second = NULL;
@@ -248,7 +248,7 @@ TEST(client_pool, where_all_are_in_use_the_next_waits_until_the_overall_deadline
 
 TEST(client_pool, a_421_said_while_it_lay_there_is_heard_before_it_is_used)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     peer_start(&peer, EHLO ONE "S: 421 idle for too long\n[accept]\n" EHLO ONE BYE);
     struct smtp_client_pool *pool = new_pool(NULL);
     struct smtp_client_target target = at(&peer);
@@ -262,7 +262,7 @@ TEST(client_pool, a_421_said_while_it_lay_there_is_heard_before_it_is_used)
 /* The server says what `end` says to MAIL, or nothing, and is gone. */
 static void die_at_mail(const char *script)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     struct told told = {0};
     peer_start(&peer, script);
     struct smtp_client_pool *pool = new_pool(NULL);
@@ -298,7 +298,7 @@ static ssize_t nothing(void *user, char *bytes, size_t capacity)
 
 TEST(client_pool, content_that_can_be_read_once_is_not_sent_again)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     struct told told = {0};
     struct smtp_error error;
     peer_start(&peer, EHLO ONE "C: MAIL FROM:<ann@x>\nS: 421 bye\n[eof]\n");
@@ -316,7 +316,7 @@ TEST(client_pool, content_that_can_be_read_once_is_not_sent_again)
 
 TEST(client_pool, a_message_that_may_have_been_delivered_is_not_sent_again)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     struct told told = {0};
     peer_start(&peer, EHLO ONE "C: MAIL FROM:<ann@x>\nS: 250 ok\nC: RCPT TO:<bob@x>\nS: 250 ok\n"
                                "C: DATA\nS: 354 go\n[content]\n");
@@ -334,7 +334,7 @@ TEST(client_pool, a_message_that_may_have_been_delivered_is_not_sent_again)
 
 TEST(client_pool, a_421_to_the_final_dot_is_an_answer_and_not_tried_again)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     peer_start(&peer, EHLO ONE "C: MAIL FROM:<ann@x>\nS: 250 ok\nC: RCPT TO:<bob@x>\nS: 250 ok\n"
                                "C: DATA\nS: 354 go\n[content]\nS: 421 bye\n[eof]\n");
     struct smtp_client_pool *pool = new_pool(NULL);
@@ -347,7 +347,7 @@ TEST(client_pool, a_421_to_the_final_dot_is_an_answer_and_not_tried_again)
 
 TEST(client_pool, a_new_session_that_dies_is_not_tried_again)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     peer_start(&peer, EHLO "C: MAIL FROM:<ann@x>\nS: 421 bye\n[eof]\n");
     struct smtp_client_pool *pool = new_pool(NULL);
     struct smtp_client_target target = at(&peer);
@@ -359,7 +359,7 @@ TEST(client_pool, a_new_session_that_dies_is_not_tried_again)
 /* RFC 9422 4.3: what this connection takes no more, a new one does */
 TEST(client_pool, a_message_that_limits_keep_off_goes_over_a_new_session)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     const char *elsewhere[] = {"cat@y"};
     struct smtp_envelope envelope = to_bob;
     envelope.forward_paths = elsewhere;
@@ -382,7 +382,7 @@ TEST(client_pool, a_message_that_limits_keep_off_goes_over_a_new_session)
 
 TEST(client_pool, an_open_transaction_is_dropped_when_the_session_is_given_back)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     struct smtp_client *client = NULL;
     struct smtp_error error;
     peer_start(&peer, EHLO "C: MAIL FROM:<ann@x>\nS: 250 ok\nC: NOOP\nS: 250 ok\nC: RSET\n"
@@ -401,7 +401,7 @@ TEST(client_pool, an_open_transaction_is_dropped_when_the_session_is_given_back)
 /* RFC 3030 2: after it nothing but RSET may come. */
 TEST(client_pool, a_refused_last_chunk_is_dropped_when_the_session_is_given_back)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     struct smtp_client *client = NULL;
     struct smtp_error error;
     peer_start(&peer, "S: 220 mx\nC: EHLO [127.0.0.1]\nS: 250-mx\nS: 250 CHUNKING\n"
@@ -422,7 +422,7 @@ TEST(client_pool, a_refused_last_chunk_is_dropped_when_the_session_is_given_back
 
 TEST(client_pool, a_transaction_that_a_raw_line_or_a_wrong_message_left_open_is_dropped)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     struct smtp_client *client = NULL;
     struct smtp_error error;
     struct smtp_envelope nobody = {.reverse_path = "ann@x"};
@@ -464,7 +464,7 @@ TEST(client_pool, a_session_that_was_connected_elsewhere_is_not_kept)
 
 TEST(client_pool, a_session_that_was_quit_is_not_kept)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     struct smtp_client *client = NULL;
     struct smtp_error error;
     peer_start(&peer, EHLO BYE);
@@ -480,7 +480,7 @@ TEST(client_pool, a_session_that_was_quit_is_not_kept)
 
 TEST(client_pool, freeing_does_not_wait_for_a_server_that_does_not_answer_quit)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     peer_start(&peer, EHLO ONE "C: QUIT\n[eof]\n");
     struct smtp_client_pool *pool = new_pool(NULL);
     struct smtp_client_target target = at(&peer);

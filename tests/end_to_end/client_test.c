@@ -45,7 +45,7 @@ static struct smtp_client *connected_for_long_lines(const struct peer *peer)
 
 TEST(client_over_sockets, a_message_goes_out_and_the_session_ends_with_quit)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     const struct smtp_send_result *result;
     peer_start(&peer, UP_TO_DATA "[content]\nS: 250 2.0.0 taken\n" BYE);
     struct smtp_client *client = connected(&peer, NULL);
@@ -62,7 +62,7 @@ TEST(client_over_sockets, a_message_goes_out_and_the_session_ends_with_quit)
 
 TEST(client_over_sockets, replies_in_single_octets_are_understood)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     peer_start(&peer,
                "[drip]\nS: 220-a\nS: 220 b\nC: EHLO [127.0.0.1]\nS: 250-mx\nS: 250 PIPELINING\n"
                "C: MAIL FROM:<ann@x>\nC: RCPT TO:<bob@x>\nC: DATA\nS: 250-a\nS: 250 b\nS: 250 c\n"
@@ -78,7 +78,7 @@ TEST(client_over_sockets, replies_in_single_octets_are_understood)
 /* RFC 5321 3.2 */
 TEST(client_over_sockets, helo_follows_a_refused_ehlo)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     static const char *const notify[] = {"NOTIFY=NEVER"};
     struct smtp_envelope with_parameters = {.reverse_path = "ann@x",
                                             .forward_paths = bob,
@@ -99,7 +99,7 @@ TEST(client_over_sockets, helo_follows_a_refused_ehlo)
 /* RFC 5321 4.1.1.1: no MAIL before EHLO or HELO was accepted */
 TEST(client_over_sockets, no_mail_is_begun_where_ehlo_and_helo_are_refused)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     peer_start(&peer,
                "S: 220 mx\nC: EHLO [127.0.0.1]\nS: 550 no\nC: HELO [127.0.0.1]\nS: 550 no\n" BYE);
     struct smtp_client *client = connected(&peer, NULL);
@@ -112,7 +112,7 @@ TEST(client_over_sockets, no_mail_is_begun_where_ehlo_and_helo_are_refused)
 
 TEST(client_over_sockets, helo_does_not_follow_421)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     peer_start(&peer, "S: 220 mx\nC: EHLO [127.0.0.1]\nS: 421 bye\n[eof]\n");
     struct smtp_client *client = connected(&peer, NULL);
     expect_int(smtp_client_hello(client), SMTP_REFUSED_TRANSIENT);
@@ -125,7 +125,7 @@ TEST(client_over_sockets, helo_does_not_follow_421)
 /* RFC 5321 3.8: the message names the stage, and blames no recipient that was taken */
 TEST(client_over_sockets, a_421_among_the_recipients_is_told_as_the_end_of_the_session)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     peer_start(&peer, EHLO "C: MAIL FROM:<ann@x>\nS: 250 ok\nC: RCPT TO:<bob@x>\nS: 250 ok\n"
                            "C: RCPT TO:<cat@x>\nS: 421 going down\n[eof]\n");
     struct smtp_client *client = connected(&peer, NULL);
@@ -161,7 +161,7 @@ TEST(client_over_sockets, nothing_listening_is_said_with_host_port_and_reason)
 /* RFC 5321 3.1, 4.1.1.10: QUIT also after a greeting that refuses */
 TEST(client_over_sockets, a_refusing_greeting_is_answered_with_quit)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     peer_start(&peer, "S: 554 5.3.2 closed today\n" BYE);
     struct smtp_client *client = new_client(NULL);
     expect_int(smtp_client_connect(client, "127.0.0.1", peer.address.port), SMTP_REFUSED_PERMANENT);
@@ -174,7 +174,7 @@ TEST(client_over_sockets, a_refusing_greeting_is_answered_with_quit)
 
 TEST(client_over_sockets, a_connection_lost_after_the_dot_is_delivery_unknown)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     const struct smtp_send_result *result;
     peer_start(&peer, UP_TO_DATA "[content]\n");
     struct smtp_client *client = connected(&peer, NULL);
@@ -190,7 +190,7 @@ TEST(client_over_sockets, a_connection_lost_after_the_dot_is_delivery_unknown)
 /* A reply that comes while content is on its way, and then nobody reads on. */
 TEST(client_over_sockets, a_refusal_in_the_middle_of_content_is_reported_and_not_a_broken_pipe)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     size_t size = (size_t)32 << 20;
     char *large = malloc(size);
     expect_true(large != NULL);
@@ -221,7 +221,7 @@ static ssize_t read_one_long_line(void *user, char *bytes, size_t capacity)
 
 TEST(client_over_sockets, a_long_line_that_is_seen_on_the_way_ends_the_connection_rfc_5322_2_1_1)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     size_t left = 5000;
     peer_start(&peer, UP_TO_DATA "[some]\n");
     struct smtp_client *client = connected(&peer, NULL);
@@ -237,7 +237,7 @@ TEST(client_over_sockets, a_long_line_that_is_seen_on_the_way_ends_the_connectio
 /* It is heard while there is still content to be written, not when its time is over. */
 TEST(client_over_sockets, a_refusal_by_a_server_that_reads_no_further_is_heard_at_once)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     size_t size = (size_t)64 << 20;
     char *large = calloc(1, size);
     int held = -1;
@@ -257,7 +257,7 @@ TEST(client_over_sockets, a_refusal_by_a_server_that_reads_no_further_is_heard_a
 /* RFC 5321 4.1.1.10: gone is what was asked for. */
 TEST(client_over_sockets, a_server_that_closes_in_place_of_221_is_good_enough)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     peer_start(&peer, EHLO "C: QUIT\n");
     struct smtp_client *client = connected(&peer, NULL);
     expect_int(smtp_client_hello(client), SMTP_OK);
@@ -270,7 +270,7 @@ TEST(client_over_sockets, a_server_that_closes_in_place_of_221_is_good_enough)
 /* RFC 5321 4.1.4 */
 TEST(client_over_sockets, helo_follows_an_ehlo_refused_for_now)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     peer_start(&peer, "S: 220 mx\nC: EHLO [127.0.0.1]\nS: 451 later\nC: HELO [127.0.0.1]\n"
                       "S: 250 mx\n" BYE);
     struct smtp_client *client = connected(&peer, NULL);
@@ -282,7 +282,7 @@ TEST(client_over_sockets, helo_follows_an_ehlo_refused_for_now)
 
 TEST(client_over_sockets, a_refusing_greeting_stays_the_reason_whatever_quit_is_answered)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     peer_start(&peer, "S: 554 5.3.2 closed today\nC: QUIT\nS: 500 what\n[eof]\n");
     struct smtp_client *client = new_client(NULL);
     expect_int(smtp_client_connect(client, "127.0.0.1", peer.address.port), SMTP_REFUSED_PERMANENT);
@@ -295,7 +295,7 @@ TEST(client_over_sockets, a_refusing_greeting_stays_the_reason_whatever_quit_is_
 
 TEST(client_over_sockets, the_error_names_the_recipient_that_was_refused)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     static const char *const both[] = {"bob@x", "cat@x"};
     static const struct smtp_envelope to_both = {
         .reverse_path = "ann@x", .forward_paths = both, .forward_path_count = 2};
@@ -315,7 +315,7 @@ TEST(client_over_sockets, the_error_names_the_recipient_that_was_refused)
 /* Of the message nothing was sent, so that it may be sent again without a doubt. */
 TEST(client_over_sockets, a_connection_that_ended_while_nothing_was_asked_begins_no_message)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     const struct smtp_send_result *result = NULL;
     peer_start(&peer, EHLO);
     struct smtp_client *client = connected(&peer, NULL);
@@ -330,7 +330,7 @@ TEST(client_over_sockets, a_connection_that_ended_while_nothing_was_asked_begins
 
 TEST(client_over_sockets, a_server_that_stopped_reading_is_given_up)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     struct smtp_client_options options;
     smtp_client_options_init(&options);
     options.long_lines = true;
@@ -379,7 +379,7 @@ TEST(client_over_sockets, a_server_that_takes_no_connection_is_given_up_in_time)
 
 TEST(client_over_sockets, a_silent_server_is_given_up_in_time)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     struct smtp_client_options options;
     smtp_client_options_init(&options);
     options.timeouts.greeting_ms = 20;
@@ -394,7 +394,7 @@ TEST(client_over_sockets, a_silent_server_is_given_up_in_time)
 /* RFC 5321 4.5.3.2 says a timeout per command; the overall one is on top. */
 TEST(client_over_sockets, the_overall_deadline_ends_a_server_that_drags_on)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     struct smtp_client_options options;
     smtp_client_options_init(&options);
     options.timeouts.overall_ms = 50;
@@ -412,7 +412,7 @@ TEST(client_over_sockets, the_overall_deadline_ends_a_server_that_drags_on)
 
 TEST(client_over_sockets, octets_said_unasked_end_the_connection_at_the_next_command)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     peer_start(&peer, "S: 220 mx\nC: EHLO [127.0.0.1]\nS: 250 mx\nS: 250 and more\n[eof]\n");
     struct smtp_client *client = connected(&peer, NULL);
     expect_int(smtp_client_ehlo(client), SMTP_OK);
@@ -425,7 +425,7 @@ TEST(client_over_sockets, octets_said_unasked_end_the_connection_at_the_next_com
 
 TEST(client_over_sockets, a_reconnected_client_remembers_nothing)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     peer_start(
         &peer,
         "S: 220 mx\nC: EHLO [127.0.0.1]\nS: 250-mx\nS: 250 PIPELINING\n[eof]\n[accept]\n" UP_TO_DATA
@@ -444,7 +444,7 @@ TEST(client_over_sockets, a_reconnected_client_remembers_nothing)
 /* Every way out leaves the session ready for the next message. */
 TEST(client_over_sockets, a_second_message_follows_a_refused_one)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     peer_start(&peer, EHLO
                "C: MAIL FROM:<ann@x>\nS: 250 ok\nC: RCPT TO:<bob@x>\nS: 550 5.1.1 No such user\n"
                "C: RSET\nS: 250 ok\nC: MAIL FROM:<ann@x>\nS: 250 ok\nC: RCPT TO:<bob@x>\n"
@@ -462,7 +462,7 @@ TEST(client_over_sockets, a_second_message_follows_a_refused_one)
 
 TEST(client_over_sockets, an_inquiry_is_not_answered_by_3yz_rfc5321_4_3_2)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     peer_start(&peer, "S: 220 mx\nC: NOOP\nS: 334 more\nC: VRFY bob\nS: 354 go\nC: EXPN list\n"
                       "S: 300 x\nC: HELP\nS: 334 x\nC: NOOP\nS: 250 ok\n" BYE);
     struct smtp_client *client = connected(&peer, NULL);
@@ -479,7 +479,7 @@ TEST(client_over_sockets, an_inquiry_is_not_answered_by_3yz_rfc5321_4_3_2)
 
 TEST(client_over_sockets, each_command_has_its_call)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     peer_start(&peer, "S: 220 mx\nC: EHLO [127.0.0.1]\nS: 250-mx\nS: 250 DSN\n"
                       "C: NOOP\nS: 250 ok\nC: VRFY bob\nS: 252 perhaps\nC: EXPN list\nS: 502 no\n"
                       "C: HELP\nS: 214 help\nC: XTRA a  b\nS: 334 more\nC: MAIL FROM:<> RET=HDRS\n"
@@ -510,7 +510,7 @@ TEST(client_over_sockets, each_command_has_its_call)
 
 TEST(client_over_sockets, a_message_of_its_own_header_goes_to_bcc_and_does_not_show_it)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     peer_start(&peer,
                EHLO "C: MAIL FROM:<ann@x>\nS: 250 ok\nC: RCPT TO:<bob@x>\nS: 250 ok\n"
                     "C: RCPT TO:<s@x>\nS: 250 ok\nC: DATA\nS: 354 go\n[content]\nS: 250 ok\n" BYE);
@@ -541,7 +541,7 @@ static ssize_t fails(void *user, char *bytes, size_t capacity)
 
 TEST(client_over_sockets, a_source_that_fails_leaves_no_half_message)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     bool begun = false;
     peer_start(&peer, UP_TO_DATA "[ignore]\n");
     struct smtp_client *client = connected(&peer, NULL);
@@ -558,7 +558,7 @@ TEST_WITHIN(client_over_sockets, a_group_larger_than_every_buffer_does_not_lock_
 {
     enum { COUNT = 100000 };
     static const char *paths[COUNT];
-    static struct peer peer;
+    struct peer peer = {0};
     for (size_t i = 0; i < COUNT; i++) {
         paths[i] = "a-rather-long-local-part@a-rather-long-domain.example.com";
     }
@@ -578,7 +578,7 @@ TEST_WITHIN(client_over_sockets, a_group_larger_than_every_buffer_does_not_lock_
 
 TEST(client_over_sockets, a_unix_socket_is_an_address_too)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     char path[100], where[110];
     snprintf(path, sizeof(path), "/tmp/smtp-client-test-%ld.sock", (long)getpid());
     snprintf(where, sizeof(where), "unix:%s", path);

@@ -170,7 +170,7 @@ static ssize_t read_without_end(void *user, char *bytes, size_t capacity)
 /* What the socket does not take is not encrypted ahead: only the kernel's buffers fill. */
 TEST(client_tls_server, content_that_nobody_reads_is_given_up_and_not_collected)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     struct smtp_identity *identity = NULL;
     struct smtp_client_options options;
     struct smtp_client *client = NULL;

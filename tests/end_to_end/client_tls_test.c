@@ -40,7 +40,7 @@ static enum smtp_status send_to_bob(struct pair *pair)
 /* RFC 3207 4.2 */
 TEST(client_tls, starttls_then_ehlo_again_then_a_message)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     begin(&pair, SMTP_CLIENT_TLS_NEVER, UP EHLO MESSAGE BYE);
     expect_int(pair_connect(&pair, "127.0.0.1"), SMTP_OK);
     expect_true(smtp_client_tls(pair.client) == NULL);
@@ -58,7 +58,7 @@ TEST(client_tls, starttls_then_ehlo_again_then_a_message)
 /* RFC 8314 3.3 */
 TEST(client_tls, implicit_tls_comes_before_the_greeting)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     begin(&pair, SMTP_CLIENT_TLS_IMPLICIT, "[tls]\nS: 220 mx\n" EHLO MESSAGE BYE);
     expect_int(pair_connect(&pair, "localhost"), SMTP_OK);
     expect_str(smtp_client_tls(pair.client)->server_name, "localhost");
@@ -146,7 +146,7 @@ TEST(client_tls, where_it_is_required_no_message_passes_without_it)
 
 TEST(client_tls, where_it_is_required_one_call_does_all_of_it)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     begin(&pair, SMTP_CLIENT_TLS_REQUIRED, UP EHLO "C: MAIL FROM:<ann@x>\nS: 250 ok\n" BYE);
     expect_int(pair_connect(&pair, "127.0.0.1"), SMTP_OK);
     expect_int(smtp_client_mail(pair.client, "ann@x", NULL), SMTP_OK);
@@ -182,7 +182,7 @@ TEST(client_tls, when_offered_it_is_used_and_a_failure_ends_the_session)
 /* RFC 3207 4: one packet, CVE-2021-38371 */
 TEST(client_tls, octets_in_the_packet_of_220_are_an_attack)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     begin(&pair, SMTP_CLIENT_TLS_NEVER,
           CLEAR "C: STARTTLS\nS: 220 go\nS: 250-fake\nS: 250 AUTH PLAIN\n[eof]\n");
     expect_int(pair_connect(&pair, "127.0.0.1"), SMTP_OK);
@@ -194,7 +194,7 @@ TEST(client_tls, octets_in_the_packet_of_220_are_an_attack)
 
 TEST(client_tls, starttls_that_is_not_offered_is_not_said)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     begin(&pair, SMTP_CLIENT_TLS_NEVER,
           "S: 220 mx\n" EHLO "C: HELO [127.0.0.1]\nS: 250 mx\nC: QUIT\nS: 221 bye\n[eof]\n");
     expect_int(pair_connect(&pair, "127.0.0.1"), SMTP_OK);
@@ -209,7 +209,7 @@ TEST(client_tls, starttls_that_is_not_offered_is_not_said)
 
 TEST(client_tls, the_name_to_verify_may_differ_from_the_host)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     pair_begin(&pair, SMTP_CLIENT_TLS_REQUIRED, SMTP_IDENTITY_WRONG_NAME, UP EHLO MESSAGE BYE);
     pair.options.tls.name = "wrong.invalid";
     expect_int(pair_connect(&pair, "127.0.0.1"), SMTP_OK);
@@ -221,7 +221,7 @@ TEST(client_tls, the_name_to_verify_may_differ_from_the_host)
 
 TEST(client_tls, insecure_takes_any_certificate)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     pair_begin(&pair, SMTP_CLIENT_TLS_REQUIRED, SMTP_IDENTITY_SELF_SIGNED, UP EHLO MESSAGE BYE);
     pair.options.tls.insecure = true;
     expect_int(pair_connect(&pair, "127.0.0.1"), SMTP_OK);
@@ -233,7 +233,7 @@ TEST(client_tls, insecure_takes_any_certificate)
 /* The options' texts and references are the client's own. */
 TEST(client_tls, a_context_of_the_callers_is_used)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     begin(&pair, SMTP_CLIENT_TLS_REQUIRED, UP EHLO BYE);
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
     expect_int(SSL_CTX_set_max_proto_version(context, TLS1_2_VERSION), 1);
@@ -253,7 +253,7 @@ static const char *give_ca(void *user)
 
 TEST(client_tls, who_is_trusted_is_asked_for_when_it_is_needed)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     begin(&pair, SMTP_CLIENT_TLS_REQUIRED, UP EHLO BYE);
     pair.options.tls.ca_pem = NULL;
     pair.options.tls.find_ca_pem = give_ca;
@@ -267,7 +267,7 @@ TEST(client_tls, who_is_trusted_is_asked_for_when_it_is_needed)
 /* A file that is not there fails before STARTTLS is said: the session could go on. */
 TEST(client_tls, trust_that_cannot_be_read_is_told_before_the_command)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     begin(&pair, SMTP_CLIENT_TLS_REQUIRED, CLEAR "C: QUIT\nS: 221 bye\n[eof]\n");
     pair.options.tls.ca_file = "/nonexistent/ca.pem";
     pair.options.tls.ca_pem = NULL;
@@ -297,7 +297,7 @@ TEST(client_tls, the_end_without_close_notify_after_the_message_is_no_error)
 
 TEST(client_tls, a_connection_lost_after_the_dot_leaves_the_delivery_unknown)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     begin(&pair, SMTP_CLIENT_TLS_REQUIRED,
           UP EHLO "C: MAIL FROM:<ann@x>\nS: 250 ok\nC: RCPT TO:<bob@x>\nS: 250 ok\nC: DATA\n"
                   "S: 354 go\n[content]\n[no tls]\n");
@@ -308,7 +308,7 @@ TEST(client_tls, a_connection_lost_after_the_dot_leaves_the_delivery_unknown)
 
 TEST(client_tls, a_close_notify_in_place_of_a_reply_is_the_end)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     begin(&pair, SMTP_CLIENT_TLS_REQUIRED,
           UP EHLO "C: MAIL FROM:<ann@x>\n[end of tls]\n[ignore]\n");
     expect_int(pair_connect(&pair, "127.0.0.1"), SMTP_OK);
@@ -320,7 +320,7 @@ TEST(client_tls, a_close_notify_in_place_of_a_reply_is_the_end)
 /* One record holds more than is taken from it at once. */
 TEST(client_tls, a_long_reply_in_one_record_is_read_to_its_end)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     static char script[16384];
     size_t len = (size_t)snprintf(script, sizeof(script), "%s", UP "C: EHLO [127.0.0.1]\n");
     for (int i = 0; i < 150; i++) {
@@ -347,9 +347,11 @@ TEST(client_tls, content_that_the_server_does_not_want_ends_with_its_reply)
     } rows[] = {{"[some]\nS: 552 5.3.4 too big\n[ignore]\n", SMTP_REFUSED_PERMANENT, "552"},
                 {"[some]\nS: 421 4.3.0 down\n", SMTP_REFUSED_TRANSIENT, "421"},
                 {"[some]\n[no tls]\n[reset]\n", SMTP_CLOSED, "closed the connection"}};
-    static char content[8 << 20];
-    memset(content, 'a', sizeof(content));
-    for (size_t i = 0; i + 1 < sizeof(content); i += 64) {
+    const size_t octets = 8 << 20;
+    char *content = malloc(octets);
+    expect_true(content != NULL);
+    memset(content, 'a', octets);
+    for (size_t i = 0; i + 1 < octets; i += 64) {
         memcpy(content + i, "\r\n", 2);
     }
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -361,18 +363,19 @@ TEST(client_tls, content_that_the_server_does_not_want_ends_with_its_reply)
                  UP, rows[i].end);
         begin(&pair, SMTP_CLIENT_TLS_REQUIRED, script);
         expect_int(pair_connect(&pair, "127.0.0.1"), SMTP_OK);
-        expect_int(smtp_client_send(pair.client, &to_bob,
-                                    smtp_content_memory(content, sizeof(content)), NULL),
-                   rows[i].status);
+        expect_int(
+            smtp_client_send(pair.client, &to_bob, smtp_content_memory(content, octets), NULL),
+            rows[i].status);
         expect_contains(pair_error(&pair), rows[i].why);
         expect_true(!smtp_client_is_connected(pair.client));
         pair_end(&pair);
     }
+    free(content);
 }
 
 TEST(client_tls, a_handshake_and_replies_in_single_octets_are_understood)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     begin(&pair, SMTP_CLIENT_TLS_REQUIRED,
           "[drip]\n" UP "C: EHLO [127.0.0.1]\nS: 250-mx\nS: 250 PIPELINING\nC: MAIL FROM:<ann@x>\n"
           "C: RCPT TO:<bob@x>\nC: DATA\nS: 250 a\nS: 250 b\nS: 354 c\n[content]\nS: 250-d\n"
@@ -422,7 +425,7 @@ TEST(client_tls, a_handshake_that_never_ends_meets_its_deadline)
 
 TEST(client_tls, tls_to_a_plain_port_is_said_to_be_that)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     begin(&pair, SMTP_CLIENT_TLS_IMPLICIT, "S: 220 mx.example ESMTP\n[ignore]\n");
     expect_int(pair_connect(&pair, "127.0.0.1"), SMTP_TLS_FAILED);
     expect_contains(pair_error(&pair), "expected TLS, came \"220 mx.example ESMTP");
@@ -431,7 +434,7 @@ TEST(client_tls, tls_to_a_plain_port_is_said_to_be_that)
 
 TEST(client_tls, silence_of_a_port_that_begins_with_tls_is_explained)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     begin(&pair, SMTP_CLIENT_TLS_NEVER, "[tls]\n");
     pair.options.timeouts.greeting_ms = 100;
     expect_int(pair_connect(&pair, "127.0.0.1"), SMTP_TIMED_OUT);
@@ -443,7 +446,7 @@ TEST(client_tls, silence_of_a_port_that_begins_with_tls_is_explained)
 
 TEST(client_tls, a_client_that_comes_back_resumes_its_session)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     begin(&pair, SMTP_CLIENT_TLS_REQUIRED, UP EHLO BYE "[accept]\n" UP EHLO BYE);
     for (int i = 0; i < 2; i++) {
         expect_int(pair_connect(&pair, "127.0.0.1"), SMTP_OK);
@@ -458,8 +461,8 @@ TEST(client_tls, a_client_that_comes_back_resumes_its_session)
 /* Even where the other server would take it. */
 TEST(client_tls, a_session_is_not_offered_to_another_server)
 {
-    static struct pair pair;
-    static struct peer other;
+    struct pair pair = {0};
+    struct peer other = {0};
     begin(&pair, SMTP_CLIENT_TLS_REQUIRED, UP EHLO BYE);
     expect_int(pair_connect(&pair, "127.0.0.1"), SMTP_OK);
     expect_int(smtp_client_hello(pair.client), SMTP_OK);
@@ -475,7 +478,7 @@ TEST(client_tls, a_session_is_not_offered_to_another_server)
 
 TEST(client_tls, after_a_failed_handshake_the_client_can_connect_again)
 {
-    static struct pair pair;
+    struct pair pair = {0};
     begin(&pair, SMTP_CLIENT_TLS_REQUIRED,
           CLEAR "C: STARTTLS\nS: 220 go\n[ignore]\n[accept]\n" UP EHLO MESSAGE BYE);
     pair.options.timeouts.handshake_ms = 200;

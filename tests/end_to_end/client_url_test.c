@@ -25,7 +25,7 @@ static const struct smtp_envelope to_bob = {
 static enum smtp_status send_by(const char *format, enum smtp_identity_flaw flaw, bool trusted,
                                 const char *script, struct smtp_error *error)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     struct smtp_identity *identity = NULL;
     struct smtp_identity_options wanted = {.flaw = flaw};
     struct smtp_client_options options;
@@ -227,7 +227,7 @@ TEST(send_url, a_stronger_policy_of_the_options_counts_unless_the_url_has_its_ow
 /* RFC 2033 */
 TEST(send_url, speaks_lmtp_over_tcp_and_at_a_unix_socket)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     struct smtp_error error;
     static const char script[] =
         "S: 220 mx\nC: LHLO [127.0.0.1]\nS: 250 mx\nC: MAIL FROM:<ann@x>\nS: 250 ok\n"

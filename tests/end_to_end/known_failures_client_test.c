@@ -26,7 +26,7 @@ static bool is_refused_argument(enum smtp_status status)
 static void refuse_all(const char *const texts[], size_t count,
                        enum smtp_status (*ask)(struct smtp_client *client, const char *text))
 {
-    static struct pair pair;
+    struct pair pair = {0};
     pair_begin(&pair, SMTP_CLIENT_TLS_NEVER, SMTP_IDENTITY_SOUND,
                GREETED "S: 250-DSN\nS: 250-AUTH PLAIN\nS: 250-SMTPUTF8\nS: 250-8BITMIME\n"
                        "S: 250-VRFY\nS: 250 XCLIENT NAME ADDR\n" BYE);
@@ -236,7 +236,7 @@ TEST(known_failures, starttls_response_injection)
 TEST(known_failures, plain_in_clear)
 {
     static const struct smtp_server_user users[] = {{"ann", "secret"}};
-    static struct pair pair;
+    struct pair pair = {0};
     struct smtp_server_options options;
     struct smtp_wire wire;
     pair_begin(&pair, SMTP_CLIENT_TLS_NEVER, SMTP_IDENTITY_SOUND,
@@ -401,7 +401,7 @@ TEST(known_failures, truncation)
 /** The status of an EHLO that is answered by this. */
 static enum smtp_status hello_answered(const char *lines)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     char *script = NULL;
     struct smtp_client *client = NULL;
     expect_true(asprintf(&script, "S: 220 mx\nC: EHLO [127.0.0.1]\n%s[ignore]\n", lines) > 0);
@@ -503,7 +503,7 @@ TEST(known_failures, quadratic_work)
     }
     smtp_client_free(client);
     smtp_server_free(server);
-    static struct peer peer;
+    struct peer peer = {0};
     char *lines =
         repeated("S: 220 mx\nC: EHLO [127.0.0.1]\n", "S: 250-XWORD-AND-SOME-MORE-OF-IT-AND-MORE\n",
                  900, "S: 250 X\n[ignore]\n");

@@ -206,7 +206,7 @@ static void write_until_it_fails(struct smtp_client *client, const struct peer *
 /* vmime#134, nullmailer#97: a peer that hangs up ends the process */
 TEST(known_failures, sigpipe)
 {
-    static struct peer peer;
+    struct peer peer = {0};
     struct sigaction now;
     struct smtp_client *client = NULL;
     struct smtp_server *server = started(NULL);

@@ -127,7 +127,7 @@ TEST(relay, rfc5321_6_3_a_message_with_more_than_100_received_fields_goes_round)
 TEST(relay, several_messages_go_over_one_session_and_quit_ends_it)
 {
     struct relaying relaying;
-    static struct peer peer;
+    struct peer peer = {0};
     relay_to_peer(&relaying, &peer,
                   ONE_CONTENT "S: 250 2.0.0 first\nC: RSET\nS: 250 ok\n"
                               "C: MAIL FROM:<ann@example.com>\nS: 250 ok\n"
@@ -153,7 +153,7 @@ TEST(relay, nothing_is_said_to_the_next_server_before_mail)
 TEST(relay, rset_and_a_new_ehlo_drop_the_transaction_there_too)
 {
     struct relaying relaying;
-    static struct peer peer;
+    struct peer peer = {0};
     relay_to_peer(&relaying, &peer,
                   ONE_RCPT "S: 250 ok\nC: RSET\nS: 250 ok\nC: RSET\nS: 250 ok\n"
                            "C: MAIL FROM:<>\nS: 250 ok\nC: RSET\nS: 250 ok\n" BYE);
@@ -169,7 +169,7 @@ TEST(relay, rset_and_a_new_ehlo_drop_the_transaction_there_too)
 TEST(relay, rfc5321_3_6_1_a_source_route_is_not_passed_on)
 {
     struct relaying relaying;
-    static struct peer peer;
+    struct peer peer = {0};
     relay_to_peer(&relaying, &peer, ONE_RCPT "S: 250 ok\nC: RSET\nS: 250 ok\n" BYE);
     expect_contains(ask(&relaying, "MAIL FROM:<@a.example:ann@example.com>"), "250 ");
     expect_contains(ask(&relaying, "RCPT TO:<@a.example,@b.example:bob@example.com>"), "250 ");
@@ -183,7 +183,7 @@ TEST(relay, rfc5321_3_6_1_a_source_route_is_not_passed_on)
 TEST(relay, a_refusal_of_mail_is_passed_on_and_the_session_goes_on)
 {
     struct relaying relaying;
-    static struct peer peer;
+    struct peer peer = {0};
     relay_to_peer(&relaying, &peer,
                   OPENED "S: 550-5.7.1 not\nS: 550 5.7.1 you\nC: RSET\nS: 250 ok\n"
                          "C: MAIL FROM:<>\nS: 250 ok\nC: RCPT TO:<bob@example.com>\n"
@@ -199,7 +199,7 @@ TEST(relay, a_refusal_of_mail_is_passed_on_and_the_session_goes_on)
 TEST(relay, of_several_recipients_those_refused_are_refused_and_the_others_get_the_message)
 {
     struct relaying relaying;
-    static struct peer peer;
+    struct peer peer = {0};
     relay_to_peer(&relaying, &peer,
                   ONE_RCPT "S: 550 5.1.1 no such user\nC: RCPT TO:<carol@example.com>\nS: 250 ok\n"
                            "C: RCPT TO:<dave@example.com>\nS: 452 full\nC: DATA\nS: 354 go\n"
@@ -273,7 +273,7 @@ TEST(relay, rfc3030_2_content_of_several_chunks_arrives_whole)
 TEST(relay, refusals_of_data_and_of_the_content_are_passed_on_and_nothing_is_captured)
 {
     struct relaying relaying;
-    static struct peer peer;
+    struct peer peer = {0};
     relay_to_peer(&relaying, &peer,
                   ONE_DATA "S: 451 4.3.2 not now\nC: RSET\nS: 250 ok\n"
                            "C: MAIL FROM:<ann@example.com>\nS: 250 ok\n"
@@ -303,7 +303,7 @@ TEST(relay, a_next_server_that_is_absent_is_451_and_the_session_goes_on)
 TEST(relay, a_next_server_that_comes_back_is_used_again)
 {
     struct relaying relaying;
-    static struct peer peer;
+    struct peer peer = {0};
     relay_to_peer(&relaying, &peer,
                   "S: 421 busy\n[accept]\n" ONE_CONTENT "S: 250 ok\n[accept]\n" ONE_CONTENT
                   "S: 250 ok\n" BYE);
@@ -323,7 +323,7 @@ TEST(relay, a_next_server_that_comes_back_is_used_again)
 static void dies(const char *script, const char *mail, const char *rcpt, const char *content)
 {
     struct relaying relaying;
-    static struct peer peer;
+    struct peer peer = {0};
     relay_to_peer(&relaying, &peer, script);
     expect_contains(ask(&relaying, "MAIL FROM:<ann@example.com>"), mail);
     if (rcpt != NULL) {
@@ -359,7 +359,7 @@ TEST(relay, a_next_server_that_dies_after_the_dot_is_451_4_4_2)
 TEST(relay, a_next_server_that_dies_between_recipients_refuses_the_rest_and_the_message)
 {
     struct relaying relaying;
-    static struct peer peer;
+    struct peer peer = {0};
     relay_to_peer(&relaying, &peer, ONE_RCPT "S: 250 ok\nC: RCPT TO:<carol@example.com>\n");
     ask_envelope(&relaying);
     expect_contains(ask(&relaying, "RCPT TO:<carol@example.com>"), "451 4.4.1 ");
@@ -378,7 +378,7 @@ TEST(relay, a_next_server_that_breaks_the_protocol_is_451_4_4_1)
 TEST(relay, a_client_that_vanishes_leaves_no_session_there)
 {
     struct relaying relaying;
-    static struct peer peer;
+    struct peer peer = {0};
     relay_to_peer(&relaying, &peer, ONE_RCPT "S: 250 ok\n" BYE);
     ask_envelope(&relaying);
     smtp_wire_reset(&relaying.wire);
@@ -391,7 +391,7 @@ TEST(relay, a_client_that_vanishes_leaves_no_session_there)
 TEST(relay, rfc5321_4_1_1_4_nothing_that_was_accepted_ends_the_content_early_there)
 {
     struct relaying relaying;
-    static struct peer peer;
+    struct peer peer = {0};
     char next[SMTP_ADDRESS_TEXT_SIZE];
     struct smtp_server_options options;
     smtp_server_options_init(&options);
@@ -412,7 +412,7 @@ TEST(relay, rfc5321_4_1_1_4_nothing_that_was_accepted_ends_the_content_early_the
 TEST(relay, rfc6152_3_eight_bit_content_is_refused_where_the_next_server_does_not_take_it)
 {
     struct relaying relaying;
-    static struct peer peer;
+    struct peer peer = {0};
     relay_to_peer(&relaying, &peer,
                   GREETED "S: 250 mx\nC: MAIL FROM:<ann@example.com>\nS: 250 ok\n"
                           "C: RCPT TO:<bob@example.com>\nS: 250 ok\n" BYE);
@@ -429,7 +429,7 @@ TEST(relay, rfc6152_3_eight_bit_content_is_refused_where_the_next_server_does_no
 TEST(relay, body_and_size_go_on_where_they_are_offered)
 {
     struct relaying relaying;
-    static struct peer peer;
+    struct peer peer = {0};
     relay_to_peer(&relaying, &peer,
                   GREETED "S: 250-mx\nS: 250-8BITMIME\nS: 250 SIZE 1000\n"
                           "C: MAIL FROM:<ann@example.com> SIZE=10 BODY=8BITMIME\nS: 250 ok\n" BYE);
@@ -441,7 +441,7 @@ TEST(relay, body_and_size_go_on_where_they_are_offered)
 TEST(relay, body_and_size_are_left_out_where_they_are_not_offered)
 {
     struct relaying relaying;
-    static struct peer peer;
+    struct peer peer = {0};
     relay_to_peer(&relaying, &peer,
                   GREETED "S: 250 mx\nC: MAIL FROM:<ann@example.com>\nS: 250 ok\n" BYE);
     expect_contains(ask(&relaying, "MAIL FROM:<ann@example.com> SIZE=10 BODY=8BITMIME"), "250 ");
@@ -469,7 +469,7 @@ static void relay_all_to_peer(struct relaying *relaying, struct peer *peer, cons
 TEST(relay, rfc3461_5_2_parameters_go_on_where_they_are_offered)
 {
     struct relaying relaying;
-    static struct peer peer;
+    struct peer peer = {0};
     relay_all_to_peer(
         &relaying, &peer,
         GREETED "S: 250-mx\nS: 250-DSN\nS: 250-FUTURERELEASE 9999 2030-01-01T00:00:00Z\n"
@@ -491,7 +491,7 @@ TEST(relay, rfc3461_5_2_parameters_go_on_where_they_are_offered)
 TEST(relay, rfc3461_5_2_parameters_that_can_be_done_without_are_left_out)
 {
     struct relaying relaying;
-    static struct peer peer;
+    struct peer peer = {0};
     relay_all_to_peer(&relaying, &peer, ONE_RCPT "S: 250 ok\n" BYE);
     expect_contains(
         ask(&relaying, "MAIL FROM:<ann@example.com> RET=HDRS ENVID=a BY=120;N MT-PRIORITY=3"),
@@ -541,7 +541,7 @@ TEST(relay, rfc3461_5_2_2_where_success_was_to_be_told_and_dsn_ends_the_sender_i
 TEST(relay, parameters_that_cannot_be_done_without_refuse_the_message)
 {
     struct relaying relaying;
-    static struct peer peer;
+    struct peer peer = {0};
     relay_all_to_peer(&relaying, &peer,
                       GREETED "S: 250 mx\nC: RSET\nS: 250 ok\nC: RSET\nS: 250 ok\nC: RSET\n"
                               "S: 250 ok\nC: RSET\nS: 250 ok\n" BYE);
@@ -558,7 +558,7 @@ TEST(relay, parameters_that_cannot_be_done_without_refuse_the_message)
 TEST(relay, rfc4954_5_auth_goes_on_as_nobody_unless_somebody_logged_in)
 {
     struct relaying relaying;
-    static struct peer peer;
+    struct peer peer = {0};
     relay_all_to_peer(&relaying, &peer,
                       GREETED "S: 250-mx\nS: 250 AUTH PLAIN\n"
                               "C: MAIL FROM:<ann@example.com> AUTH=<>\nS: 250 ok\n"
@@ -572,7 +572,7 @@ TEST(relay, rfc4954_5_auth_goes_on_as_nobody_unless_somebody_logged_in)
 TEST(relay, rfc4954_5_auth_goes_on_as_given_where_somebody_logged_in)
 {
     struct relaying relaying;
-    static struct peer peer;
+    struct peer peer = {0};
     relay_all_to_peer(&relaying, &peer,
                       GREETED "S: 250-mx\nS: 250 AUTH PLAIN\n"
                               "C: MAIL FROM:<ann@example.com> AUTH=e+3Dmc2@example.com\n"

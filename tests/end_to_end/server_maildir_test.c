@@ -431,12 +431,12 @@ static void expect_stream(const char *path, uint64_t lines)
     fclose(file);
 }
 
-/* 64 MiB, 16 under a sanitizer, or as many as SMTP_TEST_MAILDIR_MIB says; the whole of what this project claims with
+/* 32 MiB, 16 under a sanitizer, or as many as SMTP_TEST_MAILDIR_MIB says; the whole of what this project claims with
  *     SMTP_TEST_MAILDIR_MIB=1024 build/dev/tests/end_to_end --filter 'server_maildir/content_of*' */
 TEST_WITHIN(server_maildir, content_of_any_size_is_streamed_in_constant_memory, 300)
 {
     const char *wanted = getenv("SMTP_TEST_MAILDIR_MIB");
-    uint64_t usual = TEST_LARGE_OCTETS > 64 << 20 ? 64 : 16;
+    uint64_t usual = TEST_LARGE_OCTETS > 16 << 20 ? 32 : 16;
     uint64_t lines =
         ((wanted != NULL ? strtoull(wanted, NULL, 10) : usual) << 20) / (STREAM_LINE + 2);
     struct stream stream = {.left = lines * (STREAM_LINE + 2)};

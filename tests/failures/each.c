@@ -23,7 +23,7 @@
 #define ALLOCATIONS_QUICK 400
 #define OPENSSL_QUICK 6 /* a handshake has thousands */
 #define OPENSSL_LATER_QUICK 3
-#define CALLS_QUICK 6
+#define CALLS_QUICK 3
 #endif
 #define OPENSSL_FULL 6000 /* all of a handshake's; SCRAM's 4096 rounds have 16,000 that are alike */
 #define OPENSSL_LATER_FULL 300
