@@ -57,9 +57,10 @@ static enum smtp_status trust_all(SSL_CTX *context, BIO *source, const char *whe
         return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
                               "%s: expected certificates of authorities in PEM, found none", where);
     }
-    return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
-                          "%s: certificate %u of the authorities is damaged (%s)", where, count + 1,
-                          smtp_tls_queue_reason());
+    bool no_memory = ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE;
+    return smtp_error_set(error, no_memory ? SMTP_NO_MEMORY : SMTP_BAD_ARGUMENT, 0,
+                          "%s: certificate %u of the authorities is %s (%s)", where, count + 1,
+                          no_memory ? "not read" : "damaged", smtp_tls_queue_reason());
 }
 
 static enum smtp_status trust_text(SSL_CTX *context, const char *pem, bool name_them,

@@ -227,7 +227,8 @@ struct smtp_server_hooks {
      *  it to keep it. SMTP_REFUSE: it is not captured. With LMTP `reply` is the first of an array, one for
      *  each recipient in order (RFC 2033 4.2): on SMTP_ACCEPT one that is filled in with a refusal refuses
      *  for that recipient alone; otherwise the first stands for all. Those whom a table before this one has
-     *  refused are filled in already. */
+     *  refused are filled in already. What a table accepted it keeps where a later one refuses, or cannot be
+     *  asked for want of memory: the client is told of that, and a message it sends again is there twice. */
     enum smtp_server_verdict (*message)(void *user, const struct smtp_server_session_info *session,
                                         struct smtp_message *message,
                                         struct smtp_server_reply *reply);
