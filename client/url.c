@@ -136,17 +136,18 @@ static bool is_host_name(const char *host)
     return *host != '\0';
 }
 
-/* An internationalised name in its place as A-labels; false: it is none. */
-static bool make_ascii(char **host)
+/* An internationalised name in its place as A-labels. */
+static enum smtp_status make_ascii(char **host)
 {
     char ascii[256]; /* RFC 1035 2.3.4 */
-    if (smtp_client_idn_copy(ascii, sizeof(ascii), *host, NULL) != SMTP_OK) {
-        return false;
+    enum smtp_status status = smtp_client_idn_copy(ascii, sizeof(ascii), *host, NULL);
+    if (status == SMTP_OK) {
+        char *kept = strdup(ascii);
+        free(*host);
+        *host = kept;
+        status = kept != NULL ? SMTP_OK : SMTP_NO_MEMORY;
     }
-    char *kept = strdup(ascii);
-    free(*host);
-    *host = kept;
-    return kept != NULL;
+    return status;
 }
 
 static bool is_ipv6_literal(struct smtp_span host)
@@ -170,11 +171,17 @@ static enum smtp_status take_host(struct smtp_client_url *url, struct smtp_span 
         *rest = without_first(*rest);
     }
     enum smtp_status status = decode(&url->host, host, literal ? "[]" : HIGH_OCTETS, "host", error);
-    if (status == SMTP_OK &&
-        !(literal ? is_ipv6_literal(host) : make_ascii(&url->host) && is_host_name(url->host))) {
-        status = wrong(error, "host is none: a name, an address or an [IPv6 address] is expected");
+    if (status != SMTP_OK) {
+        return status;
     }
-    return status;
+    status = literal ? SMTP_OK : make_ascii(&url->host);
+    if (status == SMTP_NO_MEMORY) {
+        return smtp_error_set(error, SMTP_NO_MEMORY, 0, "out of memory for a URL");
+    }
+    if (status != SMTP_OK || !(literal ? is_ipv6_literal(host) : is_host_name(url->host))) {
+        return wrong(error, "host is none: a name, an address or an [IPv6 address] is expected");
+    }
+    return SMTP_OK;
 }
 
 static enum smtp_status take_port(struct smtp_client_url *url, struct smtp_span rest,
