@@ -30,6 +30,15 @@ static SSL_CTX *new_context(const SSL_METHOD *method)
     return context;
 }
 
+/* The earliest entry tells, as what comes of it stands behind it; where there is none, it had no room. A BIO that
+ * got none says that it could not begin. */
+static bool ran_out_of_memory(void)
+{
+    unsigned long first = ERR_peek_error();
+    int reason = ERR_GET_REASON(first);
+    return first == 0 || reason == ERR_R_MALLOC_FAILURE || reason == ERR_R_INIT_FAIL;
+}
+
 /* Every certificate of the text; where: for the message. Takes source. */
 static enum smtp_status trust_all(SSL_CTX *context, BIO *source, const char *where, bool name_them,
                                   struct smtp_error *error)
@@ -38,6 +47,7 @@ static enum smtp_status trust_all(SSL_CTX *context, BIO *source, const char *whe
     unsigned count = 0;
     bool added = true;
     X509 *certificate;
+    ERR_clear_error();
     while (added && (certificate = PEM_read_bio_X509(source, NULL, NULL, NULL)) != NULL) {
         added = X509_STORE_add_cert(store, certificate) == 1 &&
                 (!name_them || SSL_CTX_add_client_CA(context, certificate) == 1);
@@ -48,19 +58,23 @@ static enum smtp_status trust_all(SSL_CTX *context, BIO *source, const char *whe
     if (!added) {
         return failed(error, "an authority's certificate cannot be trusted");
     }
-    if (count > 0 && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE) {
-        ERR_clear_error(); /* the end */
-        return SMTP_OK;
-    }
-    if (ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE) {
+    if (ran_out_of_memory()) {
         ERR_clear_error();
-        return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
-                              "%s: expected certificates of authorities in PEM, found none", where);
+        return smtp_error_set(error, SMTP_NO_MEMORY, 0,
+                              "%s: no memory for certificate %u of the authorities", where,
+                              count + 1);
     }
-    bool no_memory = ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE;
-    return smtp_error_set(error, no_memory ? SMTP_NO_MEMORY : SMTP_BAD_ARGUMENT, 0,
-                          "%s: certificate %u of the authorities is %s (%s)", where, count + 1,
-                          no_memory ? "not read" : "damaged", smtp_tls_queue_reason());
+    if (ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE) { /* the end */
+        ERR_clear_error();
+        return count > 0
+                   ? SMTP_OK
+                   : smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
+                                    "%s: expected certificates of authorities in PEM, found none",
+                                    where);
+    }
+    return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
+                          "%s: certificate %u of the authorities is damaged (%s)", where, count + 1,
+                          smtp_tls_queue_reason());
 }
 
 static enum smtp_status trust_text(SSL_CTX *context, const char *pem, bool name_them,
