@@ -150,7 +150,7 @@ static void spent_time(struct timeval *out)
 }
 
 /* CVE-2010-3493 (smtpd: a peer that is gone when it is accepted ends the loop), FoxTelem#457 (EMFILE: the loop spins) */
-TEST(known_failures, accept_loop_dies_or_spins)
+TEST_ALONE(known_failures, accept_loop_dies_or_spins)
 {
     struct smtp_server *server = started(NULL);
     struct smtp_wire open_before, waiting;
@@ -204,7 +204,7 @@ static void write_until_it_fails(struct smtp_client *client, const struct peer *
 }
 
 /* vmime#134, nullmailer#97: a peer that hangs up ends the process */
-TEST(known_failures, sigpipe)
+TEST_ALONE(known_failures, sigpipe)
 {
     struct peer peer = {0};
     struct sigaction now;

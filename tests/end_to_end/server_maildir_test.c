@@ -244,7 +244,7 @@ static void send_large(struct smtp_wire *wire, size_t lines)
     }
 }
 
-TEST(server_maildir, no_room_is_452_and_the_session_goes_on)
+TEST_ALONE(server_maildir, no_room_is_452_and_the_session_goes_on)
 {
     static const size_t lines[] = {1, 100, 2000};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {

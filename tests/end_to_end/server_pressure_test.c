@@ -566,7 +566,7 @@ static void spent_time(struct timeval *out)
 }
 
 /* The classic: accept fails at once, again and again, and the loop spins or ends. */
-TEST(server_pressure, without_descriptors_accepting_rests_and_recovers)
+TEST_ALONE(server_pressure, without_descriptors_accepting_rests_and_recovers)
 {
     struct smtp_server *server = started(NULL);
     struct smtp_wire open_before, waiting;
@@ -599,7 +599,7 @@ TEST(server_pressure, without_descriptors_accepting_rests_and_recovers)
     smtp_server_free(server);
 }
 
-TEST(server_pressure, without_descriptors_a_session_that_closes_makes_room_for_the_next)
+TEST_ALONE(server_pressure, without_descriptors_a_session_that_closes_makes_room_for_the_next)
 {
     struct smtp_server_options options;
     smtp_server_options_init(&options);

@@ -167,7 +167,7 @@ static void on_signal(int number)
     smtp_server_request_stop(handled);
 }
 
-TEST(server_thread, a_signal_handler_may_request_the_stop)
+TEST_ALONE(server_thread, a_signal_handler_may_request_the_stop)
 {
     struct smtp_wire wire;
     handled = started(NULL);
@@ -254,7 +254,7 @@ TEST(server_thread, run_returns_when_it_is_stopped_from_its_own_ready_function)
 }
 
 /* The default action of SIGPIPE would end the process; the signal mask must be as it was. */
-TEST(server_thread, no_sigpipe_is_raised_and_the_signal_mask_is_given_back)
+TEST_ALONE(server_thread, no_sigpipe_is_raised_and_the_signal_mask_is_given_back)
 {
     struct smtp_server *server = make(NULL);
     sigset_t before, after;
@@ -283,7 +283,7 @@ static void raise_and_stop(void *server)
     smtp_server_stop(server, 1000);
 }
 
-TEST(server_thread, a_sigpipe_of_the_loop_is_gone_when_run_returns)
+TEST_ALONE(server_thread, a_sigpipe_of_the_loop_is_gone_when_run_returns)
 {
     struct smtp_server *server = make(NULL);
     sigset_t pending;
@@ -294,7 +294,7 @@ TEST(server_thread, a_sigpipe_of_the_loop_is_gone_when_run_returns)
     smtp_server_free(server);
 }
 
-TEST(server_thread, a_sigpipe_that_was_pending_before_run_is_left_to_the_program)
+TEST_ALONE(server_thread, a_sigpipe_that_was_pending_before_run_is_left_to_the_program)
 {
     struct smtp_server *server = make(NULL);
     sigset_t pipe_only, pending;

@@ -444,6 +444,8 @@ static void expect_nothing_left(struct held *held)
     while (await_held(held)) {
     }
     close(held->pipe);
+    unsetenv("TMPDIR");
+    unsetenv("HELD");
     expect_int(smtp_count_entries(held->folder, "files", NULL, 0), 0);
     smtp_remove_directory(held->folder);
 }

@@ -161,7 +161,7 @@ TEST(examples, submit_starts_tls_logs_in_and_sends)
     close_provider(&provider);
 }
 
-TEST(examples, submit_says_what_is_wrong_with_the_password)
+TEST_ALONE(examples, submit_says_what_is_wrong_with_the_password)
 {
     struct provider provider;
     open_provider(&provider, true);

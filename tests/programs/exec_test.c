@@ -118,7 +118,7 @@ TEST(exec, the_command_is_told_where_the_server_is_and_who_can_log_in)
     ended_clear(&ended);
 }
 
-TEST(exec, without_a_login_or_an_authority_their_variables_are_not_there)
+TEST_ALONE(exec, without_a_login_or_an_authority_their_variables_are_not_there)
 {
     setenv("SMTP_USER", "stale", 1);
     setenv("SMTP_CA_FILE", "stale", 1);

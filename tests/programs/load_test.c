@@ -73,7 +73,7 @@ TEST(load, every_message_is_seen_to_arrive_once_and_whole_in_each_way)
     }
 }
 
-TEST(load, tls_lmtp_logins_threads_and_short_sessions_lose_nothing)
+TEST_ALONE(load, tls_lmtp_logins_threads_and_short_sessions_lose_nothing)
 {
     expect_all(run_to_end(LOAD("--json", "--messages", "60", "--sessions", "4", "--as", "smtps")),
                60);
@@ -328,7 +328,7 @@ TEST(load, the_second_interrupt_waits_no_longer_for_a_server_that_does_not_answe
     smtp_harness_stop(harness);
 }
 
-TEST(load, there_are_as_many_sessions_as_the_hard_limit_of_descriptors_allows)
+TEST_ALONE(load, there_are_as_many_sessions_as_the_hard_limit_of_descriptors_allows)
 {
     struct rlimit limit;
     expect_int(getrlimit(RLIMIT_NOFILE, &limit), 0);

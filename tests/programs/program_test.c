@@ -129,7 +129,7 @@ TEST(program, json_is_one_object_a_line_and_the_sum_at_the_end)
     ended_clear(&ended);
 }
 
-TEST(program, verbose_draws_the_dialogue_within_80_columns)
+TEST_ALONE(program, verbose_draws_the_dialogue_within_80_columns)
 {
     setenv("LC_ALL", "C.UTF-8", 1);
     struct ended ended = run_to_end(ARGV("-v", "--only", "longest-lines", "--only", "eight-bit"));
@@ -141,7 +141,7 @@ TEST(program, verbose_draws_the_dialogue_within_80_columns)
     ended_clear(&ended);
 }
 
-TEST(program, verbose_draws_where_tls_begins_and_long_replies_below_themselves)
+TEST_ALONE(program, verbose_draws_where_tls_begins_and_long_replies_below_themselves)
 {
     setenv("LC_ALL", "C", 1);
     struct ended ended =
@@ -216,7 +216,7 @@ TEST(program, serve_says_why_it_cannot_listen)
     smtp_harness_stop(taken);
 }
 
-TEST(program, verbose_shows_a_login_without_its_secrets)
+TEST_ALONE(program, verbose_shows_a_login_without_its_secrets)
 {
     setenv("LC_ALL", "C", 1);
     struct ended ended = run_to_end(ARGV("-v", "--only", "login-required"));

@@ -72,7 +72,7 @@ static void expect_nothing(struct secure *secure)
 
 /* ---- TLS ---- */
 
-TEST(send_secure, starttls_passes_with_the_authority_and_is_refused_without)
+TEST_ALONE(send_secure, starttls_passes_with_the_authority_and_is_refused_without)
 {
     struct secure secure = secure_start("smtp", NULL);
     unsetenv("SMTP_CA_FILE");
@@ -134,7 +134,7 @@ TEST(send_secure, tls_that_is_required_and_not_offered_sends_nothing)
 
 /* ---- logins ---- */
 
-TEST(send_secure, the_password_is_a_file_s_first_line_or_of_the_environment_or_of_the_url)
+TEST_ALONE(send_secure, the_password_is_a_file_s_first_line_or_of_the_environment_or_of_the_url)
 {
     struct secure secure = secure_start("smtp", "SCRAM-SHA-256 PLAIN");
     char url[128];
@@ -162,7 +162,7 @@ TEST(send_secure, the_password_is_a_file_s_first_line_or_of_the_environment_or_o
     secure_stop(&secure);
 }
 
-TEST(send_secure, a_password_goes_out_in_the_clear_where_that_is_said_alone)
+TEST_ALONE(send_secure, a_password_goes_out_in_the_clear_where_that_is_said_alone)
 {
     static const struct smtp_server_user ann = {"ann", "secret"};
     struct smtp_harness_options options;

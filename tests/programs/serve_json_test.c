@@ -240,7 +240,7 @@ TEST(serve_json, print_without_a_reader_ends_likewise)
     expect_end_without_reader(&serve, url);
 }
 
-TEST(serve_json, where_the_disk_is_full_the_message_is_refused_and_nothing_of_it_is_left)
+TEST_ALONE(serve_json, where_the_disk_is_full_the_message_is_refused_and_nothing_of_it_is_left)
 {
     char folder[64], command[512], out[128], err[128];
     smtp_make_directory(folder);

@@ -7,11 +7,14 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define MOST_AT_ONCE 16
+#define MOST_TOGETHER 16
+#define MOST_TESTS 4096
 
 static struct smtp_plain_test *tests; /* filled before main, read after */
 
@@ -59,65 +62,107 @@ static bool selected(const struct smtp_plain_test *test, int argc, char **argv)
     return all || chosen;
 }
 
-/* One test in a process of its own. */
-static pid_t begin(const struct smtp_plain_test *test)
-{
-    fflush(NULL);
-    pid_t child = fork();
-    if (child == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a runner that is killed leaves nothing behind */
-        alarm(test->seconds * 4);         /* the sanitizer slows everything */
-        test->run();
-        exit(0);
-    }
-    return child;
-}
-
-/* The tests under way, twice as many as there are processors: most of them wait, and not for one. */
-struct running {
-    pid_t child;
-    const struct smtp_plain_test *test;
+/* Tests of one suite that share a process, and how many of them have passed, which the process writes. */
+struct batch {
+    const struct smtp_plain_test **tests;
+    unsigned count;
+    pid_t process;
+    unsigned *passed;
 };
 
-/* Waits for any of them to end; its place is free then. */
-static bool finish(struct running *running, size_t count)
+static void begin(struct batch *batch)
+{
+    *batch->passed = 0;
+    fflush(NULL);
+    batch->process = fork();
+    if (batch->process == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a runner that is killed leaves nothing behind */
+        while (*batch->passed < batch->count) {
+            alarm(batch->tests[*batch->passed]->seconds * 4); /* the sanitizer slows everything */
+            batch->tests[*batch->passed]->run();
+            *batch->passed += 1;
+        }
+        exit(0);
+    }
+}
+
+/* The process of a batch has ended: its tests are counted, and what comes after the one that failed is left to be begun.
+ * Where all passed and it did not end well, that was found as it ended: a leak, whose report says where. */
+static void count(struct batch *batch, int status, unsigned *passed, unsigned *failed)
+{
+    unsigned done = *batch->passed;
+    *passed += done;
+    batch->process = 0;
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+        *failed += 1;
+        const struct smtp_plain_test *last = batch->tests[done == batch->count ? done - 1 : done];
+        printf("FAILED %s/%s (%s%s %d)\n", last->suite, last->name,
+               done == batch->count ? "or one before it, told as they ended: " : "",
+               WIFSIGNALED(status) ? "signal" : "status",
+               WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+        done += done < batch->count;
+    }
+    batch->tests += done;
+    batch->count -= done;
+}
+
+/* Waits for the process of any batch to end. */
+static void finish(struct batch *batches, size_t most, unsigned *passed, unsigned *failed)
 {
     int status = 0;
     pid_t ended;
     while ((ended = wait(&status)) < 0) {
     }
-    size_t i = 0;
-    while (i < count && running[i].child != ended) {
-        i++;
+    for (size_t i = 0; i < most; i++) {
+        if (batches[i].process == ended) {
+            count(&batches[i], status, passed, failed);
+        }
     }
-    bool passed = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-    if (!passed) {
-        printf("FAILED %s/%s (%s %d)\n", running[i].test->suite, running[i].test->name,
-               WIFSIGNALED(status) ? "signal" : "status",
-               WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+}
+
+/* The next tests, as many as may be together. */
+static unsigned together(const struct smtp_plain_test **from, const struct smtp_plain_test **end)
+{
+    unsigned count = from < end;
+    while (count > 0 && count < MOST_TOGETHER && from + count < end && !from[0]->alone &&
+           !from[count]->alone && strcmp(from[count]->suite, from[0]->suite) == 0) {
+        count++;
     }
-    running[i] = running[count - 1];
-    return passed;
+    return count;
 }
 
 int main(int argc, char **argv)
 {
     unsigned passed = 0, failed = 0;
-    long wanted = 2 * sysconf(_SC_NPROCESSORS_ONLN);
-    size_t most = wanted < 1 ? 1 : wanted > MOST_AT_ONCE ? MOST_AT_ONCE : (size_t)wanted;
-    struct running running[MOST_AT_ONCE];
-    size_t count = 0;
+    const struct smtp_plain_test *chosen[MOST_TESTS], **next = chosen, **end = chosen;
     for (const struct smtp_plain_test *test = tests; test != NULL; test = test->next) {
-        if (!selected(test, argc, argv)) {
-            continue;
+        if (selected(test, argc, argv) && end < chosen + MOST_TESTS) {
+            *end++ = test;
         }
-        if (count == most) {
-            *(finish(running, count--) ? &passed : &failed) += 1;
-        }
-        running[count++] = (struct running){begin(test), test};
     }
-    while (count > 0) {
-        *(finish(running, count--) ? &passed : &failed) += 1;
+    long wanted = 2 * sysconf(_SC_NPROCESSORS_ONLN); /* most of them wait, and not for a processor */
+    size_t most = wanted < 1 ? 1 : wanted > MOST_AT_ONCE ? MOST_AT_ONCE : (size_t)wanted;
+    struct batch batches[MOST_AT_ONCE] = {{0}};
+    unsigned *done = mmap(NULL, sizeof *done * MOST_AT_ONCE, PROT_READ | PROT_WRITE,
+                          MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    for (size_t busy = most; busy > 0 && done != MAP_FAILED;) {
+        busy = 0;
+        for (size_t i = 0; i < most; i++) {
+            struct batch *batch = &batches[i];
+            batch->passed = &done[i];
+            if (batch->process == 0 && batch->count == 0) {
+                batch->tests = next;
+                batch->count = together(next, end);
+                next += batch->count;
+            }
+            if (batch->process == 0 && batch->count > 0) {
+                begin(batch);
+            }
+            busy += batch->process != 0;
+        }
+        if (busy > 0) {
+            finish(batches, most, &passed, &failed);
+        }
     }
     printf("%u passed, %u failed\n", passed, failed);
     return failed > 0 || passed == 0;

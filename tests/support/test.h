@@ -4,15 +4,19 @@
 #ifndef SMTP_TESTS_SUPPORT_TEST_H
 #define SMTP_TESTS_SUPPORT_TEST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 /** A test that may run for at most 20 seconds; the name says the behaviour it pins. */
-#define TEST(suite, name) SMTP_TEST(suite, name, 20)
+#define TEST(suite, name) SMTP_TEST(suite, name, 20, false)
 /** The same with another bound, for the few that need one. */
-#define TEST_WITHIN(suite, name, seconds) SMTP_TEST(suite, name, seconds)
+#define TEST_WITHIN(suite, name, seconds) SMTP_TEST(suite, name, seconds, false)
+/** One that leaves its process other than it was (its limits, its environment, what it does with a signal): the plain
+ *  runner, where tests of a suite share one, gives it its own. */
+#define TEST_ALONE(suite, name) SMTP_TEST(suite, name, 20, true)
 
 /** How large a large message is: so much that memory would tell if it grew with it. Under a sanitizer, which
  *  makes each octet many times as dear, and has memory of its own, less. */
@@ -31,16 +35,17 @@ struct smtp_plain_test {
     const char *suite;
     const char *name;
     unsigned seconds;
+    bool alone;
     void (*run)(void);
     struct smtp_plain_test *next;
 };
 void smtp_plain_register(struct smtp_plain_test *test);
 
-#define SMTP_TEST(s, n, bound)                                                                     \
+#define SMTP_TEST(s, n, bound, alone)                                                              \
     static void s##_##n##_run(void);                                                               \
     __attribute__((constructor)) static void s##_##n##_register(void)                              \
     {                                                                                              \
-        static struct smtp_plain_test test = {#s, #n, bound, s##_##n##_run, NULL};                 \
+        static struct smtp_plain_test test = {#s, #n, bound, alone, s##_##n##_run, NULL};                \
         smtp_plain_register(&test);                                                                \
     }                                                                                              \
     static void s##_##n##_run(void)
@@ -48,7 +53,7 @@ void smtp_plain_register(struct smtp_plain_test *test);
 #else
 
 #include <criterion/criterion.h>
-#define SMTP_TEST(s, n, bound) Test(s, n, .timeout = bound)
+#define SMTP_TEST(s, n, bound, alone) Test(s, n, .timeout = bound)
 
 #endif
 

@@ -118,7 +118,7 @@ TEST(net, a_write_nobody_reads_ends_at_its_deadline)
 }
 
 /* The default action of SIGPIPE would end this test's process. */
-TEST(net, writing_to_a_peer_that_has_gone_is_closed_and_no_signal)
+TEST_ALONE(net, writing_to_a_peer_that_has_gone_is_closed_and_no_signal)
 {
     int ends[2];
     const struct iovec part = {.iov_base = (char[]){"x"}, .iov_len = 1};

@@ -389,7 +389,7 @@ TEST(compose, the_same_input_gives_the_same_octets)
     drop_file(directory, path);
 }
 
-TEST(compose, what_cannot_be_rewound_is_read_once)
+TEST_ALONE(compose, what_cannot_be_rewound_is_read_once)
 {
     char directory[64], *fifo = NULL, *octets;
     smtp_make_directory(directory);
@@ -528,7 +528,7 @@ TEST(compose, a_file_that_cannot_be_read_is_named_with_the_reason)
     expect_refused(&what, SMTP_SOURCE_FAILED, "--text: cannot read");
 }
 
-TEST(compose, a_full_disk_is_told)
+TEST_ALONE(compose, a_full_disk_is_told)
 {
     static char text[100000];
     struct smtp_error error;

@@ -287,7 +287,7 @@ static void never(const char *message)
     SMTP_TEST_FAIL("complained: %s", message);
 }
 
-TEST(record, a_file_is_whole_or_not_there)
+TEST_ALONE(record, a_file_is_whole_or_not_there)
 {
     char directory[64], path[128];
     struct smtp_error error = {0};

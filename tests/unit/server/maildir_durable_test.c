@@ -38,22 +38,21 @@ int fsync(int fd)
     return errno != 0 ? -1 : (int)syscall(SYS_fsync, fd);
 }
 
-/* The code of the reply to one message. */
-static int deliver_one(bool durable)
+/* The code of the reply to one message, where files and directories are synced with these errors. */
+static int deliver_one(bool durable, int file_errno, int directory_errno)
 {
     char path[64];
     void *user = NULL;
     struct smtp_server_hooks table;
     struct smtp_server_reply reply = {0};
     struct smtp_server_session_info session = made_session(&user);
-    int directory_errno = watch.directory_errno;
-    watch.directory_errno = 0;
-    watch.path = NULL;
+    watch = (struct watch){0};
     smtp_make_directory(path);
     expect_int(smtp_receiver_maildir(
                    &table, &(struct smtp_maildir){.path = path, .durable = durable}, NULL),
                SMTP_OK);
     watch.path = path;
+    watch.file_errno = file_errno;
     watch.directory_errno = directory_errno;
     struct smtp_message *message = made_message(&(struct made){.content = "Subject: hi\r\n\r\n"});
     expect_true(table.content(table.user, &session, message, "Subject: hi\r\n\r\n", 15));
@@ -63,35 +62,35 @@ static int deliver_one(bool durable)
     smtp_message_release(message);
     table.release(table.user);
     smtp_remove_directory(path);
+    watch.path = NULL;
+    watch.directory_errno = 0;
     return accepted ? 250 : reply.code;
 }
 
 TEST(maildir, a_durable_message_is_synced_then_moved_then_its_directory_is_synced_RFC_5321_6_1)
 {
-    expect_int(deliver_one(true), 250);
+    expect_int(deliver_one(true, 0, 0), 250);
     expect_int(watch.files, 1);
     expect_int(watch.directories, 1);
 }
 
 TEST(maildir, one_that_need_not_be_durable_is_not_synced)
 {
-    expect_int(deliver_one(false), 250);
+    expect_int(deliver_one(false, 0, 0), 250);
     expect_int(watch.files + watch.directories, 0);
 }
 
 TEST(maildir, octets_that_cannot_be_synced_are_no_message_RFC_5321_6_1)
 {
-    watch.file_errno = EIO;
-    expect_int(deliver_one(true), 451);
-    watch.file_errno = ENOSPC;
-    expect_int(deliver_one(true), 452);
+    expect_int(deliver_one(true, EIO, 0), 451);
+    expect_int(watch.directories, 0);
+    expect_int(deliver_one(true, ENOSPC, 0), 452);
     expect_int(watch.directories, 0);
 }
 
 TEST(maildir, a_name_that_cannot_be_synced_is_no_message_RFC_5321_6_1)
 {
-    watch.directory_errno = EIO;
-    expect_int(deliver_one(true), 451);
+    expect_int(deliver_one(true, 0, EIO), 451);
     expect_int(watch.directories, 1);
 }
 
@@ -122,5 +121,6 @@ TEST(maildir, a_durable_one_that_is_made_is_synced_in_its_folder_with_its_own_RF
     expect_int(smtp_receiver_maildir(&table, &(struct smtp_maildir){.path = path, .durable = true},
                                      &error),
                SMTP_BAD_ARGUMENT);
+    watch.directory_errno = 0;
     smtp_remove_directory(folder);
 }

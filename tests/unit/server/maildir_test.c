@@ -223,7 +223,7 @@ TEST(maildir, content_around_the_size_of_a_block_is_whole)
     }
 }
 
-TEST(maildir, names_and_modes_are_of_the_form)
+TEST_ALONE(maildir, names_and_modes_are_of_the_form)
 {
     struct maildir_test test;
     char name[700];
@@ -308,7 +308,7 @@ TEST(maildir, the_replies_say_whether_there_is_room_RFC_3463_3_4)
     }
 }
 
-TEST(maildir, no_room_for_a_message_is_452_and_nothing_is_left)
+TEST_ALONE(maildir, no_room_for_a_message_is_452_and_nothing_is_left)
 {
     static char content[3 * SMTP_DELIVERY_BLOCK];
     memset(content, 'x', sizeof content);
@@ -330,7 +330,7 @@ TEST(maildir, no_room_for_a_message_is_452_and_nothing_is_left)
     close_maildir(&test);
 }
 
-TEST(maildir, no_room_for_the_last_octets_is_452_and_nothing_is_left)
+TEST_ALONE(maildir, no_room_for_the_last_octets_is_452_and_nothing_is_left)
 {
     struct maildir_test test;
     open_maildir(&test, false);

@@ -204,7 +204,7 @@ TEST(mbox, what_is_there_is_kept_and_parted_from_what_comes)
 
 /* ---- what fails ---- */
 
-TEST(mbox, a_message_that_does_not_fit_is_452_and_the_file_is_as_it_was)
+TEST_ALONE(mbox, a_message_that_does_not_fit_is_452_and_the_file_is_as_it_was)
 {
     static char large[300000];
     static const size_t lens[] = {200, 70000, sizeof large};
@@ -535,7 +535,7 @@ TEST(print, a_peer_at_a_unix_socket_is_named_in_full)
 }
 
 /* Nothing of it stands before the next, which is taken again. */
-TEST(print, a_message_that_could_not_be_printed_leaves_nothing)
+TEST_ALONE(print, a_message_that_could_not_be_printed_leaves_nothing)
 {
     struct smtp_server_hooks table;
     struct smtp_server_reply reply;
