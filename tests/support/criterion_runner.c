@@ -15,11 +15,3 @@ void smtp_test_fail(const char *file, int line, const char *format, ...)
     criterion_send_assert(&failed);
     criterion_abort_test();
 }
-
-/* Criterion makes libgit2 ready, which reads all certificates the machine trusts, in each process it starts, one a
- * test: as much work as all else it does. Only differences of cr_assert(eq(...)) need it, and nothing here asks for them. */
-int git_libgit2_init(void);
-__attribute__((visibility("default"))) int git_libgit2_init(void)
-{
-    return 1;
-}

@@ -140,7 +140,8 @@ int main(int argc, char **argv)
             *end++ = test;
         }
     }
-    long wanted = 2 * sysconf(_SC_NPROCESSORS_ONLN); /* most of them wait, and not for a processor */
+    long wanted =
+        2 * sysconf(_SC_NPROCESSORS_ONLN); /* most of them wait, and not for a processor */
     size_t most = wanted < 1 ? 1 : wanted > MOST_AT_ONCE ? MOST_AT_ONCE : (size_t)wanted;
     struct batch batches[MOST_AT_ONCE] = {{0}};
     unsigned *done = mmap(NULL, sizeof *done * MOST_AT_ONCE, PROT_READ | PROT_WRITE,

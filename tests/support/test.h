@@ -45,7 +45,7 @@ void smtp_plain_register(struct smtp_plain_test *test);
     static void s##_##n##_run(void);                                                               \
     __attribute__((constructor)) static void s##_##n##_register(void)                              \
     {                                                                                              \
-        static struct smtp_plain_test test = {#s, #n, bound, alone, s##_##n##_run, NULL};                \
+        static struct smtp_plain_test test = {#s, #n, bound, alone, s##_##n##_run, NULL};          \
         smtp_plain_register(&test);                                                                \
     }                                                                                              \
     static void s##_##n##_run(void)
