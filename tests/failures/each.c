@@ -18,7 +18,7 @@
 #define ALLOCATIONS_QUICK 100
 #define OPENSSL_QUICK 2
 #define OPENSSL_LATER_QUICK 1
-#define CALLS_QUICK 3 /* of a kind and way */
+#define CALLS_QUICK 1 /* of a kind and way */
 #else
 #define ALLOCATIONS_QUICK 400
 #define OPENSSL_QUICK 6 /* a handshake has thousands */
