@@ -147,7 +147,7 @@ static const char *say_line(struct smtp_visit_session *session, struct smtp_span
 static const struct {
     const char *name, *reply;
     const char *(*say)(struct smtp_visit_session *session, struct smtp_span line);
-} plain[] = {
+} plainly[] = {
     {"connect", NULL, say_greeting},
     {"EHLO", NULL, say_hello},
     {"HELO", NULL, say_helo},
@@ -184,9 +184,9 @@ const char *smtp_visit_plain(struct smtp_visit_session *session, const char *nam
                              struct smtp_span line)
 {
     const char *reply = "500 5.5.1 No such command\r\n";
-    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
-        if (strcmp(name, plain[i].name) == 0) {
-            reply = plain[i].say != NULL ? plain[i].say(session, line) : plain[i].reply;
+    for (size_t i = 0; i < sizeof plainly / sizeof *plainly; i++) {
+        if (strcmp(name, plainly[i].name) == 0) {
+            reply = plainly[i].say != NULL ? plainly[i].say(session, line) : plainly[i].reply;
         }
     }
     /* the first line of an EHLO reply names the server, so that one stays as it is */

@@ -119,7 +119,7 @@ static FILE *open_file(struct smtp_trial *trial, const char *path)
     return smtp_trial_own(trial, file, close_file);
 }
 
-static bool tee(struct smtp_trial *trial)
+static bool tee_of_three(struct smtp_trial *trial)
 {
     /* a Maildir, an mbox file and a printer at once: each has it */
     struct smtp_server_hooks tables[3];
@@ -233,7 +233,7 @@ static const struct smtp_scenario rows[] = {
     {"maildir-durable", "5321 4.2.5", "250 only when it is on the disk", maildir_durable},
     {"maildir-gone", "5321 4.2.5", "451, and nothing answered 250", maildir_gone},
     {"mbox", "4155", "two messages, From_ lines quoted", mbox},
-    {"tee", "", "a Maildir, an mbox file and a printer at once", tee},
+    {"tee", "", "a Maildir, an mbox file and a printer at once", tee_of_three},
     {"relay", "5321 4.4", "handed on with Received in front", relay},
     {"relay-refusals", "5321 3.6.3", "the next server's refusal is what its client hears",
      relay_refusals},

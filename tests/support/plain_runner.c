@@ -1,6 +1,7 @@
-/* plain_runner.c - runs the tests of one program where Criterion cannot: each in a process of its
- * own, bounded by an alarm. Arguments select by "suite" or "suite/name", or leave out by "-beginning of suites". Knows no
- * SMTP. */
+/* plain_runner.c - runs the tests of one program where Criterion cannot. Those of a suite share a process, as a sanitizer
+ * makes each dear to begin and to look over for leaks as it ends; one that fails ends it, and those behind it get another.
+ * Each is bounded by an alarm. Arguments select by "suite" or "suite/name", or leave out by "-beginning of suites". Knows
+ * no SMTP. */
 #include "test.h"
 
 #include <signal.h>
@@ -14,7 +15,6 @@
 
 #define MOST_AT_ONCE 16
 #define MOST_TOGETHER 16
-#define MOST_TESTS 4096
 
 static struct smtp_plain_test *tests; /* filled before main, read after */
 
@@ -86,22 +86,23 @@ static void begin(struct batch *batch)
     }
 }
 
-/* The process of a batch has ended: its tests are counted, and what comes after the one that failed is left to be begun.
- * Where all passed and it did not end well, that was found as it ended: a leak, whose report says where. */
+/* The process of a batch has ended: its tests are counted, and those behind the one that failed are left to be begun.
+ * Where all passed and it did not end well, that was found as it ended: a leak or a race, whose report says where. */
 static void count(struct batch *batch, int status, unsigned *passed, unsigned *failed)
 {
     unsigned done = *batch->passed;
+    bool all = done == batch->count;
     *passed += done;
-    batch->process = 0;
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+    if (!all || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
         *failed += 1;
-        const struct smtp_plain_test *last = batch->tests[done == batch->count ? done - 1 : done];
+        const struct smtp_plain_test *last = batch->tests[all ? done - 1 : done];
         printf("FAILED %s/%s (%s%s %d)\n", last->suite, last->name,
-               done == batch->count ? "or one before it, told as they ended: " : "",
+               all ? "or one before it, told as they ended: " : "",
                WIFSIGNALED(status) ? "signal" : "status",
                WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-        done += done < batch->count;
+        done += !all;
     }
+    batch->process = 0;
     batch->tests += done;
     batch->count -= done;
 }
@@ -131,17 +132,30 @@ static unsigned together(const struct smtp_plain_test **from, const struct smtp_
     return count;
 }
 
+/* Those that the arguments choose, and where they end. */
+static const struct smtp_plain_test **choose(int argc, char **argv,
+                                             const struct smtp_plain_test ***end)
+{
+    size_t count = 0;
+    for (const struct smtp_plain_test *test = tests; test != NULL; test = test->next) {
+        count += selected(test, argc, argv);
+    }
+    const struct smtp_plain_test **chosen = calloc(count + 1, sizeof *chosen);
+    *end = chosen;
+    for (const struct smtp_plain_test *test = tests; test != NULL && chosen != NULL;
+         test = test->next) {
+        if (selected(test, argc, argv)) {
+            *(*end)++ = test;
+        }
+    }
+    return chosen;
+}
+
 int main(int argc, char **argv)
 {
     unsigned passed = 0, failed = 0;
-    const struct smtp_plain_test *chosen[MOST_TESTS], **next = chosen, **end = chosen;
-    for (const struct smtp_plain_test *test = tests; test != NULL; test = test->next) {
-        if (selected(test, argc, argv) && end < chosen + MOST_TESTS) {
-            *end++ = test;
-        }
-    }
-    long wanted =
-        2 * sysconf(_SC_NPROCESSORS_ONLN); /* most of them wait, and not for a processor */
+    const struct smtp_plain_test **end, **chosen = choose(argc, argv, &end), **next = chosen;
+    long wanted = 2 * sysconf(_SC_NPROCESSORS_ONLN); /* most tests wait, and not for one of them */
     size_t most = wanted < 1 ? 1 : wanted > MOST_AT_ONCE ? MOST_AT_ONCE : (size_t)wanted;
     struct batch batches[MOST_AT_ONCE] = {{0}};
     unsigned *done = mmap(NULL, sizeof *done * MOST_AT_ONCE, PROT_READ | PROT_WRITE,
@@ -165,6 +179,7 @@ int main(int argc, char **argv)
             finish(batches, most, &passed, &failed);
         }
     }
+    free(chosen);
     printf("%u passed, %u failed\n", passed, failed);
     return failed > 0 || passed == 0;
 }
