@@ -149,7 +149,7 @@ def names_of_tests():
     """Every test as "suite.name", those that macros make included: their names are put together there."""
     names = set()
     for path in (root / "tests").rglob("*.c"):
-        names.update(map(".".join, re.findall(r"^TEST(?:_WITHIN|_ALONE)?\((\w+), (\w+)", path.read_text(), re.M)))
+        names.update(map(".".join, re.findall(r"^TEST(?:_ALONE)?(?:_WITHIN)?\((\w+), (\w+)", path.read_text(), re.M)))
     return names
 
 
@@ -194,7 +194,7 @@ def check_known_failures(tests):
         breach(path, 1, f"known_failures.{row} has no row")
     for source in sorted((root / "tests").rglob("known_failures_*.c")):
         text = source.read_text()
-        for match in re.finditer(r"^TEST(?:_WITHIN|_ALONE)?\(known_failures, (\w+)", text, re.M):
+        for match in re.finditer(r"^TEST(?:_ALONE)?(?:_WITHIN)?\(known_failures, (\w+)", text, re.M):
             if not text[: match.start()].endswith("*/\n"):
                 breach(source, text.count("\n", 0, match.start()) + 1, f"{match.group(1)}: where it went wrong is not said above")
 

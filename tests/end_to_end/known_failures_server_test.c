@@ -171,7 +171,7 @@ static void send_long(struct smtp_wire *wire, const char *before, size_t count, 
 }
 
 /* CVE-2013-1752, go-smtp#60, smtp-server 3.18.3 (commands) and 3.19.0 (PROXY headers) */
-TEST(known_failures, unbounded_line)
+TEST_ALONE(known_failures, unbounded_line)
 {
     enum { MUCH = 16 << 20 };
     struct smtp_server_options options;
@@ -238,7 +238,7 @@ TEST(known_failures, overlong_desync)
 }
 
 /* smtp-server#262 and #179, Mailpit, maildev#551: what one session, or all of them, may take */
-TEST(known_failures, unbounded_session)
+TEST_ALONE(known_failures, unbounded_session)
 {
     struct smtp_server_options options;
     struct smtp_wire wire, other;

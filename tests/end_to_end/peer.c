@@ -210,6 +210,27 @@ static void peer_octets(struct peer *peer, const char *step)
     peer_drop(peer, wanted);
 }
 
+/* A chunk of any size that is not the last, as the content. */
+static void peer_chunk(struct peer *peer, const char *step)
+{
+    char octets[40], *lf, *end;
+    while ((lf = memchr(peer->in, '\n', peer->in_len)) == NULL) {
+        if (!peer_read(peer)) {
+            peer_fail(peer, step, "no line came");
+            return;
+        }
+    }
+    *lf = '\0';
+    unsigned long count = strncmp(peer->in, "BDAT ", 5) == 0 ? strtoul(peer->in + 5, &end, 10) : 0;
+    if (count == 0 || strcmp(end, "\r") != 0) {
+        peer_fail(peer, step, peer->in);
+        return;
+    }
+    peer_drop(peer, (size_t)(lf - peer->in) + 1);
+    snprintf(octets, sizeof octets, "[octets %lu]", count);
+    peer_octets(peer, octets);
+}
+
 /* Until the client closes; with expected false, whatever it sends before. */
 static void peer_eof(struct peer *peer, const char *step, bool expected)
 {
@@ -296,6 +317,8 @@ static void peer_step(struct peer *peer, const char *step)
         peer_content(peer, step);
     } else if (strncmp(step, "[octets ", 8) == 0) {
         peer_octets(peer, step);
+    } else if (strncmp(step, "[chunk]", 7) == 0) {
+        peer_chunk(peer, step);
     } else if (strncmp(step, "[rcpts]", 7) == 0) {
         peer_rcpts(peer, step);
     } else if (strncmp(step, "[eof]", 5) == 0) {

@@ -120,12 +120,13 @@ TEST(relay_lmtp, rfc3030_3_binary_content_goes_on_by_bdat_octet_for_octet)
     relay(&relaying, "127.0.0.1:0", "",
           "S: 220 mx\nC: EHLO relay.example\nS: 250-mx\nS: 250-8BITMIME\nS: 250-CHUNKING\n"
           "S: 250 BINARYMIME\nC: MAIL FROM:<ann@example.com> BODY=BINARYMIME\nS: 250 ok\n"
-          "C: RCPT TO:<bob@example.com>\nS: 250 ok\n[some]\nS: 250 ok\n[ignore]\n");
+          "C: RCPT TO:<bob@example.com>\nS: 250 ok\n[chunk]\nS: 250 its field\n"
+          "C: BDAT 3 LAST\n[octets 3]\nS: 250 2.0.0 taken\n" BYE);
     struct smtp_wire *wire = &relaying.wire;
     expect_contains(smtp_wire_ask(wire, "MAIL FROM:<ann@example.com> BODY=BINARYMIME"), "250 ");
     expect_contains(smtp_wire_ask(wire, "RCPT TO:<bob@example.com>"), "250 ");
     expect_true(smtp_wire_send(wire, "BDAT 3 LAST\r\na\nb", 16));
-    smtp_wire_close(wire); /* what came is in relaying.peer.in */
-    smtp_server_free(relaying.server);
-    peer_stop(&relaying.peer);
+    expect_contains(smtp_wire_reply(wire), "250 ");
+    end(&relaying);
+    expect_bytes(relaying.peer.content, relaying.peer.content_len, "a\nb", 3);
 }

@@ -308,7 +308,7 @@ static bool mount_small_disk(const char *path)
 }
 
 /* The same with real disks, where they can be had. */
-TEST(server_maildir, a_full_disk_is_452_and_one_that_is_read_only_451)
+TEST_ALONE(server_maildir, a_full_disk_is_452_and_one_that_is_read_only_451)
 {
     struct delivering delivering;
     struct smtp_wire wire;
@@ -433,7 +433,7 @@ static void expect_stream(const char *path, uint64_t lines)
 
 /* 32 MiB, 16 under a sanitizer, or as many as SMTP_TEST_MAILDIR_MIB says; the whole of what this project claims with
  *     SMTP_TEST_MAILDIR_MIB=1024 build/dev/tests/end_to_end --filter 'server_maildir/content_of*' */
-TEST_WITHIN(server_maildir, content_of_any_size_is_streamed_in_constant_memory, 300)
+TEST_ALONE_WITHIN(server_maildir, content_of_any_size_is_streamed_in_constant_memory, 300)
 {
     const char *wanted = getenv("SMTP_TEST_MAILDIR_MIB");
     uint64_t usual = TEST_LARGE_OCTETS > 16 << 20 ? 32 : 16;

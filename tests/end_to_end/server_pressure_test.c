@@ -354,7 +354,7 @@ static long resident_kib(void)
 }
 
 /* 256 MiB of commands would be owed gigabytes of replies: instead the server stops reading. */
-TEST(server_pressure, a_peer_that_never_reads_is_not_read_from_and_others_go_on)
+TEST_ALONE(server_pressure, a_peer_that_never_reads_is_not_read_from_and_others_go_on)
 {
     struct smtp_server *server = started(NULL);
     struct smtp_wire wire;

@@ -438,16 +438,21 @@ static bool await_held(const struct held *held)
     return len > 0;
 }
 
+static void let_go(struct held *held)
+{
+    close(held->pipe);
+    unsetenv("TMPDIR");
+    unsetenv("HELD");
+    smtp_remove_directory(held->folder);
+}
+
 /** No process of a command's, no file. */
 static void expect_nothing_left(struct held *held)
 {
     while (await_held(held)) {
     }
-    close(held->pipe);
-    unsetenv("TMPDIR");
-    unsetenv("HELD");
     expect_int(smtp_count_entries(held->folder, "files", NULL, 0), 0);
-    smtp_remove_directory(held->folder);
+    let_go(held);
 }
 
 /** Each begins so: it writes an octet, and has the pipe. */
@@ -495,8 +500,7 @@ TEST_WITHIN(check_client, the_command_gets_its_own_words_and_a_word_for_each_rec
     expect_true(strncmp(words, "4:ability-from@example.com:ability-to@example.com:", 50) == 0);
     expect_contains(words, "\n3:ann@example.com:bob@example.com:");
     free(words);
-    close(held.pipe);
-    smtp_remove_directory(held.folder);
+    let_go(&held);
 }
 
 TEST_WITHIN(check_client, a_command_that_does_nothing_passes_no_rule, 90)

@@ -238,7 +238,7 @@ static int wait_for(pid_t pid)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-TEST(serve_life, in_the_background_it_returns_when_it_listens_and_goes_on)
+TEST_ALONE(serve_life, in_the_background_it_returns_when_it_listens_and_goes_on)
 {
     char folder[64], pid_file[128], url[200], text[32];
     smtp_make_directory(folder);
@@ -264,7 +264,7 @@ TEST(serve_life, in_the_background_it_returns_when_it_listens_and_goes_on)
 }
 
 /* Whoever reads what it says to the end is not kept waiting: run as "$(smtp-harness serve ...)". */
-TEST(serve_life, in_the_background_it_lets_go_of_the_pipes_it_was_given)
+TEST_ALONE(serve_life, in_the_background_it_lets_go_of_the_pipes_it_was_given)
 {
     char line[256];
     expect_int(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);

@@ -4,6 +4,7 @@
  * no SMTP. */
 #include "test.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -75,6 +76,10 @@ static void begin(struct batch *batch)
     *batch->passed = 0;
     fflush(NULL);
     batch->process = fork();
+    if (batch->process < 0) {
+        perror("fork");
+        exit(2);
+    }
     if (batch->process == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL); /* a runner that is killed leaves nothing behind */
         while (*batch->passed < batch->count) {
@@ -87,7 +92,8 @@ static void begin(struct batch *batch)
 }
 
 /* The process of a batch has ended: its tests are counted, and those behind the one that failed are left to be begun.
- * Where all passed and it did not end well, that was found as it ended: a leak or a race, whose report says where. */
+ * Where all passed and it did not end well, that was found as it ended, and is one failure more: a leak or a race, whose
+ * report says where. */
 static void count(struct batch *batch, int status, unsigned *passed, unsigned *failed)
 {
     unsigned done = *batch->passed;
@@ -112,7 +118,7 @@ static void finish(struct batch *batches, size_t most, unsigned *passed, unsigne
 {
     int status = 0;
     pid_t ended;
-    while ((ended = wait(&status)) < 0) {
+    while ((ended = wait(&status)) < 0 && errno == EINTR) {
     }
     for (size_t i = 0; i < most; i++) {
         if (batches[i].process == ended) {

@@ -14,9 +14,10 @@
 #define TEST(suite, name) SMTP_TEST(suite, name, 20, false)
 /** The same with another bound, for the few that need one. */
 #define TEST_WITHIN(suite, name, seconds) SMTP_TEST(suite, name, seconds, false)
-/** One that leaves its process other than it was (its limits, its environment, what it does with a signal): the plain
- *  runner, where tests of a suite share one, gives it its own. */
+/** One that leaves its process other than it was (its limits, its environment, what it does with a signal), or measures
+ *  the most memory it had: the plain runner, where tests of a suite share one, gives it its own. */
 #define TEST_ALONE(suite, name) SMTP_TEST(suite, name, 20, true)
+#define TEST_ALONE_WITHIN(suite, name, seconds) SMTP_TEST(suite, name, seconds, true)
 
 /** How large a large message is: so much that memory would tell if it grew with it. Under a sanitizer, which
  *  makes each octet many times as dear, and has memory of its own, less. */

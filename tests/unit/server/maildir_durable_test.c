@@ -12,9 +12,10 @@
 #include <unistd.h>
 
 static struct watch {
-    const char *path;                    /* of the Maildir, once it is open */
-    unsigned files, directories, before; /* directories, before it was */
-    int file_errno, directory_errno;     /* with which they fail */
+    const char *path; /* of the Maildir, once it is open */
+    unsigned files, directories;
+    _Atomic unsigned before;         /* directories, before it was; sessions deliver at once */
+    int file_errno, directory_errno; /* with which they fail */
 } watch;
 
 int fsync(int fd)

@@ -193,10 +193,11 @@ TEST(xclient, what_rfc9422_counts_a_session_is_counted_anew)
                 "220 250 250/2.1.0 250/2.1.5 250/2.0.0 220 250 250/2.1.0 250/2.1.5");
 }
 
+static unsigned asked;
+
 static enum smtp_server_verdict refuse_third(const struct smtp_server_event *event,
                                              struct smtp_server_reply *reply)
 {
-    static unsigned asked; /* a test runs in a process of its own */
     (void)reply;
     return event->kind == SMTP_SERVER_ASK_CONNECT && ++asked == 3 ? SMTP_REFUSE : SMTP_ACCEPT;
 }
@@ -204,6 +205,7 @@ static enum smtp_server_verdict refuse_third(const struct smtp_server_event *eve
 TEST(xclient, the_connect_hook_is_asked_again_and_may_turn_the_peer_away)
 {
     struct core core = trusting();
+    asked = 0;
     core.config.asks = 1u << SMTP_SERVER_ASK_CONNECT;
     core.decide = refuse_third;
     core_open(&core);
