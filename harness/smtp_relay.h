@@ -24,6 +24,7 @@ extern "C" {
  *    LMTP        A next server's answers for each recipient go on as such where this server speaks LMTP,
  *                too. Where it speaks SMTP a refusal of some is the answer for all: the message may come
  *                twice to the others, and is lost for nobody.
+ *    Stopping    waits for a next server that says nothing, as long as the options' timeouts let it.
  *    Tables      that refuse recipients stand best before it: one behind it costs the envelope twice.
  *  @param host         the next server, as smtp_client_connect takes it ("lmtp://..." too).
  *  @param options      NULL: the defaults; copied.

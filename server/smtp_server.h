@@ -424,7 +424,8 @@ enum smtp_status smtp_server_run(struct smtp_server *server, void (*ready)(void 
 
 /** Stops accepting, lets open transactions end, says 421 to sessions that are between transactions,
  *  closes, and joins the threads. Sessions still open at the deadline are cut. Idempotent; from a
- *  hook it is smtp_server_request_stop. When it returns (elsewhere), no hook runs any more.
+ *  hook it is smtp_server_request_stop. When it returns (elsewhere), no hook runs any more: one that
+ *  blocks is waited for, whatever the deadline.
  *  @param deadline_ms  milliseconds for open transactions; 0 cuts at once. */
 void smtp_server_stop(struct smtp_server *server, uint64_t deadline_ms);
 
