@@ -150,14 +150,24 @@ static void peer_say(struct peer *peer, const char *step)
     free(lines);
 }
 
-static void peer_expect(struct peer *peer, const char *step)
+/* The LF of the first line. NULL: none came, and the step has failed. */
+static char *peer_line(struct peer *peer, const char *step)
 {
-    char *lf = NULL;
+    char *lf;
     while ((lf = memchr(peer->in, '\n', peer->in_len)) == NULL) {
         if (!peer_read(peer)) {
             peer_fail(peer, step, "no line came");
-            return;
+            break;
         }
+    }
+    return lf;
+}
+
+static void peer_expect(struct peer *peer, const char *step)
+{
+    char *lf = peer_line(peer, step);
+    if (lf == NULL) {
+        return;
     }
     size_t len = (size_t)(lf - peer->in), wanted = strcspn(step, "\n");
     if (len != wanted + 1 || memcmp(peer->in, step, wanted) != 0 || peer->in[wanted] != '\r') {
@@ -213,12 +223,9 @@ static void peer_octets(struct peer *peer, const char *step)
 /* A chunk of any size that is not the last, as the content. */
 static void peer_chunk(struct peer *peer, const char *step)
 {
-    char octets[40], *lf, *end;
-    while ((lf = memchr(peer->in, '\n', peer->in_len)) == NULL) {
-        if (!peer_read(peer)) {
-            peer_fail(peer, step, "no line came");
-            return;
-        }
+    char octets[40], *end, *lf = peer_line(peer, step);
+    if (lf == NULL) {
+        return;
     }
     *lf = '\0';
     unsigned long count = strncmp(peer->in, "BDAT ", 5) == 0 ? strtoul(peer->in + 5, &end, 10) : 0;
