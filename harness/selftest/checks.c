@@ -118,18 +118,18 @@ size_t smtp_times(const char *text, const char *part)
 
 /* ---- raw octets ---- */
 
-bool smtp_wire_says(struct smtp_trial *trial, struct smtp_wire *wire, const char *text)
+bool smtp_raw_says(struct smtp_trial *trial, struct smtp_raw *wire, const char *text)
 {
-    return smtp_trial_is_status(trial, "writing raw octets",
-                                smtp_wire_say(wire, text, strlen(text)), SMTP_OK, NULL);
+    return smtp_trial_is_status(trial, "writing raw octets", smtp_raw_say(wire, text, strlen(text)),
+                                SMTP_OK, NULL);
 }
 
-bool smtp_wire_answers(struct smtp_trial *trial, struct smtp_wire *wire, const char *code)
+bool smtp_raw_answers(struct smtp_trial *trial, struct smtp_raw *wire, const char *code)
 {
     struct smtp_span reply;
     char what[64];
     snprintf(what, sizeof what, "a reply that begins with %s", code);
-    if (!smtp_trial_is_status(trial, what, smtp_wire_hear_reply(wire, &reply), SMTP_OK, NULL)) {
+    if (!smtp_trial_is_status(trial, what, smtp_raw_hear_reply(wire, &reply), SMTP_OK, NULL)) {
         return false;
     }
     size_t len = strlen(code);
@@ -137,16 +137,16 @@ bool smtp_wire_answers(struct smtp_trial *trial, struct smtp_wire *wire, const c
            fail_with(trial, "the reply", reply, smtp_span_of(code));
 }
 
-bool smtp_wire_asks(struct smtp_trial *trial, struct smtp_wire *wire, const char *line,
-                    const char *code)
+bool smtp_raw_asks(struct smtp_trial *trial, struct smtp_raw *wire, const char *line,
+                   const char *code)
 {
-    return smtp_wire_says(trial, wire, line) && smtp_wire_says(trial, wire, "\r\n") &&
-           smtp_wire_answers(trial, wire, code);
+    return smtp_raw_says(trial, wire, line) && smtp_raw_says(trial, wire, "\r\n") &&
+           smtp_raw_answers(trial, wire, code);
 }
 
-bool smtp_wire_closes(struct smtp_trial *trial, struct smtp_wire *wire)
+bool smtp_raw_closes(struct smtp_trial *trial, struct smtp_raw *wire)
 {
-    return smtp_trial_is_status(trial, "the end of the connection", smtp_wire_hear_close(wire),
+    return smtp_trial_is_status(trial, "the end of the connection", smtp_raw_hear_close(wire),
                                 SMTP_OK, NULL);
 }
 

@@ -6,7 +6,7 @@
 #include "common/clock.h"
 #include "common/error.h"
 #include "common/net.h"
-#include "harness/selftest/wire.h"
+#include "harness/selftest/raw.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -24,41 +24,41 @@ struct smtp_peer {
     char address[SMTP_ADDRESS_TEXT_SIZE];
     pthread_t thread;
     bool joined;
-    struct smtp_wire wire;   /* the thread's; the owner's once joined */
+    struct smtp_raw wire;    /* the thread's; the owner's once joined */
     enum smtp_status status; /* likewise */
 };
 
-static enum smtp_status drip(struct smtp_wire *wire, const char *text)
+static enum smtp_status drip(struct smtp_raw *wire, const char *text)
 {
     enum smtp_status status = SMTP_OK;
     for (; *text != '\0' && status == SMTP_OK; text++) {
-        status = smtp_wire_say(wire, text, 1);
+        status = smtp_raw_say(wire, text, 1);
     }
     return status;
 }
 
-static enum smtp_status say_made(struct smtp_wire *wire, const struct smtp_peer_step *step)
+static enum smtp_status say_made(struct smtp_raw *wire, const struct smtp_peer_step *step)
 {
     struct smtp_buffer answer = SMTP_BUFFER(ANSWER_MAX);
     enum smtp_status status = SMTP_NOT_AS_EXPECTED;
     if (step->make(smtp_buffer_span(&wire->heard), &answer)) {
         struct smtp_span made = smtp_buffer_span(&answer);
-        status = smtp_wire_say(wire, made.bytes, made.len);
+        status = smtp_raw_say(wire, made.bytes, made.len);
     }
     smtp_buffer_free(&answer);
     return status;
 }
 
-static enum smtp_status play_step(struct smtp_wire *wire, const struct smtp_peer_step *step)
+static enum smtp_status play_step(struct smtp_raw *wire, const struct smtp_peer_step *step)
 {
     struct smtp_span part;
     switch (step->act) {
     case SMTP_PEER_SAY:
-        return smtp_wire_say(wire, step->text, strlen(step->text));
+        return smtp_raw_say(wire, step->text, strlen(step->text));
     case SMTP_PEER_DRIP:
         return drip(wire, step->text);
     case SMTP_PEER_HEAR:
-        return smtp_wire_hear(wire, step->text, &part);
+        return smtp_raw_hear(wire, step->text, &part);
     case SMTP_PEER_MAKE:
         return say_made(wire, step);
     }
@@ -74,7 +74,7 @@ static enum smtp_status accept_one(struct smtp_peer *peer)
         }
         int fd = smtp_net_accept(peer->listener);
         if (fd >= 0) {
-            smtp_wire_init(&peer->wire, fd, peer->deadline_ns);
+            smtp_raw_init(&peer->wire, fd, peer->deadline_ns);
             return SMTP_OK;
         }
         if (errno != EAGAIN) {
@@ -90,7 +90,7 @@ static void *play(void *user)
     for (size_t i = 0; i < peer->step_count && peer->status == SMTP_OK; i++) {
         peer->status = play_step(&peer->wire, &peer->steps[i]);
     }
-    smtp_wire_close(&peer->wire);
+    smtp_raw_close(&peer->wire);
     return NULL;
 }
 
@@ -119,7 +119,7 @@ struct smtp_peer *smtp_peer_start(const struct smtp_peer_step *steps, size_t ste
     peer->steps = steps;
     peer->step_count = step_count;
     peer->deadline_ns = smtp_deadline_after(smtp_clock_now_ns(), limit_ms);
-    smtp_wire_init(&peer->wire, -1, peer->deadline_ns);
+    smtp_raw_init(&peer->wire, -1, peer->deadline_ns);
     if (listen_on_loopback(peer, error) != SMTP_OK) {
         free(peer);
         return NULL;
@@ -158,6 +158,6 @@ void smtp_peer_free(struct smtp_peer *peer)
     enum smtp_status ignored = smtp_peer_finish(peer, &heard);
     (void)ignored;
     close(peer->listener);
-    smtp_wire_clear(&peer->wire);
+    smtp_raw_clear(&peer->wire);
     free(peer);
 }

@@ -19,17 +19,17 @@ static void let_ann_in(struct smtp_harness_options *options)
 }
 
 /** A raw connection to a server that ann can log in to without TLS, too; EHLO said. */
-static struct smtp_wire *open_wire(struct smtp_trial *trial, struct smtp_harness_options *options)
+static struct smtp_raw *open_wire(struct smtp_trial *trial, struct smtp_harness_options *options)
 {
     options->server.auth.plain_without_tls = true;
     struct smtp_harness *harness = smtp_trial_harness(trial, options);
-    struct smtp_wire *wire = harness != NULL ? smtp_trial_wire(trial, harness) : NULL;
-    return wire != NULL && smtp_wire_asks(trial, wire, "EHLO client.test", "250") ? wire : NULL;
+    struct smtp_raw *wire = harness != NULL ? smtp_trial_wire(trial, harness) : NULL;
+    return wire != NULL && smtp_raw_asks(trial, wire, "EHLO client.test", "250") ? wire : NULL;
 }
 
-static bool says_goodbye(struct smtp_trial *trial, struct smtp_wire *wire)
+static bool says_goodbye(struct smtp_trial *trial, struct smtp_raw *wire)
 {
-    return smtp_wire_asks(trial, wire, "QUIT", "221") && smtp_wire_closes(trial, wire);
+    return smtp_raw_asks(trial, wire, "QUIT", "221") && smtp_raw_closes(trial, wire);
 }
 
 /* ---- no login, or a wrong one ---- */
@@ -107,10 +107,10 @@ static bool mechanism_too_weak(struct smtp_trial *trial)
     struct smtp_harness_options options;
     let_ann_in(&options);
     options.server.auth.too_weak = "PLAIN LOGIN CRAM-MD5";
-    struct smtp_wire *wire = open_wire(trial, &options);
-    return wire != NULL && smtp_wire_asks(trial, wire, "AUTH PLAIN " PLAIN_ANN, "534 5.7.9") &&
-           smtp_wire_asks(trial, wire, "AUTH CRAM-MD5", "534 5.7.9") &&
-           smtp_wire_asks(trial, wire, "AUTH NO-SUCH-ONE", "504") && says_goodbye(trial, wire);
+    struct smtp_raw *wire = open_wire(trial, &options);
+    return wire != NULL && smtp_raw_asks(trial, wire, "AUTH PLAIN " PLAIN_ANN, "534 5.7.9") &&
+           smtp_raw_asks(trial, wire, "AUTH CRAM-MD5", "534 5.7.9") &&
+           smtp_raw_asks(trial, wire, "AUTH NO-SUCH-ONE", "504") && says_goodbye(trial, wire);
 }
 
 static bool tls_needed_for_plain(struct smtp_trial *trial)
@@ -124,10 +124,10 @@ static bool tls_needed_for_plain(struct smtp_trial *trial)
     if (!smtp_trial_open(trial, &options, &ends)) {
         return false;
     }
-    struct smtp_wire *wire = smtp_trial_wire(trial, ends.harness);
-    return wire != NULL && smtp_wire_asks(trial, wire, "EHLO client.test", "250") &&
-           smtp_wire_asks(trial, wire, "AUTH PLAIN " PLAIN_ANN, "538 5.7.11") &&
-           smtp_wire_asks(trial, wire, "AUTH LOGIN", "538 5.7.11") && says_goodbye(trial, wire) &&
+    struct smtp_raw *wire = smtp_trial_wire(trial, ends.harness);
+    return wire != NULL && smtp_raw_asks(trial, wire, "EHLO client.test", "250") &&
+           smtp_raw_asks(trial, wire, "AUTH PLAIN " PLAIN_ANN, "538 5.7.11") &&
+           smtp_raw_asks(trial, wire, "AUTH LOGIN", "538 5.7.11") && says_goodbye(trial, wire) &&
            smtp_trial_is_status(trial, "PLAIN in the clear",
                                 smtp_client_auth(ends.client, &credentials), SMTP_UNSUPPORTED,
                                 ends.client) &&
@@ -143,20 +143,20 @@ static bool auth_twice(struct smtp_trial *trial)
     /* RFC 4954 4: 503 after a successful one */
     struct smtp_harness_options options;
     let_ann_in(&options);
-    struct smtp_wire *wire = open_wire(trial, &options);
-    return wire != NULL && smtp_wire_asks(trial, wire, "AUTH PLAIN " PLAIN_ANN, "235 2.7.0") &&
-           smtp_wire_asks(trial, wire, "AUTH PLAIN " PLAIN_ANN, "503") && says_goodbye(trial, wire);
+    struct smtp_raw *wire = open_wire(trial, &options);
+    return wire != NULL && smtp_raw_asks(trial, wire, "AUTH PLAIN " PLAIN_ANN, "235 2.7.0") &&
+           smtp_raw_asks(trial, wire, "AUTH PLAIN " PLAIN_ANN, "503") && says_goodbye(trial, wire);
 }
 
 static bool auth_in_transaction(struct smtp_trial *trial)
 {
     struct smtp_harness_options options;
     let_ann_in(&options);
-    struct smtp_wire *wire = open_wire(trial, &options);
-    return wire != NULL && smtp_wire_asks(trial, wire, "MAIL FROM:<" ANN ">", "250") &&
-           smtp_wire_asks(trial, wire, "AUTH PLAIN " PLAIN_ANN, "503") &&
-           smtp_wire_asks(trial, wire, "RSET", "250") &&
-           smtp_wire_asks(trial, wire, "AUTH PLAIN " PLAIN_ANN, "235") && says_goodbye(trial, wire);
+    struct smtp_raw *wire = open_wire(trial, &options);
+    return wire != NULL && smtp_raw_asks(trial, wire, "MAIL FROM:<" ANN ">", "250") &&
+           smtp_raw_asks(trial, wire, "AUTH PLAIN " PLAIN_ANN, "503") &&
+           smtp_raw_asks(trial, wire, "RSET", "250") &&
+           smtp_raw_asks(trial, wire, "AUTH PLAIN " PLAIN_ANN, "235") && says_goodbye(trial, wire);
 }
 
 static bool auth_before_ehlo(struct smtp_trial *trial)
@@ -165,9 +165,9 @@ static bool auth_before_ehlo(struct smtp_trial *trial)
     let_ann_in(&options);
     options.server.auth.plain_without_tls = true;
     struct smtp_harness *harness = smtp_trial_harness(trial, &options);
-    struct smtp_wire *wire = harness != NULL ? smtp_trial_wire(trial, harness) : NULL;
-    return wire != NULL && smtp_wire_asks(trial, wire, "AUTH PLAIN " PLAIN_ANN, "503") &&
-           smtp_wire_asks(trial, wire, "EHLO client.test", "250") && says_goodbye(trial, wire);
+    struct smtp_raw *wire = harness != NULL ? smtp_trial_wire(trial, harness) : NULL;
+    return wire != NULL && smtp_raw_asks(trial, wire, "AUTH PLAIN " PLAIN_ANN, "503") &&
+           smtp_raw_asks(trial, wire, "EHLO client.test", "250") && says_goodbye(trial, wire);
 }
 
 /* ---- in the wrong form ---- */
@@ -177,11 +177,11 @@ static bool auth_cancelled(struct smtp_trial *trial)
     /* RFC 4954 4: "*" gives up, 501; the next try is a new one */
     struct smtp_harness_options options;
     let_ann_in(&options);
-    struct smtp_wire *wire = open_wire(trial, &options);
-    return wire != NULL && smtp_wire_asks(trial, wire, "AUTH LOGIN", "334 ") &&
-           smtp_wire_asks(trial, wire, "YW5u", "334 ") && smtp_wire_asks(trial, wire, "*", "501") &&
-           smtp_wire_asks(trial, wire, "AUTH PLAIN", "334 ") &&
-           smtp_wire_asks(trial, wire, PLAIN_ANN, "235") && says_goodbye(trial, wire);
+    struct smtp_raw *wire = open_wire(trial, &options);
+    return wire != NULL && smtp_raw_asks(trial, wire, "AUTH LOGIN", "334 ") &&
+           smtp_raw_asks(trial, wire, "YW5u", "334 ") && smtp_raw_asks(trial, wire, "*", "501") &&
+           smtp_raw_asks(trial, wire, "AUTH PLAIN", "334 ") &&
+           smtp_raw_asks(trial, wire, PLAIN_ANN, "235") && says_goodbye(trial, wire);
 }
 
 static bool auth_bad_base64(struct smtp_trial *trial)
@@ -189,12 +189,12 @@ static bool auth_bad_base64(struct smtp_trial *trial)
     /* RFC 4954 4: 501 5.5.2; an empty initial response is "=" */
     struct smtp_harness_options options;
     let_ann_in(&options);
-    struct smtp_wire *wire = open_wire(trial, &options);
-    return wire != NULL && smtp_wire_asks(trial, wire, "AUTH PLAIN !!!", "501 5.5.2") &&
-           smtp_wire_asks(trial, wire, "AUTH LOGIN", "334 ") &&
-           smtp_wire_asks(trial, wire, "YW5", "501 5.5.2") &&
-           smtp_wire_asks(trial, wire, "AUTH PLAIN =", "5") &&
-           smtp_wire_asks(trial, wire, "AUTH PLAIN " PLAIN_ANN, "235") && says_goodbye(trial, wire);
+    struct smtp_raw *wire = open_wire(trial, &options);
+    return wire != NULL && smtp_raw_asks(trial, wire, "AUTH PLAIN !!!", "501 5.5.2") &&
+           smtp_raw_asks(trial, wire, "AUTH LOGIN", "334 ") &&
+           smtp_raw_asks(trial, wire, "YW5", "501 5.5.2") &&
+           smtp_raw_asks(trial, wire, "AUTH PLAIN =", "5") &&
+           smtp_raw_asks(trial, wire, "AUTH PLAIN " PLAIN_ANN, "235") && says_goodbye(trial, wire);
 }
 
 static bool auth_line_too_long(struct smtp_trial *trial)
@@ -202,7 +202,7 @@ static bool auth_line_too_long(struct smtp_trial *trial)
     /* RFC 4954 4: 500 beyond 12288 octets, as one line; no tail of it is a command */
     struct smtp_harness_options options;
     let_ann_in(&options);
-    struct smtp_wire *wire = open_wire(trial, &options);
+    struct smtp_raw *wire = open_wire(trial, &options);
     size_t size = 20000;
     char *line = smtp_trial_alloc(trial, size);
     if (wire == NULL || line == NULL) {
@@ -210,11 +210,11 @@ static bool auth_line_too_long(struct smtp_trial *trial)
     }
     memset(line, 'A', size - 1);
     memcpy(line, "AUTH PLAIN ", strlen("AUTH PLAIN "));
-    bool held = smtp_wire_asks(trial, wire, line, "500") &&
-                smtp_wire_asks(trial, wire, "AUTH LOGIN", "334 ");
+    bool held =
+        smtp_raw_asks(trial, wire, line, "500") && smtp_raw_asks(trial, wire, "AUTH LOGIN", "334 ");
     memset(line, 'A', strlen("AUTH PLAIN "));
-    return held && smtp_wire_asks(trial, wire, line, "500 5.5.6") &&
-           smtp_wire_asks(trial, wire, "AUTH PLAIN " PLAIN_ANN, "235") && says_goodbye(trial, wire);
+    return held && smtp_raw_asks(trial, wire, line, "500 5.5.6") &&
+           smtp_raw_asks(trial, wire, "AUTH PLAIN " PLAIN_ANN, "235") && says_goodbye(trial, wire);
 }
 
 /* ---- servers that do not prove who they are ---- */

@@ -54,12 +54,12 @@ static bool data_where_chunking_is_off(struct smtp_trial *trial)
 }
 
 /** A raw connection with EHLO, MAIL and RCPT said. */
-static struct smtp_wire *open_wire(struct smtp_trial *trial, struct smtp_harness *harness)
+static struct smtp_raw *open_wire(struct smtp_trial *trial, struct smtp_harness *harness)
 {
-    struct smtp_wire *wire = smtp_trial_wire(trial, harness);
-    return wire != NULL && smtp_wire_asks(trial, wire, "EHLO c.example", "250") &&
-                   smtp_wire_asks(trial, wire, "MAIL FROM:<" ANN ">", "250") &&
-                   smtp_wire_asks(trial, wire, "RCPT TO:<" BOB ">", "250")
+    struct smtp_raw *wire = smtp_trial_wire(trial, harness);
+    return wire != NULL && smtp_raw_asks(trial, wire, "EHLO c.example", "250") &&
+                   smtp_raw_asks(trial, wire, "MAIL FROM:<" ANN ">", "250") &&
+                   smtp_raw_asks(trial, wire, "RCPT TO:<" BOB ">", "250")
                ? wire
                : NULL;
 }
@@ -68,10 +68,10 @@ static bool empty_last_chunk(struct smtp_trial *trial)
 {
     /* RFC 3030 2: BDAT 0 LAST ends a message whose octets have all come */
     struct smtp_harness *harness = smtp_trial_harness(trial, NULL);
-    struct smtp_wire *wire = harness != NULL ? open_wire(trial, harness) : NULL;
-    return wire != NULL && smtp_wire_says(trial, wire, "BDAT 4\r\na\r\nb") &&
-           smtp_wire_answers(trial, wire, "250") &&
-           smtp_wire_asks(trial, wire, "BDAT 0 LAST", "250") &&
+    struct smtp_raw *wire = harness != NULL ? open_wire(trial, harness) : NULL;
+    return wire != NULL && smtp_raw_says(trial, wire, "BDAT 4\r\na\r\nb") &&
+           smtp_raw_answers(trial, wire, "250") &&
+           smtp_raw_asks(trial, wire, "BDAT 0 LAST", "250") &&
            smtp_trial_count(trial, harness, 1) &&
            smtp_trial_captured(trial, harness, 0, ANN, BOB, SMTP_SPAN("a\r\nb"));
 }
@@ -80,22 +80,22 @@ static bool failed_chunk_is_discarded(struct smtp_trial *trial)
 {
     /* RFC 3030 2: the octets of a chunk that is refused are read all the same, so none is a command */
     struct smtp_harness *harness = smtp_trial_harness(trial, NULL);
-    struct smtp_wire *wire = harness != NULL ? smtp_trial_wire(trial, harness) : NULL;
-    return wire != NULL && smtp_wire_asks(trial, wire, "EHLO c.example", "250") &&
-           smtp_wire_says(trial, wire, "BDAT 15 LAST\r\nMAIL FROM:<x>\r\n") &&
-           smtp_wire_answers(trial, wire, "503") &&
-           smtp_wire_asks(trial, wire, "RCPT TO:<" BOB ">", "503") &&
-           smtp_wire_asks(trial, wire, "NOOP", "250") && smtp_trial_count(trial, harness, 0);
+    struct smtp_raw *wire = harness != NULL ? smtp_trial_wire(trial, harness) : NULL;
+    return wire != NULL && smtp_raw_asks(trial, wire, "EHLO c.example", "250") &&
+           smtp_raw_says(trial, wire, "BDAT 15 LAST\r\nMAIL FROM:<x>\r\n") &&
+           smtp_raw_answers(trial, wire, "503") &&
+           smtp_raw_asks(trial, wire, "RCPT TO:<" BOB ">", "503") &&
+           smtp_raw_asks(trial, wire, "NOOP", "250") && smtp_trial_count(trial, harness, 0);
 }
 
 static bool bdat_and_data_do_not_mix(struct smtp_trial *trial)
 {
     /* RFC 3030 2: DATA after BDAT is 503; the transaction is the one that BDAT began */
     struct smtp_harness *harness = smtp_trial_harness(trial, NULL);
-    struct smtp_wire *wire = harness != NULL ? open_wire(trial, harness) : NULL;
-    return wire != NULL && smtp_wire_says(trial, wire, "BDAT 3\r\na\r\n") &&
-           smtp_wire_answers(trial, wire, "250") && smtp_wire_asks(trial, wire, "DATA", "503") &&
-           smtp_wire_asks(trial, wire, "RSET", "250") && smtp_trial_count(trial, harness, 0);
+    struct smtp_raw *wire = harness != NULL ? open_wire(trial, harness) : NULL;
+    return wire != NULL && smtp_raw_says(trial, wire, "BDAT 3\r\na\r\n") &&
+           smtp_raw_answers(trial, wire, "250") && smtp_raw_asks(trial, wire, "DATA", "503") &&
+           smtp_raw_asks(trial, wire, "RSET", "250") && smtp_trial_count(trial, harness, 0);
 }
 
 static bool too_large_in_chunks(struct smtp_trial *trial)
@@ -105,13 +105,12 @@ static bool too_large_in_chunks(struct smtp_trial *trial)
     smtp_trial_options(&options);
     options.server.limits.message_octets = 8;
     struct smtp_harness *harness = smtp_trial_harness(trial, &options);
-    struct smtp_wire *wire = harness != NULL ? open_wire(trial, harness) : NULL;
-    return wire != NULL && smtp_wire_says(trial, wire, "BDAT 6\r\n123456") &&
-           smtp_wire_answers(trial, wire, "250") &&
-           smtp_wire_says(trial, wire, "BDAT 6\r\n123456") &&
-           smtp_wire_answers(trial, wire, "552") &&
-           smtp_wire_asks(trial, wire, "BDAT 0 LAST", "503") &&
-           smtp_wire_asks(trial, wire, "RSET", "250") && smtp_trial_count(trial, harness, 0);
+    struct smtp_raw *wire = harness != NULL ? open_wire(trial, harness) : NULL;
+    return wire != NULL && smtp_raw_says(trial, wire, "BDAT 6\r\n123456") &&
+           smtp_raw_answers(trial, wire, "250") && smtp_raw_says(trial, wire, "BDAT 6\r\n123456") &&
+           smtp_raw_answers(trial, wire, "552") &&
+           smtp_raw_asks(trial, wire, "BDAT 0 LAST", "503") &&
+           smtp_raw_asks(trial, wire, "RSET", "250") && smtp_trial_count(trial, harness, 0);
 }
 
 static enum smtp_server_verdict refuse_spam(void *user,
@@ -170,13 +169,13 @@ static bool binary_needs_bdat(struct smtp_trial *trial)
 {
     /* RFC 3030 3: BODY=BINARYMIME and DATA is 503 */
     struct smtp_harness *harness = smtp_trial_harness(trial, NULL);
-    struct smtp_wire *wire = harness != NULL ? smtp_trial_wire(trial, harness) : NULL;
-    return wire != NULL && smtp_wire_asks(trial, wire, "EHLO c.example", "250") &&
-           smtp_wire_asks(trial, wire, "MAIL FROM:<" ANN "> BODY=BINARYMIME", "250") &&
-           smtp_wire_asks(trial, wire, "RCPT TO:<" BOB ">", "250") &&
-           smtp_wire_asks(trial, wire, "DATA", "503") &&
-           smtp_wire_says(trial, wire, "BDAT 3 LAST\r\na\nb") &&
-           smtp_wire_answers(trial, wire, "250") && smtp_trial_count(trial, harness, 1) &&
+    struct smtp_raw *wire = harness != NULL ? smtp_trial_wire(trial, harness) : NULL;
+    return wire != NULL && smtp_raw_asks(trial, wire, "EHLO c.example", "250") &&
+           smtp_raw_asks(trial, wire, "MAIL FROM:<" ANN "> BODY=BINARYMIME", "250") &&
+           smtp_raw_asks(trial, wire, "RCPT TO:<" BOB ">", "250") &&
+           smtp_raw_asks(trial, wire, "DATA", "503") &&
+           smtp_raw_says(trial, wire, "BDAT 3 LAST\r\na\nb") &&
+           smtp_raw_answers(trial, wire, "250") && smtp_trial_count(trial, harness, 1) &&
            smtp_trial_captured(trial, harness, 0, ANN, BOB, SMTP_SPAN("a\nb"));
 }
 
@@ -186,9 +185,9 @@ static bool chunk_counts_that_are_none(struct smtp_trial *trial)
     static const char *const lines[] = {"BDAT", "BDAT -1", "BDAT 1x", "BDAT 99999999999999999999"};
     struct smtp_harness *harness = smtp_trial_harness(trial, NULL);
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-        struct smtp_wire *wire = harness != NULL ? open_wire(trial, harness) : NULL;
-        if (wire == NULL || !smtp_wire_asks(trial, wire, lines[i], "50") ||
-            !smtp_wire_closes(trial, wire)) {
+        struct smtp_raw *wire = harness != NULL ? open_wire(trial, harness) : NULL;
+        if (wire == NULL || !smtp_raw_asks(trial, wire, lines[i], "50") ||
+            !smtp_raw_closes(trial, wire)) {
             return false;
         }
     }

@@ -61,9 +61,9 @@ static bool on_and_off(struct smtp_trial *trial, const struct smtp_server_keywor
         !smtp_trial_count(trial, without.harness, 0)) {
         return false;
     }
-    struct smtp_wire *wire = smtp_trial_wire(trial, without.harness);
-    return wire != NULL && smtp_wire_asks(trial, wire, "EHLO c.example", "250") &&
-           smtp_wire_asks(trial, wire, line, "555");
+    struct smtp_raw *wire = smtp_trial_wire(trial, without.harness);
+    return wire != NULL && smtp_raw_asks(trial, wire, "EHLO c.example", "250") &&
+           smtp_raw_asks(trial, wire, line, "555");
 }
 
 /** The server's default keywords, for one to be changed. */
@@ -123,15 +123,15 @@ static bool dsn_kept_as_given(struct smtp_trial *trial)
 static bool dsn_bad_values(struct smtp_trial *trial)
 {
     struct smtp_harness *harness = smtp_trial_harness(trial, NULL);
-    struct smtp_wire *wire = harness != NULL ? smtp_trial_wire(trial, harness) : NULL;
-    return wire != NULL && smtp_wire_asks(trial, wire, "EHLO c.example", "250") &&
-           smtp_wire_asks(trial, wire, "MAIL FROM:<> ENVID=a+2", "501") &&
-           smtp_wire_asks(trial, wire, "MAIL FROM:<> ENVID=a+2b", "501") &&
-           smtp_wire_asks(trial, wire, "MAIL FROM:<> RET=ALL", "501") &&
-           smtp_wire_asks(trial, wire, "MAIL FROM:<> ENVID=a RET=FULL", "250") &&
-           smtp_wire_asks(trial, wire, "RCPT TO:<" BOB "> NOTIFY=NEVER,DELAY", "501") &&
-           smtp_wire_asks(trial, wire, "RCPT TO:<" BOB "> ORCPT=bob@example.com", "501") &&
-           smtp_wire_asks(trial, wire, "RCPT TO:<" BOB "> NOTIFY=NEVER", "250");
+    struct smtp_raw *wire = harness != NULL ? smtp_trial_wire(trial, harness) : NULL;
+    return wire != NULL && smtp_raw_asks(trial, wire, "EHLO c.example", "250") &&
+           smtp_raw_asks(trial, wire, "MAIL FROM:<> ENVID=a+2", "501") &&
+           smtp_raw_asks(trial, wire, "MAIL FROM:<> ENVID=a+2b", "501") &&
+           smtp_raw_asks(trial, wire, "MAIL FROM:<> RET=ALL", "501") &&
+           smtp_raw_asks(trial, wire, "MAIL FROM:<> ENVID=a RET=FULL", "250") &&
+           smtp_raw_asks(trial, wire, "RCPT TO:<" BOB "> NOTIFY=NEVER,DELAY", "501") &&
+           smtp_raw_asks(trial, wire, "RCPT TO:<" BOB "> ORCPT=bob@example.com", "501") &&
+           smtp_raw_asks(trial, wire, "RCPT TO:<" BOB "> NOTIFY=NEVER", "250");
 }
 
 static bool smtputf8(struct smtp_trial *trial)
@@ -281,18 +281,18 @@ static bool all_keywords_off(struct smtp_trial *trial)
         !has_parameters(trial, ends.harness, "", "")) {
         return false;
     }
-    struct smtp_wire *wire = smtp_trial_wire(trial, ends.harness);
+    struct smtp_raw *wire = smtp_trial_wire(trial, ends.harness);
     return wire != NULL &&
            smtp_trial_is_number(trial, "enhanced codes",
                                 smtp_times(smtp_harness_transcript(ends.harness, 1), " 2."), 0) &&
-           smtp_wire_asks(trial, wire, "EHLO c.example", "250 ") &&
-           smtp_wire_asks(trial, wire, "MAIL FROM:<> SIZE=1", "555") &&
-           smtp_wire_asks(trial, wire, "MAIL FROM:<> BODY=7BIT", "555") &&
-           smtp_wire_asks(trial, wire, "MAIL FROM:<> SMTPUTF8", "555") &&
-           smtp_wire_asks(trial, wire, "BDAT 0 LAST", "50") &&
-           smtp_wire_asks(trial, wire, "VRFY bob", "502") &&
-           smtp_wire_asks(trial, wire, "EXPN list", "502") &&
-           smtp_wire_asks(trial, wire, "HELP", "502");
+           smtp_raw_asks(trial, wire, "EHLO c.example", "250 ") &&
+           smtp_raw_asks(trial, wire, "MAIL FROM:<> SIZE=1", "555") &&
+           smtp_raw_asks(trial, wire, "MAIL FROM:<> BODY=7BIT", "555") &&
+           smtp_raw_asks(trial, wire, "MAIL FROM:<> SMTPUTF8", "555") &&
+           smtp_raw_asks(trial, wire, "BDAT 0 LAST", "50") &&
+           smtp_raw_asks(trial, wire, "VRFY bob", "502") &&
+           smtp_raw_asks(trial, wire, "EXPN list", "502") &&
+           smtp_raw_asks(trial, wire, "HELP", "502");
 }
 
 static const struct smtp_scenario rows[] = {

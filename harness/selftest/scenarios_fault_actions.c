@@ -14,7 +14,7 @@ static bool add(struct smtp_trial *trial, struct smtp_harness *harness, const ch
 }
 
 /** A harness with the fault, and raw octets to it, greeting heard. */
-static struct smtp_wire *faulty_wire(struct smtp_trial *trial, const char *fault)
+static struct smtp_raw *faulty_wire(struct smtp_trial *trial, const char *fault)
 {
     struct smtp_harness_options options;
     smtp_trial_options(&options);
@@ -24,42 +24,42 @@ static struct smtp_wire *faulty_wire(struct smtp_trial *trial, const char *fault
 }
 
 /** Exactly these octets are the next that come. */
-static bool hears(struct smtp_trial *trial, struct smtp_wire *wire, const char *octets)
+static bool hears(struct smtp_trial *trial, struct smtp_raw *wire, const char *octets)
 {
     struct smtp_span part;
-    enum smtp_status status = smtp_wire_hear(wire, octets, &part);
+    enum smtp_status status = smtp_raw_hear(wire, octets, &part);
     return smtp_trial_is_status(trial, octets, status, SMTP_OK, NULL) &&
            smtp_trial_is_octets(trial, "what came", part, smtp_span_of(octets));
 }
 
 static bool reply(struct smtp_trial *trial)
 {
-    struct smtp_wire *wire =
+    struct smtp_raw *wire =
         faulty_wire(trial, "any NOOP: reply 452 4.3.1 \"Not now\\nnor soon\" once");
-    return wire != NULL && smtp_wire_says(trial, wire, "NOOP\r\n") &&
+    return wire != NULL && smtp_raw_says(trial, wire, "NOOP\r\n") &&
            hears(trial, wire, "452-4.3.1 Not now\r\n452 4.3.1 nor soon\r\n") &&
-           smtp_wire_asks(trial, wire, "NOOP", "250");
+           smtp_raw_asks(trial, wire, "NOOP", "250");
 }
 
 static bool octets(struct smtp_trial *trial)
 {
-    struct smtp_wire *wire =
+    struct smtp_raw *wire =
         faulty_wire(trial, "ehlo: octets \"250-other.test\\r\\n250 \\xff\\x01\\r\\n\" once");
-    return wire != NULL && smtp_wire_says(trial, wire, "EHLO client.test\r\n") &&
+    return wire != NULL && smtp_raw_says(trial, wire, "EHLO client.test\r\n") &&
            hears(trial, wire, "250-other.test\r\n250 \xff\x01\r\n") &&
-           smtp_wire_asks(trial, wire, "MAIL FROM:<" ANN ">", "250"); /* it was done */
+           smtp_raw_asks(trial, wire, "MAIL FROM:<" ANN ">", "250"); /* it was done */
 }
 
 #define DELAY_MS 60
 
 static bool delay(struct smtp_trial *trial)
 {
-    struct smtp_wire *wire = faulty_wire(trial, "any NOOP: delay 60 once");
+    struct smtp_raw *wire = faulty_wire(trial, "any NOOP: delay 60 once");
     uint64_t begin_ns = smtp_clock_now_ns();
-    return wire != NULL && smtp_wire_asks(trial, wire, "NOOP", "250") &&
+    return wire != NULL && smtp_raw_asks(trial, wire, "NOOP", "250") &&
            smtp_trial_is_true(trial, "it came later",
                               smtp_clock_now_ns() - begin_ns >= DELAY_MS * SMTP_NS_PER_MS) &&
-           smtp_wire_asks(trial, wire, "NOOP", "250");
+           smtp_raw_asks(trial, wire, "NOOP", "250");
 }
 
 /** The reply to a dot comes when the client has given up; its next session hears its own replies. */
@@ -87,73 +87,72 @@ static bool late(struct smtp_trial *trial)
 
 static bool twice(struct smtp_trial *trial)
 {
-    struct smtp_wire *wire = faulty_wire(trial, "any NOOP: twice once");
-    return wire != NULL && smtp_wire_asks(trial, wire, "NOOP", "250") &&
-           smtp_wire_answers(trial, wire, "250") && smtp_wire_asks(trial, wire, "HELP", "214");
+    struct smtp_raw *wire = faulty_wire(trial, "any NOOP: twice once");
+    return wire != NULL && smtp_raw_asks(trial, wire, "NOOP", "250") &&
+           smtp_raw_answers(trial, wire, "250") && smtp_raw_asks(trial, wire, "HELP", "214");
 }
 
 static bool drip(struct smtp_trial *trial)
 {
-    struct smtp_wire *wire = faulty_wire(trial, "any NOOP: reply 250 2.0.0 \"Hi\" drip 500/s once");
+    struct smtp_raw *wire = faulty_wire(trial, "any NOOP: reply 250 2.0.0 \"Hi\" drip 500/s once");
     uint64_t begin_ns = smtp_clock_now_ns();
-    return wire != NULL && smtp_wire_says(trial, wire, "NOOP\r\n") &&
+    return wire != NULL && smtp_raw_says(trial, wire, "NOOP\r\n") &&
            hears(trial, wire, "250 2.0.0 Hi\r\n") && /* 14 octets, 2 ms each */
            smtp_trial_is_true(trial, "octet by octet",
                               smtp_clock_now_ns() - begin_ns >= UINT64_C(26) * SMTP_NS_PER_MS) &&
-           smtp_wire_asks(trial, wire, "NOOP", "250");
+           smtp_raw_asks(trial, wire, "NOOP", "250");
 }
 
 static bool split(struct smtp_trial *trial)
 {
-    struct smtp_wire *wire =
+    struct smtp_raw *wire =
         faulty_wire(trial, "any NOOP: reply 250 2.0.0 \"In pieces\" split 3 once");
-    return wire != NULL && smtp_wire_says(trial, wire, "NOOP\r\n") &&
+    return wire != NULL && smtp_raw_says(trial, wire, "NOOP\r\n") &&
            hears(trial, wire, "250 2.0.0 In pieces\r\n") &&
-           smtp_wire_asks(trial, wire, "NOOP", "250");
+           smtp_raw_asks(trial, wire, "NOOP", "250");
 }
 
 static bool garble(struct smtp_trial *trial)
 {
-    struct smtp_wire *wire = faulty_wire(trial, "any NOOP: reply 250 2.0.0 \"A\" garble once");
-    return wire != NULL && smtp_wire_says(trial, wire, "NOOP\r\n") &&
+    struct smtp_raw *wire = faulty_wire(trial, "any NOOP: reply 250 2.0.0 \"A\" garble once");
+    return wire != NULL && smtp_raw_says(trial, wire, "NOOP\r\n") &&
            hears(trial, wire, "\xb2\xb5\xb0\xa0\xb2\xae\xb0\xae\xb0\xa0\xc1\r\n") &&
-           smtp_wire_asks(trial, wire, "NOOP", "250");
+           smtp_raw_asks(trial, wire, "NOOP", "250");
 }
 
 static bool cut(struct smtp_trial *trial)
 {
-    struct smtp_wire *wire = faulty_wire(trial, "any NOOP: reply 250 2.0.0 \"A\" cut 5 once");
-    return wire != NULL && smtp_wire_says(trial, wire, "NOOP\r\n") && hears(trial, wire, "250 2") &&
-           smtp_wire_closes(trial, wire);
+    struct smtp_raw *wire = faulty_wire(trial, "any NOOP: reply 250 2.0.0 \"A\" cut 5 once");
+    return wire != NULL && smtp_raw_says(trial, wire, "NOOP\r\n") && hears(trial, wire, "250 2") &&
+           smtp_raw_closes(trial, wire);
 }
 
 static bool close_after(struct smtp_trial *trial)
 {
-    struct smtp_wire *wire = faulty_wire(trial, "any NOOP: reply 250 close once");
-    return wire != NULL && smtp_wire_asks(trial, wire, "NOOP", "250") &&
-           smtp_wire_closes(trial, wire);
+    struct smtp_raw *wire = faulty_wire(trial, "any NOOP: reply 250 close once");
+    return wire != NULL && smtp_raw_asks(trial, wire, "NOOP", "250") &&
+           smtp_raw_closes(trial, wire);
 }
 
 static bool close_silently(struct smtp_trial *trial)
 {
-    struct smtp_wire *wire = faulty_wire(trial, "any NOOP: close once");
-    return wire != NULL && smtp_wire_says(trial, wire, "NOOP\r\n") && smtp_wire_closes(trial, wire);
+    struct smtp_raw *wire = faulty_wire(trial, "any NOOP: close once");
+    return wire != NULL && smtp_raw_says(trial, wire, "NOOP\r\n") && smtp_raw_closes(trial, wire);
 }
 
 /** The server says no more, and still takes what comes. */
 static bool half_close(struct smtp_trial *trial)
 {
-    struct smtp_wire *wire = faulty_wire(trial, "any NOOP: half-close once");
-    return wire != NULL && smtp_wire_says(trial, wire, "NOOP\r\n") &&
-           smtp_wire_closes(trial, wire) && smtp_wire_says(trial, wire, "NOOP\r\n") &&
-           smtp_wire_says(trial, wire, "NOOP\r\n");
+    struct smtp_raw *wire = faulty_wire(trial, "any NOOP: half-close once");
+    return wire != NULL && smtp_raw_says(trial, wire, "NOOP\r\n") && smtp_raw_closes(trial, wire) &&
+           smtp_raw_says(trial, wire, "NOOP\r\n") && smtp_raw_says(trial, wire, "NOOP\r\n");
 }
 
 static bool reset(struct smtp_trial *trial)
 {
-    struct smtp_wire *wire = faulty_wire(trial, "any NOOP: reset once");
+    struct smtp_raw *wire = faulty_wire(trial, "any NOOP: reset once");
     char octet;
-    return wire != NULL && smtp_wire_says(trial, wire, "NOOP\r\n") &&
+    return wire != NULL && smtp_raw_says(trial, wire, "NOOP\r\n") &&
            smtp_trial_is_true(trial, "a reset, not an end", read(wire->fd, &octet, 1) == -1);
 }
 
@@ -233,10 +232,10 @@ static bool fails_twice(struct smtp_trial *trial)
 
 static bool rate(struct smtp_trial *trial)
 {
-    struct smtp_wire *wire = faulty_wire(trial, "any NOOP: reply 421 4.7.0 over 2/min");
-    return wire != NULL && smtp_wire_asks(trial, wire, "NOOP", "250") &&
-           smtp_wire_asks(trial, wire, "NOOP", "250") &&
-           smtp_wire_asks(trial, wire, "NOOP", "421 4.7.0") && smtp_wire_closes(trial, wire);
+    struct smtp_raw *wire = faulty_wire(trial, "any NOOP: reply 421 4.7.0 over 2/min");
+    return wire != NULL && smtp_raw_asks(trial, wire, "NOOP", "250") &&
+           smtp_raw_asks(trial, wire, "NOOP", "250") &&
+           smtp_raw_asks(trial, wire, "NOOP", "421 4.7.0") && smtp_raw_closes(trial, wire);
 }
 
 static bool per_recipient(struct smtp_trial *trial)
@@ -247,16 +246,16 @@ static bool per_recipient(struct smtp_trial *trial)
     options.server.listen = listen;
     options.server.listen_count = 1;
     struct smtp_harness *harness = smtp_trial_harness(trial, &options);
-    struct smtp_wire *wire = add(trial, harness, "dot carol@*: reply 452 4.2.2 once")
-                                 ? smtp_trial_wire(trial, harness)
-                                 : NULL;
-    return wire != NULL && smtp_wire_asks(trial, wire, "LHLO client.test", "250") &&
-           smtp_wire_asks(trial, wire, "MAIL FROM:<" ANN ">", "250") &&
-           smtp_wire_asks(trial, wire, "RCPT TO:<" BOB ">", "250") &&
-           smtp_wire_asks(trial, wire, "RCPT TO:<" CAROL ">", "250") &&
-           smtp_wire_asks(trial, wire, "DATA", "354") &&
-           smtp_wire_asks(trial, wire, "x\r\n.", "250") &&
-           smtp_wire_answers(trial, wire, "452 4.2.2") && smtp_trial_count(trial, harness, 1);
+    struct smtp_raw *wire = add(trial, harness, "dot carol@*: reply 452 4.2.2 once")
+                                ? smtp_trial_wire(trial, harness)
+                                : NULL;
+    return wire != NULL && smtp_raw_asks(trial, wire, "LHLO client.test", "250") &&
+           smtp_raw_asks(trial, wire, "MAIL FROM:<" ANN ">", "250") &&
+           smtp_raw_asks(trial, wire, "RCPT TO:<" BOB ">", "250") &&
+           smtp_raw_asks(trial, wire, "RCPT TO:<" CAROL ">", "250") &&
+           smtp_raw_asks(trial, wire, "DATA", "354") &&
+           smtp_raw_asks(trial, wire, "x\r\n.", "250") &&
+           smtp_raw_answers(trial, wire, "452 4.2.2") && smtp_trial_count(trial, harness, 1);
 }
 
 static bool magic(struct smtp_trial *trial)

@@ -209,12 +209,12 @@ static bool at_dot(struct smtp_trial *trial)
 }
 
 /** Raw: up to the content. */
-static bool begins_content(struct smtp_trial *trial, struct smtp_wire *wire)
+static bool begins_content(struct smtp_trial *trial, struct smtp_raw *wire)
 {
-    return wire != NULL && smtp_wire_asks(trial, wire, "EHLO client.test", "250") &&
-           smtp_wire_asks(trial, wire, "MAIL FROM:<" ANN ">", "250") &&
-           smtp_wire_asks(trial, wire, "RCPT TO:<" BOB ">", "250") &&
-           smtp_wire_asks(trial, wire, "DATA", "354");
+    return wire != NULL && smtp_raw_asks(trial, wire, "EHLO client.test", "250") &&
+           smtp_raw_asks(trial, wire, "MAIL FROM:<" ANN ">", "250") &&
+           smtp_raw_asks(trial, wire, "RCPT TO:<" BOB ">", "250") &&
+           smtp_raw_asks(trial, wire, "DATA", "354");
 }
 
 static bool at_content(struct smtp_trial *trial)
@@ -223,9 +223,9 @@ static bool at_content(struct smtp_trial *trial)
     if (!open_faulty(trial, NULL, "content 5: close once", &harness)) {
         return false;
     }
-    struct smtp_wire *wire = smtp_trial_wire(trial, harness);
-    return begins_content(trial, wire) && smtp_wire_says(trial, wire, "four") &&
-           smtp_wire_says(trial, wire, "and more\r\n") && smtp_wire_closes(trial, wire) &&
+    struct smtp_raw *wire = smtp_trial_wire(trial, harness);
+    return begins_content(trial, wire) && smtp_raw_says(trial, wire, "four") &&
+           smtp_raw_says(trial, wire, "and more\r\n") && smtp_raw_closes(trial, wire) &&
            then_arrives(trial, harness, NULL, 1);
 }
 
@@ -239,9 +239,9 @@ static bool line_meets(struct smtp_trial *trial, const char *fault, const char *
     if (!open_faulty(trial, NULL, fault, &harness)) {
         return false;
     }
-    struct smtp_wire *wire = smtp_trial_wire(trial, harness);
-    return wire != NULL && smtp_wire_asks(trial, wire, line, wrong) &&
-           smtp_wire_asks(trial, wire, line, right);
+    struct smtp_raw *wire = smtp_trial_wire(trial, harness);
+    return wire != NULL && smtp_raw_asks(trial, wire, line, wrong) &&
+           smtp_raw_asks(trial, wire, line, right);
 }
 
 static bool at_rset(struct smtp_trial *trial)

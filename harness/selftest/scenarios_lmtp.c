@@ -133,14 +133,14 @@ static bool hello_of_the_other(struct smtp_trial *trial)
     lmtp_options(&options);
     struct smtp_harness *lmtp = smtp_trial_harness(trial, &options);
     struct smtp_harness *smtp = smtp_trial_harness(trial, NULL);
-    struct smtp_wire *to_lmtp = lmtp != NULL ? smtp_trial_wire(trial, lmtp) : NULL;
-    struct smtp_wire *to_smtp = smtp != NULL ? smtp_trial_wire(trial, smtp) : NULL;
+    struct smtp_raw *to_lmtp = lmtp != NULL ? smtp_trial_wire(trial, lmtp) : NULL;
+    struct smtp_raw *to_smtp = smtp != NULL ? smtp_trial_wire(trial, smtp) : NULL;
     return to_lmtp != NULL && to_smtp != NULL &&
-           smtp_wire_asks(trial, to_lmtp, "EHLO c.example", "500") &&
-           smtp_wire_asks(trial, to_lmtp, "HELO c.example", "500") &&
-           smtp_wire_asks(trial, to_lmtp, "LHLO c.example", "250") &&
-           smtp_wire_asks(trial, to_smtp, "LHLO c.example", "500") &&
-           smtp_wire_asks(trial, to_smtp, "EHLO c.example", "250");
+           smtp_raw_asks(trial, to_lmtp, "EHLO c.example", "500") &&
+           smtp_raw_asks(trial, to_lmtp, "HELO c.example", "500") &&
+           smtp_raw_asks(trial, to_lmtp, "LHLO c.example", "250") &&
+           smtp_raw_asks(trial, to_smtp, "LHLO c.example", "500") &&
+           smtp_raw_asks(trial, to_smtp, "EHLO c.example", "250");
 }
 
 static bool no_recipient_no_reply(struct smtp_trial *trial)
@@ -149,11 +149,11 @@ static bool no_recipient_no_reply(struct smtp_trial *trial)
     struct smtp_harness_options options;
     lmtp_options(&options);
     struct smtp_harness *harness = smtp_trial_harness(trial, &options);
-    struct smtp_wire *wire = harness != NULL ? smtp_trial_wire(trial, harness) : NULL;
-    return wire != NULL && smtp_wire_asks(trial, wire, "LHLO c.example", "250") &&
-           smtp_wire_asks(trial, wire, "MAIL FROM:<" ANN ">", "250") &&
-           smtp_wire_asks(trial, wire, "DATA", "503") &&
-           smtp_wire_asks(trial, wire, "NOOP", "250") && smtp_trial_count(trial, harness, 0);
+    struct smtp_raw *wire = harness != NULL ? smtp_trial_wire(trial, harness) : NULL;
+    return wire != NULL && smtp_raw_asks(trial, wire, "LHLO c.example", "250") &&
+           smtp_raw_asks(trial, wire, "MAIL FROM:<" ANN ">", "250") &&
+           smtp_raw_asks(trial, wire, "DATA", "503") && smtp_raw_asks(trial, wire, "NOOP", "250") &&
+           smtp_trial_count(trial, harness, 0);
 }
 
 static void remove_file(void *path)

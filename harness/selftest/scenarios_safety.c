@@ -81,17 +81,17 @@ static bool one_note(struct smtp_trial *trial, struct notes *notes, const char *
 }
 
 /** Content with a false end and a smuggled transaction behind it: one reply, after the true end. */
-static bool refuses_smuggling(struct smtp_trial *trial, struct smtp_wire *wire,
+static bool refuses_smuggling(struct smtp_trial *trial, struct smtp_raw *wire,
                               const char *false_end)
 {
-    return smtp_wire_asks(trial, wire, "MAIL FROM:<" ANN ">", "250") &&
-           smtp_wire_asks(trial, wire, "RCPT TO:<" BOB ">", "250") &&
-           smtp_wire_asks(trial, wire, "DATA", "354") && smtp_wire_says(trial, wire, "a") &&
-           smtp_wire_says(trial, wire, false_end) &&
-           smtp_wire_says(trial, wire,
-                          "MAIL FROM:<mallory@example.com>\r\nRCPT TO:<" BOB ">\r\n"
-                          "DATA\r\nsmuggled\r\n.\r\n") &&
-           smtp_wire_answers(trial, wire, "554") && smtp_wire_asks(trial, wire, "VRFY x", "252");
+    return smtp_raw_asks(trial, wire, "MAIL FROM:<" ANN ">", "250") &&
+           smtp_raw_asks(trial, wire, "RCPT TO:<" BOB ">", "250") &&
+           smtp_raw_asks(trial, wire, "DATA", "354") && smtp_raw_says(trial, wire, "a") &&
+           smtp_raw_says(trial, wire, false_end) &&
+           smtp_raw_says(trial, wire,
+                         "MAIL FROM:<mallory@example.com>\r\nRCPT TO:<" BOB ">\r\n"
+                         "DATA\r\nsmuggled\r\n.\r\n") &&
+           smtp_raw_answers(trial, wire, "554") && smtp_raw_asks(trial, wire, "VRFY x", "252");
 }
 
 static bool smuggling_refused(struct smtp_trial *trial)
@@ -110,8 +110,8 @@ static bool smuggling_refused(struct smtp_trial *trial)
     options.server.hooks.log = keep_notes;
     options.server.hooks.user = &notes;
     struct smtp_harness *harness = smtp_trial_harness(trial, &options);
-    struct smtp_wire *wire = harness != NULL ? smtp_trial_wire(trial, harness) : NULL;
-    if (wire == NULL || !smtp_wire_asks(trial, wire, "EHLO client.test", "250")) {
+    struct smtp_raw *wire = harness != NULL ? smtp_trial_wire(trial, harness) : NULL;
+    if (wire == NULL || !smtp_raw_asks(trial, wire, "EHLO client.test", "250")) {
         return false;
     }
     bool held = true;
@@ -127,35 +127,35 @@ static bool command_bare_lf(struct smtp_trial *trial)
 {
     /* RFC 5321 2.3.8: neither LF nor CR alone ends a command; one reply for the whole line */
     struct smtp_harness *harness = smtp_trial_harness(trial, NULL);
-    struct smtp_wire *wire = harness != NULL ? smtp_trial_wire(trial, harness) : NULL;
-    return wire != NULL && smtp_wire_asks(trial, wire, "HELO client.test", "250") &&
-           smtp_wire_asks(trial, wire, "NOOP\nNOOP", "500") &&
-           smtp_wire_asks(trial, wire, "NOOP\rQUIT", "500") &&
-           smtp_wire_asks(trial, wire, "VRFY bob", "252") &&
-           smtp_wire_asks(trial, wire, "QUIT", "221") && smtp_wire_closes(trial, wire);
+    struct smtp_raw *wire = harness != NULL ? smtp_trial_wire(trial, harness) : NULL;
+    return wire != NULL && smtp_raw_asks(trial, wire, "HELO client.test", "250") &&
+           smtp_raw_asks(trial, wire, "NOOP\nNOOP", "500") &&
+           smtp_raw_asks(trial, wire, "NOOP\rQUIT", "500") &&
+           smtp_raw_asks(trial, wire, "VRFY bob", "252") &&
+           smtp_raw_asks(trial, wire, "QUIT", "221") && smtp_raw_closes(trial, wire);
 }
 
 static bool control_octets_in_commands(struct smtp_trial *trial)
 {
     struct smtp_harness *harness = smtp_trial_harness(trial, NULL);
-    struct smtp_wire *wire = harness != NULL ? smtp_trial_wire(trial, harness) : NULL;
+    struct smtp_raw *wire = harness != NULL ? smtp_trial_wire(trial, harness) : NULL;
     static const char nul_inside[] = "MAIL FROM:<a\0b@example.com>\r\n";
-    return wire != NULL && smtp_wire_asks(trial, wire, "EHLO client.test", "250") &&
+    return wire != NULL && smtp_raw_asks(trial, wire, "EHLO client.test", "250") &&
            smtp_trial_is_status(trial, "writing raw octets",
-                                smtp_wire_say(wire, nul_inside, sizeof nul_inside - 1), SMTP_OK,
+                                smtp_raw_say(wire, nul_inside, sizeof nul_inside - 1), SMTP_OK,
                                 NULL) &&
-           smtp_wire_answers(trial, wire, "501") &&
-           smtp_wire_asks(trial, wire, "MAIL FROM:<a\x01@example.com>", "501") &&
-           smtp_wire_asks(trial, wire, "MAIL FROM:<\xC3\xA4@example.com>", "550 5.6.7") &&
-           smtp_wire_asks(trial, wire, "RCPT TO:<" BOB ">", "503") &&
-           smtp_wire_asks(trial, wire, "QUIT", "221") && smtp_wire_closes(trial, wire);
+           smtp_raw_answers(trial, wire, "501") &&
+           smtp_raw_asks(trial, wire, "MAIL FROM:<a\x01@example.com>", "501") &&
+           smtp_raw_asks(trial, wire, "MAIL FROM:<\xC3\xA4@example.com>", "550 5.6.7") &&
+           smtp_raw_asks(trial, wire, "RCPT TO:<" BOB ">", "503") &&
+           smtp_raw_asks(trial, wire, "QUIT", "221") && smtp_raw_closes(trial, wire);
 }
 
 static bool over_long_command_one_reply(struct smtp_trial *trial)
 {
     /* RFC 5321 4.5.3.1.9: refused as one; its tail is no command of its own */
     struct smtp_harness *harness = smtp_trial_harness(trial, NULL);
-    struct smtp_wire *wire = harness != NULL ? smtp_trial_wire(trial, harness) : NULL;
+    struct smtp_raw *wire = harness != NULL ? smtp_trial_wire(trial, harness) : NULL;
     size_t size = (size_t)1 << 20;
     char *line = smtp_trial_alloc(trial, size);
     if (wire == NULL || line == NULL) {
@@ -165,10 +165,10 @@ static bool over_long_command_one_reply(struct smtp_trial *trial)
         memcpy(line + i, "QUIT ", 5);
     }
     memcpy(line, "NOOP ", 5);
-    return smtp_wire_asks(trial, wire, "HELO client.test", "250") &&
-           smtp_wire_asks(trial, wire, line, "500") &&
-           smtp_wire_asks(trial, wire, "VRFY bob", "252") &&
-           smtp_wire_asks(trial, wire, "QUIT", "221") && smtp_wire_closes(trial, wire);
+    return smtp_raw_asks(trial, wire, "HELO client.test", "250") &&
+           smtp_raw_asks(trial, wire, line, "500") &&
+           smtp_raw_asks(trial, wire, "VRFY bob", "252") &&
+           smtp_raw_asks(trial, wire, "QUIT", "221") && smtp_raw_closes(trial, wire);
 }
 
 static bool too_many_errors_421(struct smtp_trial *trial)
@@ -177,11 +177,10 @@ static bool too_many_errors_421(struct smtp_trial *trial)
     smtp_trial_options(&options);
     options.server.limits.errors = 3;
     struct smtp_harness *harness = smtp_trial_harness(trial, &options);
-    struct smtp_wire *wire = harness != NULL ? smtp_trial_wire(trial, harness) : NULL;
-    return wire != NULL && smtp_wire_asks(trial, wire, "ONE", "500") &&
-           smtp_wire_asks(trial, wire, "TWO", "500") &&
-           smtp_wire_asks(trial, wire, "THREE", "500") && smtp_wire_answers(trial, wire, "421") &&
-           smtp_wire_closes(trial, wire);
+    struct smtp_raw *wire = harness != NULL ? smtp_trial_wire(trial, harness) : NULL;
+    return wire != NULL && smtp_raw_asks(trial, wire, "ONE", "500") &&
+           smtp_raw_asks(trial, wire, "TWO", "500") && smtp_raw_asks(trial, wire, "THREE", "500") &&
+           smtp_raw_answers(trial, wire, "421") && smtp_raw_closes(trial, wire);
 }
 
 static bool idle_timeout_421(struct smtp_trial *trial)
@@ -191,9 +190,9 @@ static bool idle_timeout_421(struct smtp_trial *trial)
     smtp_trial_options(&options);
     options.server.limits.command_timeout_ms = 20;
     struct smtp_harness *harness = smtp_trial_harness(trial, &options);
-    struct smtp_wire *wire = harness != NULL ? smtp_trial_wire(trial, harness) : NULL;
-    return wire != NULL && smtp_wire_says(trial, wire, "EHL") &&
-           smtp_wire_answers(trial, wire, "421") && smtp_wire_closes(trial, wire);
+    struct smtp_raw *wire = harness != NULL ? smtp_trial_wire(trial, harness) : NULL;
+    return wire != NULL && smtp_raw_says(trial, wire, "EHL") &&
+           smtp_raw_answers(trial, wire, "421") && smtp_raw_closes(trial, wire);
 }
 
 static bool peer_vanishes_in_content(struct smtp_trial *trial)
@@ -203,15 +202,15 @@ static bool peer_vanishes_in_content(struct smtp_trial *trial)
     if (!smtp_trial_open(trial, NULL, &ends)) {
         return false;
     }
-    struct smtp_wire *wire = smtp_trial_wire(trial, ends.harness);
-    if (wire == NULL || !smtp_wire_asks(trial, wire, "HELO client.test", "250") ||
-        !smtp_wire_asks(trial, wire, "MAIL FROM:<" ANN ">", "250") ||
-        !smtp_wire_asks(trial, wire, "RCPT TO:<" BOB ">", "250") ||
-        !smtp_wire_asks(trial, wire, "DATA", "354") ||
-        !smtp_wire_says(trial, wire, "half a message\r\n.")) {
+    struct smtp_raw *wire = smtp_trial_wire(trial, ends.harness);
+    if (wire == NULL || !smtp_raw_asks(trial, wire, "HELO client.test", "250") ||
+        !smtp_raw_asks(trial, wire, "MAIL FROM:<" ANN ">", "250") ||
+        !smtp_raw_asks(trial, wire, "RCPT TO:<" BOB ">", "250") ||
+        !smtp_raw_asks(trial, wire, "DATA", "354") ||
+        !smtp_raw_says(trial, wire, "half a message\r\n.")) {
         return false;
     }
-    smtp_wire_close(wire);
+    smtp_raw_close(wire);
     return smtp_trial_send(trial, ends.client, BOB, smtp_content_text("whole\n"), SMTP_OK, 250) &&
            smtp_trial_count(trial, ends.harness, 1) &&
            smtp_trial_captured(trial, ends.harness, 0, ANN, BOB, SMTP_SPAN("whole\r\n"));

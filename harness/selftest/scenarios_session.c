@@ -59,20 +59,19 @@ static bool commands_out_of_order(struct smtp_trial *trial)
 {
     /* RFC 5321 4.1.4 and 3.3: refused with 503, and nothing is mixed up by it */
     struct smtp_harness *harness = smtp_trial_harness(trial, NULL);
-    struct smtp_wire *wire = harness != NULL ? smtp_trial_wire(trial, harness) : NULL;
-    return wire != NULL && smtp_wire_asks(trial, wire, "MAIL FROM:<" ANN ">", "503") &&
-           smtp_wire_asks(trial, wire, "EHLO client.test", "250") &&
-           smtp_wire_asks(trial, wire, "RCPT TO:<" BOB ">", "503") &&
-           smtp_wire_asks(trial, wire, "DATA", "503") &&
-           smtp_wire_asks(trial, wire, "MAIL FROM:<" ANN ">", "250") &&
-           smtp_wire_asks(trial, wire, "DATA", "5") &&
-           smtp_wire_asks(trial, wire, "RCPT TO:<" BOB ">", "250") &&
-           smtp_wire_asks(trial, wire, "MAIL FROM:<" CAROL ">", "503") &&
-           smtp_wire_asks(trial, wire, "DATA", "354") &&
-           smtp_wire_asks(trial, wire, "in order\r\n.", "250") &&
-           smtp_wire_asks(trial, wire, "DATA", "503") &&
-           smtp_wire_asks(trial, wire, "QUIT", "221") && smtp_wire_closes(trial, wire) &&
-           smtp_trial_count(trial, harness, 1) &&
+    struct smtp_raw *wire = harness != NULL ? smtp_trial_wire(trial, harness) : NULL;
+    return wire != NULL && smtp_raw_asks(trial, wire, "MAIL FROM:<" ANN ">", "503") &&
+           smtp_raw_asks(trial, wire, "EHLO client.test", "250") &&
+           smtp_raw_asks(trial, wire, "RCPT TO:<" BOB ">", "503") &&
+           smtp_raw_asks(trial, wire, "DATA", "503") &&
+           smtp_raw_asks(trial, wire, "MAIL FROM:<" ANN ">", "250") &&
+           smtp_raw_asks(trial, wire, "DATA", "5") &&
+           smtp_raw_asks(trial, wire, "RCPT TO:<" BOB ">", "250") &&
+           smtp_raw_asks(trial, wire, "MAIL FROM:<" CAROL ">", "503") &&
+           smtp_raw_asks(trial, wire, "DATA", "354") &&
+           smtp_raw_asks(trial, wire, "in order\r\n.", "250") &&
+           smtp_raw_asks(trial, wire, "DATA", "503") && smtp_raw_asks(trial, wire, "QUIT", "221") &&
+           smtp_raw_closes(trial, wire) && smtp_trial_count(trial, harness, 1) &&
            smtp_trial_captured(trial, harness, 0, ANN, BOB, SMTP_SPAN("in order\r\n"));
 }
 

@@ -203,14 +203,14 @@ static bool slow_peer_does_not_disturb(struct smtp_trial *trial)
     if (!smtp_trial_open(trial, NULL, &ends)) {
         return false;
     }
-    struct smtp_wire *slow = smtp_trial_wire(trial, ends.harness);
-    return slow != NULL && smtp_wire_says(trial, slow, "EH") && /* and now nothing for a while */
+    struct smtp_raw *slow = smtp_trial_wire(trial, ends.harness);
+    return slow != NULL && smtp_raw_says(trial, slow, "EH") && /* and now nothing for a while */
            smtp_trial_send(trial, ends.client, BOB, smtp_content_text("meanwhile\n"), SMTP_OK,
                            250) &&
            smtp_trial_count(trial, ends.harness, 1) &&
            smtp_trial_captured(trial, ends.harness, 0, ANN, BOB, SMTP_SPAN("meanwhile\r\n")) &&
-           smtp_wire_asks(trial, slow, "LO slow.test", "250") &&
-           smtp_wire_asks(trial, slow, "QUIT", "221") && smtp_wire_closes(trial, slow);
+           smtp_raw_asks(trial, slow, "LO slow.test", "250") &&
+           smtp_raw_asks(trial, slow, "QUIT", "221") && smtp_raw_closes(trial, slow);
 }
 
 static bool two_servers(struct smtp_trial *trial)
@@ -261,32 +261,32 @@ static void *stop_with_time(void *server)
 }
 
 /** Ends the open transaction of `busy` once `idle` was told that the server stops. */
-static bool ends_its_transaction(struct smtp_trial *trial, struct smtp_wire *busy,
-                                 struct smtp_wire *idle)
+static bool ends_its_transaction(struct smtp_trial *trial, struct smtp_raw *busy,
+                                 struct smtp_raw *idle)
 {
-    return smtp_wire_answers(trial, idle, "421") && smtp_wire_closes(trial, idle) &&
-           smtp_wire_asks(trial, busy, "second line\r\n.", "250") &&
-           smtp_wire_answers(trial, busy, "421") && smtp_wire_closes(trial, busy);
+    return smtp_raw_answers(trial, idle, "421") && smtp_raw_closes(trial, idle) &&
+           smtp_raw_asks(trial, busy, "second line\r\n.", "250") &&
+           smtp_raw_answers(trial, busy, "421") && smtp_raw_closes(trial, busy);
 }
 
 static bool stop_lets_transaction_end(struct smtp_trial *trial)
 {
     struct smtp_harness *harness = smtp_trial_harness(trial, NULL);
-    struct smtp_wire *busy = harness != NULL ? smtp_trial_wire(trial, harness) : NULL;
-    struct smtp_wire *idle = busy != NULL ? smtp_trial_wire(trial, harness) : NULL;
+    struct smtp_raw *busy = harness != NULL ? smtp_trial_wire(trial, harness) : NULL;
+    struct smtp_raw *idle = busy != NULL ? smtp_trial_wire(trial, harness) : NULL;
     pthread_t thread;
-    if (idle == NULL || !smtp_wire_asks(trial, busy, "HELO busy.test", "250") ||
-        !smtp_wire_asks(trial, busy, "MAIL FROM:<" ANN ">", "250") ||
-        !smtp_wire_asks(trial, busy, "RCPT TO:<" BOB ">", "250") ||
-        !smtp_wire_asks(trial, busy, "DATA", "354") ||
-        !smtp_wire_says(trial, busy, "first line\r\n")) {
+    if (idle == NULL || !smtp_raw_asks(trial, busy, "HELO busy.test", "250") ||
+        !smtp_raw_asks(trial, busy, "MAIL FROM:<" ANN ">", "250") ||
+        !smtp_raw_asks(trial, busy, "RCPT TO:<" BOB ">", "250") ||
+        !smtp_raw_asks(trial, busy, "DATA", "354") ||
+        !smtp_raw_says(trial, busy, "first line\r\n")) {
         return false;
     }
     if (pthread_create(&thread, NULL, stop_with_time, smtp_harness_server(harness)) != 0) {
         return smtp_trial_fail(trial, "no thread to stop the server from");
     }
     bool held = ends_its_transaction(trial, busy, idle);
-    smtp_wire_close(busy); /* a transaction that failed must not keep the stop waiting */
+    smtp_raw_close(busy); /* a transaction that failed must not keep the stop waiting */
     pthread_join(thread, NULL);
     return held && smtp_trial_count(trial, harness, 1) &&
            smtp_trial_captured(trial, harness, 0, ANN, BOB,
@@ -296,9 +296,9 @@ static bool stop_lets_transaction_end(struct smtp_trial *trial)
 static bool stop_cuts_at_deadline(struct smtp_trial *trial)
 {
     struct smtp_harness *harness = smtp_trial_harness(trial, NULL);
-    struct smtp_wire *wire = harness != NULL ? smtp_trial_wire(trial, harness) : NULL;
-    if (wire == NULL || !smtp_wire_asks(trial, wire, "HELO stuck.test", "250") ||
-        !smtp_wire_asks(trial, wire, "MAIL FROM:<" ANN ">", "250")) {
+    struct smtp_raw *wire = harness != NULL ? smtp_trial_wire(trial, harness) : NULL;
+    if (wire == NULL || !smtp_raw_asks(trial, wire, "HELO stuck.test", "250") ||
+        !smtp_raw_asks(trial, wire, "MAIL FROM:<" ANN ">", "250")) {
         return false;
     }
     struct smtp_server *server = smtp_harness_server(harness);

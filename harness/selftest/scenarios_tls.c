@@ -164,13 +164,12 @@ static bool server_requires_tls(struct smtp_trial *trial)
     smtp_trial_options(&options);
     options.server.tls.mode = SMTP_SERVER_TLS_REQUIRED;
     struct smtp_harness *harness = smtp_trial_harness(trial, &options);
-    struct smtp_wire *wire = harness != NULL ? smtp_trial_wire(trial, harness) : NULL;
-    return wire != NULL && smtp_wire_asks(trial, wire, "EHLO client.test", "250") &&
-           smtp_wire_asks(trial, wire, "MAIL FROM:<" ANN ">", "530 5.7.0") &&
-           smtp_wire_asks(trial, wire, "VRFY bob", "530") &&
-           smtp_wire_asks(trial, wire, "NOOP", "250") &&
-           smtp_wire_asks(trial, wire, "QUIT", "221") && smtp_wire_closes(trial, wire) &&
-           smtp_trial_count(trial, harness, 0);
+    struct smtp_raw *wire = harness != NULL ? smtp_trial_wire(trial, harness) : NULL;
+    return wire != NULL && smtp_raw_asks(trial, wire, "EHLO client.test", "250") &&
+           smtp_raw_asks(trial, wire, "MAIL FROM:<" ANN ">", "530 5.7.0") &&
+           smtp_raw_asks(trial, wire, "VRFY bob", "530") &&
+           smtp_raw_asks(trial, wire, "NOOP", "250") && smtp_raw_asks(trial, wire, "QUIT", "221") &&
+           smtp_raw_closes(trial, wire) && smtp_trial_count(trial, harness, 0);
 }
 
 /* ---- certificates ---- */

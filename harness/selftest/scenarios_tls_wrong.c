@@ -198,12 +198,11 @@ static bool commands_injected(struct smtp_trial *trial)
 {
     /* CVE-2011-0411: what came glued to STARTTLS must not be taken for a command under TLS */
     struct smtp_harness *harness = smtp_trial_harness(trial, NULL);
-    struct smtp_wire *wire = harness != NULL ? smtp_trial_wire(trial, harness) : NULL;
-    return wire != NULL && smtp_wire_asks(trial, wire, "EHLO client.test", "250") &&
-           smtp_wire_asks(trial, wire,
-                          "STARTTLS\r\nMAIL FROM:<mallory@example.com>\r\nRCPT TO:<" BOB ">",
-                          "5") &&
-           smtp_wire_closes(trial, wire) && smtp_trial_count(trial, harness, 0);
+    struct smtp_raw *wire = harness != NULL ? smtp_trial_wire(trial, harness) : NULL;
+    return wire != NULL && smtp_raw_asks(trial, wire, "EHLO client.test", "250") &&
+           smtp_raw_asks(trial, wire,
+                         "STARTTLS\r\nMAIL FROM:<mallory@example.com>\r\nRCPT TO:<" BOB ">", "5") &&
+           smtp_raw_closes(trial, wire) && smtp_trial_count(trial, harness, 0);
 }
 
 static bool forgotten_after_starttls(struct smtp_trial *trial)
@@ -229,11 +228,11 @@ static bool forgotten_after_starttls(struct smtp_trial *trial)
 /* ---- peers that do not speak TLS ---- */
 
 /** Reads until the other end closes, whatever it says before (an alert). */
-static bool goes_away(struct smtp_trial *trial, struct smtp_wire *wire)
+static bool goes_away(struct smtp_trial *trial, struct smtp_raw *wire)
 {
     struct smtp_span all;
     return smtp_trial_is_status(trial, "the end of the connection",
-                                smtp_wire_hear(wire, "never said", &all), SMTP_CLOSED, NULL);
+                                smtp_raw_hear(wire, "never said", &all), SMTP_CLOSED, NULL);
 }
 
 static bool plain_text_to_tls_port(struct smtp_trial *trial)
@@ -244,8 +243,8 @@ static bool plain_text_to_tls_port(struct smtp_trial *trial)
     if (!smtp_trial_open(trial, &options, &both)) {
         return false;
     }
-    struct smtp_wire *wire = smtp_trial_raw_wire(trial, both.harness);
-    return wire != NULL && smtp_wire_says(trial, wire, "EHLO client.test\r\nQUIT\r\n") &&
+    struct smtp_raw *wire = smtp_trial_raw_wire(trial, both.harness);
+    return wire != NULL && smtp_raw_says(trial, wire, "EHLO client.test\r\nQUIT\r\n") &&
            goes_away(trial, wire) && smtp_trial_arrives(trial, &both, "tls~^TLS");
 }
 
@@ -260,11 +259,11 @@ static bool client_hello_to_plain_port(struct smtp_trial *trial)
     if (!smtp_trial_open(trial, NULL, &both)) {
         return false;
     }
-    struct smtp_wire *wire = smtp_trial_wire(trial, both.harness);
+    struct smtp_raw *wire = smtp_trial_wire(trial, both.harness);
     return wire != NULL &&
            smtp_trial_is_ok(trial, "writing raw octets",
-                            smtp_wire_say(wire, client_hello, sizeof client_hello - 1), NULL) &&
-           smtp_wire_closes(trial, wire) && smtp_trial_arrives(trial, &both, "protocol=ESMTP");
+                            smtp_raw_say(wire, client_hello, sizeof client_hello - 1), NULL) &&
+           smtp_raw_closes(trial, wire) && smtp_trial_arrives(trial, &both, "protocol=ESMTP");
 }
 
 static bool handshake_never_ends(struct smtp_trial *trial)
@@ -273,9 +272,9 @@ static bool handshake_never_ends(struct smtp_trial *trial)
     smtp_trial_tls_options(&options);
     options.server.limits.handshake_timeout_ms = 20;
     struct smtp_harness *harness = smtp_trial_harness(trial, &options);
-    struct smtp_wire *wire = harness != NULL ? smtp_trial_raw_wire(trial, harness) : NULL;
+    struct smtp_raw *wire = harness != NULL ? smtp_trial_raw_wire(trial, harness) : NULL;
     return wire != NULL &&
-           smtp_trial_is_ok(trial, "writing raw octets", smtp_wire_say(wire, client_hello, 5),
+           smtp_trial_is_ok(trial, "writing raw octets", smtp_raw_say(wire, client_hello, 5),
                             NULL) &&
            goes_away(trial, wire) && smtp_trial_count(trial, harness, 0);
 }

@@ -57,8 +57,8 @@ static bool proxy_untrusted(struct smtp_trial *trial)
     trusting_options(&options, another);
     options.server.proxy_protocol = true;
     struct smtp_harness *harness = smtp_trial_harness(trial, &options);
-    struct smtp_wire *wire = harness != NULL ? smtp_trial_raw_wire(trial, harness) : NULL;
-    return wire != NULL && smtp_wire_closes(trial, wire);
+    struct smtp_raw *wire = harness != NULL ? smtp_trial_raw_wire(trial, harness) : NULL;
+    return wire != NULL && smtp_raw_closes(trial, wire);
 }
 
 static bool proxy_missing_or_malformed(struct smtp_trial *trial)
@@ -71,9 +71,9 @@ static bool proxy_missing_or_malformed(struct smtp_trial *trial)
                                              "PROXY TCP4 192.0.2.1 192.0.2.2 1 65536\r\n",
                                              "PROXY TCP4 192.0.2.1 2001:db8::2 1 2\r\n"};
     for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++) {
-        struct smtp_wire *wire = harness != NULL ? smtp_trial_raw_wire(trial, harness) : NULL;
-        if (wire == NULL || !smtp_wire_says(trial, wire, beginnings[i]) ||
-            !smtp_wire_closes(trial, wire)) {
+        struct smtp_raw *wire = harness != NULL ? smtp_trial_raw_wire(trial, harness) : NULL;
+        if (wire == NULL || !smtp_raw_says(trial, wire, beginnings[i]) ||
+            !smtp_raw_closes(trial, wire)) {
             return false;
         }
     }
@@ -120,9 +120,9 @@ static bool xclient_untrusted(struct smtp_trial *trial)
                               SMTP_UNSUPPORTED, ends.client)) {
         return false;
     }
-    struct smtp_wire *wire = smtp_trial_wire(trial, ends.harness);
-    return wire != NULL && smtp_wire_asks(trial, wire, "EHLO c.example", "250") &&
-           smtp_wire_asks(trial, wire, "XCLIENT ADDR=192.0.2.7", "5") &&
+    struct smtp_raw *wire = smtp_trial_wire(trial, ends.harness);
+    return wire != NULL && smtp_raw_asks(trial, wire, "EHLO c.example", "250") &&
+           smtp_raw_asks(trial, wire, "XCLIENT ADDR=192.0.2.7", "5") &&
            sends_from(trial, &ends, "127.0.0.1:");
 }
 
@@ -145,17 +145,17 @@ static bool vrfy_expn_switches(struct smtp_trial *trial)
     options.server.keywords.vrfy = options.server.keywords.expn = options.server.keywords.help =
         false;
     struct smtp_harness *off = smtp_trial_harness(trial, &options);
-    struct smtp_wire *to_on = on != NULL ? smtp_trial_wire(trial, on) : NULL;
-    struct smtp_wire *to_off = off != NULL ? smtp_trial_wire(trial, off) : NULL;
+    struct smtp_raw *to_on = on != NULL ? smtp_trial_wire(trial, on) : NULL;
+    struct smtp_raw *to_off = off != NULL ? smtp_trial_wire(trial, off) : NULL;
     return to_on != NULL && to_off != NULL &&
-           smtp_wire_asks(trial, to_on, "EHLO c.example", "250") &&
-           smtp_wire_asks(trial, to_on, "VRFY bob", "250 2.1.5 bob <bob@example.com>") &&
-           smtp_wire_asks(trial, to_on, "EXPN list", "250 2.1.5 list") &&
-           smtp_wire_asks(trial, to_on, "HELP", "214") &&
-           smtp_wire_asks(trial, to_off, "EHLO c.example", "250") &&
-           smtp_wire_asks(trial, to_off, "VRFY bob", "502") &&
-           smtp_wire_asks(trial, to_off, "EXPN list", "502") &&
-           smtp_wire_asks(trial, to_off, "HELP", "502");
+           smtp_raw_asks(trial, to_on, "EHLO c.example", "250") &&
+           smtp_raw_asks(trial, to_on, "VRFY bob", "250 2.1.5 bob <bob@example.com>") &&
+           smtp_raw_asks(trial, to_on, "EXPN list", "250 2.1.5 list") &&
+           smtp_raw_asks(trial, to_on, "HELP", "214") &&
+           smtp_raw_asks(trial, to_off, "EHLO c.example", "250") &&
+           smtp_raw_asks(trial, to_off, "VRFY bob", "502") &&
+           smtp_raw_asks(trial, to_off, "EXPN list", "502") &&
+           smtp_raw_asks(trial, to_off, "HELP", "502");
 }
 
 static const struct smtp_scenario rows[] = {

@@ -242,13 +242,13 @@ struct smtp_client *smtp_trial_client(struct smtp_trial *trial,
 
 static void release_wire(void *thing)
 {
-    smtp_wire_clear(thing);
+    smtp_raw_clear(thing);
     free(thing);
 }
 
-struct smtp_wire *smtp_trial_raw_wire(struct smtp_trial *trial, struct smtp_harness *harness)
+struct smtp_raw *smtp_trial_raw_wire(struct smtp_trial *trial, struct smtp_harness *harness)
 {
-    struct smtp_wire *wire = calloc(1, sizeof *wire);
+    struct smtp_raw *wire = calloc(1, sizeof *wire);
     struct smtp_error error = {.status = SMTP_OK};
     if (wire == NULL) {
         smtp_trial_fail(trial, "out of memory");
@@ -256,7 +256,7 @@ struct smtp_wire *smtp_trial_raw_wire(struct smtp_trial *trial, struct smtp_harn
     }
     uint64_t deadline_ns = smtp_deadline_after(smtp_clock_now_ns(), SMTP_TRIAL_LIMIT_MS);
     const char *address = smtp_server_address(smtp_harness_server(harness), 0);
-    enum smtp_status status = smtp_wire_connect(wire, address, deadline_ns, &error);
+    enum smtp_status status = smtp_raw_connect(wire, address, deadline_ns, &error);
     wire = smtp_trial_own(trial, wire, release_wire);
     if (wire == NULL) {
         return NULL;
@@ -268,10 +268,10 @@ struct smtp_wire *smtp_trial_raw_wire(struct smtp_trial *trial, struct smtp_harn
     return wire;
 }
 
-struct smtp_wire *smtp_trial_wire(struct smtp_trial *trial, struct smtp_harness *harness)
+struct smtp_raw *smtp_trial_wire(struct smtp_trial *trial, struct smtp_harness *harness)
 {
-    struct smtp_wire *wire = smtp_trial_raw_wire(trial, harness);
-    return wire != NULL && smtp_wire_answers(trial, wire, "220") ? wire : NULL;
+    struct smtp_raw *wire = smtp_trial_raw_wire(trial, harness);
+    return wire != NULL && smtp_raw_answers(trial, wire, "220") ? wire : NULL;
 }
 
 char *smtp_trial_alloc(struct smtp_trial *trial, size_t size)

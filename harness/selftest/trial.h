@@ -6,7 +6,7 @@
 
 #include "harness/report/report.h"
 #include "harness/selftest/peer.h"
-#include "harness/selftest/wire.h"
+#include "harness/selftest/raw.h"
 #include "harness/smtp_harness.h"
 
 /* No wait of a scenario is longer: a lost one fails, never hangs. */
@@ -45,9 +45,9 @@ struct smtp_peer *smtp_trial_peer(struct smtp_trial *trial, const struct smtp_pe
 struct smtp_client *smtp_trial_client(struct smtp_trial *trial,
                                       const struct smtp_client_options *options);
 /** Raw octets to the harness's server, greeting heard. */
-struct smtp_wire *smtp_trial_wire(struct smtp_trial *trial, struct smtp_harness *harness);
+struct smtp_raw *smtp_trial_wire(struct smtp_trial *trial, struct smtp_harness *harness);
 /** The same with nothing heard yet. */
-struct smtp_wire *smtp_trial_raw_wire(struct smtp_trial *trial, struct smtp_harness *harness);
+struct smtp_raw *smtp_trial_raw_wire(struct smtp_trial *trial, struct smtp_harness *harness);
 /** Memory that is freed at the end. */
 char *smtp_trial_alloc(struct smtp_trial *trial, size_t size);
 /** Keeps any thing (NULL: nothing) until the end, and returns it; NULL when there is no room, and
@@ -80,13 +80,13 @@ bool smtp_trial_is_ok(struct smtp_trial *trial, const char *what, enum smtp_stat
 
 /* ---- checks of a dialogue in raw octets ---- */
 
-bool smtp_wire_says(struct smtp_trial *trial, struct smtp_wire *wire, const char *text);
+bool smtp_raw_says(struct smtp_trial *trial, struct smtp_raw *wire, const char *text);
 /** The next reply begins with `code`, like "250" or "5". */
-bool smtp_wire_answers(struct smtp_trial *trial, struct smtp_wire *wire, const char *code);
+bool smtp_raw_answers(struct smtp_trial *trial, struct smtp_raw *wire, const char *code);
 /** Both: a line without its CRLF, and the reply to it. */
-bool smtp_wire_asks(struct smtp_trial *trial, struct smtp_wire *wire, const char *line,
-                    const char *code);
-bool smtp_wire_closes(struct smtp_trial *trial, struct smtp_wire *wire);
+bool smtp_raw_asks(struct smtp_trial *trial, struct smtp_raw *wire, const char *line,
+                   const char *code);
+bool smtp_raw_closes(struct smtp_trial *trial, struct smtp_raw *wire);
 /** The peer's script is done, and this is all it heard. */
 bool smtp_peer_heard(struct smtp_trial *trial, struct smtp_peer *peer, struct smtp_span expected);
 

@@ -1,5 +1,5 @@
-/* wire.c - raw octets over a socket of common/net.h. */
-#include "harness/selftest/wire.h"
+/* raw.c - raw octets over a socket of common/net.h. */
+#include "harness/selftest/raw.h"
 
 #include "common/address.h"
 #include "common/net.h"
@@ -10,18 +10,18 @@
 #define HEARD_MAX ((size_t)64 << 20) /* more than any scenario sends */
 #define READ_OCTETS ((size_t)65536)
 
-void smtp_wire_init(struct smtp_wire *wire, int fd, uint64_t deadline_ns)
+void smtp_raw_init(struct smtp_raw *wire, int fd, uint64_t deadline_ns)
 {
     *wire =
-        (struct smtp_wire){.fd = fd, .deadline_ns = deadline_ns, .heard = SMTP_BUFFER(HEARD_MAX)};
+        (struct smtp_raw){.fd = fd, .deadline_ns = deadline_ns, .heard = SMTP_BUFFER(HEARD_MAX)};
 }
 
-enum smtp_status smtp_wire_connect(struct smtp_wire *wire, const char *address,
-                                   uint64_t deadline_ns, struct smtp_error *error)
+enum smtp_status smtp_raw_connect(struct smtp_raw *wire, const char *address, uint64_t deadline_ns,
+                                  struct smtp_error *error)
 {
     struct smtp_address parsed;
     int fd = -1;
-    smtp_wire_init(wire, -1, deadline_ns);
+    smtp_raw_init(wire, -1, deadline_ns);
     enum smtp_status status = smtp_address_parse(address, 0, &parsed, error);
     if (status == SMTP_OK) {
         status = smtp_net_connect(&parsed, NULL, deadline_ns, &fd, error);
@@ -32,7 +32,7 @@ enum smtp_status smtp_wire_connect(struct smtp_wire *wire, const char *address,
     return status;
 }
 
-void smtp_wire_close(struct smtp_wire *wire)
+void smtp_raw_close(struct smtp_raw *wire)
 {
     if (wire->fd >= 0) {
         close(wire->fd);
@@ -40,14 +40,14 @@ void smtp_wire_close(struct smtp_wire *wire)
     }
 }
 
-void smtp_wire_clear(struct smtp_wire *wire)
+void smtp_raw_clear(struct smtp_raw *wire)
 {
-    smtp_wire_close(wire);
+    smtp_raw_close(wire);
     smtp_buffer_free(&wire->heard);
     wire->used = 0;
 }
 
-enum smtp_status smtp_wire_say(struct smtp_wire *wire, const char *bytes, size_t len)
+enum smtp_status smtp_raw_say(struct smtp_raw *wire, const char *bytes, size_t len)
 {
     while (len > 0) {
         struct iovec part = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = len};
@@ -62,7 +62,7 @@ enum smtp_status smtp_wire_say(struct smtp_wire *wire, const char *bytes, size_t
     return SMTP_OK;
 }
 
-static enum smtp_status read_more(struct smtp_wire *wire)
+static enum smtp_status read_more(struct smtp_raw *wire)
 {
     char *room = smtp_buffer_reserve(&wire->heard, READ_OCTETS);
     if (room == NULL) {
@@ -76,13 +76,13 @@ static enum smtp_status read_more(struct smtp_wire *wire)
     return status;
 }
 
-static struct smtp_span unused(const struct smtp_wire *wire)
+static struct smtp_span unused(const struct smtp_raw *wire)
 {
     struct smtp_span heard = smtp_buffer_span(&wire->heard);
     return (struct smtp_span){heard.bytes + wire->used, heard.len - wire->used};
 }
 
-enum smtp_status smtp_wire_hear(struct smtp_wire *wire, const char *end, struct smtp_span *part)
+enum smtp_status smtp_raw_hear(struct smtp_raw *wire, const char *end, struct smtp_span *part)
 {
     size_t end_len = strlen(end), looked_at = 0;
     for (;;) {
@@ -103,12 +103,12 @@ enum smtp_status smtp_wire_hear(struct smtp_wire *wire, const char *end, struct 
     }
 }
 
-enum smtp_status smtp_wire_hear_reply(struct smtp_wire *wire, struct smtp_span *reply)
+enum smtp_status smtp_raw_hear_reply(struct smtp_raw *wire, struct smtp_span *reply)
 {
     size_t begin = wire->used;
     struct smtp_span line;
     do {
-        enum smtp_status status = smtp_wire_hear(wire, "\r\n", &line);
+        enum smtp_status status = smtp_raw_hear(wire, "\r\n", &line);
         if (status != SMTP_OK) {
             *reply = line;
             return status;
@@ -119,7 +119,7 @@ enum smtp_status smtp_wire_hear_reply(struct smtp_wire *wire, struct smtp_span *
     return SMTP_OK;
 }
 
-enum smtp_status smtp_wire_hear_close(struct smtp_wire *wire)
+enum smtp_status smtp_raw_hear_close(struct smtp_raw *wire)
 {
     if (unused(wire).len > 0) {
         return SMTP_NOT_AS_EXPECTED;
