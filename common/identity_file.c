@@ -57,17 +57,27 @@ bool smtp_identity_write_pem(struct smtp_identity *identity)
 
 /* ---- loading ---- */
 
-static BIO *open_file(const char *file, const char *what, struct smtp_error *error)
+static enum smtp_status no_memory(const char *file, const char *what, struct smtp_error *error)
+{
+    ERR_clear_error();
+    return smtp_error_set(error, SMTP_NO_MEMORY, 0, "%s: no memory for the %s", file, what);
+}
+
+static enum smtp_status open_file(BIO **out, const char *file, const char *what,
+                                  struct smtp_error *error)
 {
     errno = 0;
-    BIO *bio = BIO_new_file(file, "r");
-    if (bio == NULL) {
-        int sys_errno = errno;
-        ERR_clear_error();
-        smtp_error_set(error, SMTP_BAD_ARGUMENT, sys_errno, "%s: the %s cannot be read (%s)", file,
-                       what, smtp_errno_text(sys_errno));
+    *out = BIO_new_file(file, "r");
+    int sys_errno = errno;
+    if (*out != NULL) {
+        return SMTP_OK;
     }
-    return bio;
+    if (smtp_tls_ran_out_of_memory()) {
+        return no_memory(file, what, error);
+    }
+    ERR_clear_error();
+    return smtp_error_set(error, SMTP_BAD_ARGUMENT, sys_errno, "%s: the %s cannot be read (%s)",
+                          file, what, smtp_errno_text(sys_errno));
 }
 
 /* PEM_read_bio_X509 has failed: at the end of the file, or before. */
@@ -79,6 +89,9 @@ static bool at_the_end(void)
 
 static enum smtp_status no_certificate(const char *file, int before, struct smtp_error *error)
 {
+    if (smtp_tls_ran_out_of_memory()) {
+        return no_memory(file, "certificate", error);
+    }
     if (at_the_end()) {
         ERR_clear_error();
         return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
@@ -92,11 +105,11 @@ static enum smtp_status no_certificate(const char *file, int before, struct smtp
 static enum smtp_status load_certificates(struct smtp_identity *identity, const char *file,
                                           struct smtp_error *error)
 {
-    BIO *bio = open_file(file, "certificate", error);
-    if (bio == NULL) {
-        return SMTP_BAD_ARGUMENT;
+    BIO *bio;
+    enum smtp_status status = open_file(&bio, file, "certificate", error);
+    if (status != SMTP_OK) {
+        return status;
     }
-    enum smtp_status status = SMTP_OK;
     identity->chain = sk_X509_new_null();
     identity->certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
     X509 *next = NULL;
@@ -108,7 +121,7 @@ static enum smtp_status load_certificates(struct smtp_identity *identity, const 
         }
     }
     if (identity->chain == NULL || next != NULL) {
-        status = smtp_error_set(error, SMTP_NO_MEMORY, 0, "no memory for a certificate's chain");
+        status = no_memory(file, "certificate's chain", error);
     } else if (identity->certificate == NULL || !at_the_end()) {
         int before = identity->certificate == NULL ? 0 : 1 + sk_X509_num(identity->chain);
         status = no_certificate(file, before, error);
@@ -129,9 +142,10 @@ static int no_passphrase(char *text, int size, int writing, void *asked)
 static enum smtp_status load_key(struct smtp_identity *identity, const char *file,
                                  struct smtp_error *error)
 {
-    BIO *bio = open_file(file, "key", error);
-    if (bio == NULL) {
-        return SMTP_BAD_ARGUMENT;
+    BIO *bio;
+    enum smtp_status status = open_file(&bio, file, "key", error);
+    if (status != SMTP_OK) {
+        return status;
     }
     bool asked = false;
     identity->key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, &asked);
@@ -145,9 +159,35 @@ static enum smtp_status load_key(struct smtp_identity *identity, const char *fil
         return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
                               "%s: the key is encrypted; store it without a passphrase", file);
     }
+    if (smtp_tls_ran_out_of_memory()) {
+        return no_memory(file, "key", error);
+    }
     return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
                           "%s: expected a private key in PEM, found none that can be read (%s)",
                           file, smtp_tls_queue_reason());
+}
+
+/* OpenSSL decodes the public key with the certificate, and keeps to itself why it could not. */
+static enum smtp_status check_pair(const struct smtp_identity *identity,
+                                   const char *certificate_file, const char *key_file,
+                                   struct smtp_error *error)
+{
+    if (X509_get0_pubkey(identity->certificate) == NULL) {
+        return smtp_error_set(error, SMTP_TLS_FAILED, 0,
+                              "%s: the certificate's public key cannot be used (%s)",
+                              certificate_file, smtp_tls_queue_reason());
+    }
+    if (X509_check_private_key(identity->certificate, identity->key) == 1) {
+        return SMTP_OK;
+    }
+    if (smtp_tls_ran_out_of_memory()) {
+        return no_memory(key_file, "comparison with its certificate", error);
+    }
+    ERR_clear_error();
+    return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
+                          "%s: this key does not belong to the certificate in %s (the server's own "
+                          "must be the first there)",
+                          key_file, certificate_file);
 }
 
 static enum smtp_status load_all(struct smtp_identity *identity, const char *certificate_file,
@@ -155,15 +195,9 @@ static enum smtp_status load_all(struct smtp_identity *identity, const char *cer
 {
     enum smtp_status status = load_certificates(identity, certificate_file, error);
     status = status == SMTP_OK ? load_key(identity, key_file, error) : status;
+    status = status == SMTP_OK ? check_pair(identity, certificate_file, key_file, error) : status;
     if (status != SMTP_OK) {
         return status;
-    }
-    if (X509_check_private_key(identity->certificate, identity->key) != 1) {
-        ERR_clear_error();
-        return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
-                              "%s: this key does not belong to the certificate in %s (the server's "
-                              "own must be the first there)",
-                              key_file, certificate_file);
     }
     if (!smtp_identity_write_pem(identity)) {
         return smtp_error_set(error, SMTP_TLS_FAILED, 0, "%s: cannot be written as PEM again (%s)",

@@ -67,7 +67,8 @@ enum smtp_status smtp_identity_new_client(struct smtp_identity **out,
                                           const char *common_name, struct smtp_error *error)
     SMTP_MUST_CHECK;
 /** The user's own, from PEM files: the certificate with its chain behind it, and the key (NULL: in
- *  the same file). SMTP_BAD_ARGUMENT says which file and what is wrong with it. */
+ *  the same file). SMTP_BAD_ARGUMENT says which file and what is wrong with it, SMTP_TLS_FAILED that OpenSSL
+ *  cannot use what is in it, SMTP_NO_MEMORY. */
 enum smtp_status smtp_identity_load(struct smtp_identity **out, const char *certificate_file,
                                     const char *key_file, struct smtp_error *error) SMTP_MUST_CHECK;
 

@@ -30,15 +30,6 @@ static SSL_CTX *new_context(const SSL_METHOD *method)
     return context;
 }
 
-/* The earliest entry tells, as what comes of it stands behind it; where there is none, it had no room. A BIO that
- * got none says that it could not begin. */
-static bool ran_out_of_memory(void)
-{
-    unsigned long first = ERR_peek_error();
-    int reason = ERR_GET_REASON(first);
-    return first == 0 || reason == ERR_R_MALLOC_FAILURE || reason == ERR_R_INIT_FAIL;
-}
-
 /* Every certificate of the text; where: for the message. Takes source. */
 static enum smtp_status trust_all(SSL_CTX *context, BIO *source, const char *where, bool name_them,
                                   struct smtp_error *error)
@@ -58,7 +49,7 @@ static enum smtp_status trust_all(SSL_CTX *context, BIO *source, const char *whe
     if (!added) {
         return failed(error, "an authority's certificate cannot be trusted");
     }
-    if (ran_out_of_memory()) {
+    if (smtp_tls_ran_out_of_memory()) {
         ERR_clear_error();
         return smtp_error_set(error, SMTP_NO_MEMORY, 0,
                               "%s: no memory for certificate %u of the authorities", where,

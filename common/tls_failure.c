@@ -32,6 +32,16 @@ const char *smtp_tls_queue_reason(void)
     return reason_text(take_failure());
 }
 
+/* The earliest entry tells, as what comes of it stands behind it; where there is none, it had no room. A BIO that
+ * got none says that it could not begin, and a decoder that something is wrong inside. */
+bool smtp_tls_ran_out_of_memory(void)
+{
+    unsigned long first = ERR_peek_error();
+    int reason = ERR_GET_REASON(first);
+    return first == 0 || reason == ERR_R_MALLOC_FAILURE || reason == ERR_R_INIT_FAIL ||
+           reason == ERR_R_INTERNAL_ERROR;
+}
+
 void smtp_tls_copy_visible(char *to, size_t size, struct smtp_span from)
 {
     size_t len = from.len < size - 1 ? from.len : size - 1;

@@ -6,10 +6,14 @@
 #include "common/bytes.h"
 
 #include <openssl/ssl.h>
+#include <stdbool.h>
 
 /** What the error queue tells as a phrase, like "no start line"; constant or static to
  *  OpenSSL, never NULL. */
 const char *smtp_tls_queue_reason(void);
+
+/** Whether what has just failed did so for want of memory. The queue stays. */
+bool smtp_tls_ran_out_of_memory(void);
 
 /** What a verification found wrong: code as X509_V_ERR_*, the chain as far as it was built (NULL:
  *  none), the name that was to be found (NULL: none). */

@@ -20,9 +20,9 @@ static bool make_ca_file(struct smtp_exec_place *place, const char *program, con
     }
     const char *why = smtp_errno_text(errno);
     if (place->ca_file == NULL) {
-        smtp_cli_wrong(program, "cannot make a file in %s: %s", directory, why);
+        smtp_cli_failed(program, "cannot make a file in %s: %s", directory, why);
     } else {
-        smtp_cli_wrong(program, "cannot write %s: %s", place->ca_file, why);
+        smtp_cli_failed(program, "cannot write %s: %s", place->ca_file, why);
     }
     return false;
 }

@@ -136,7 +136,10 @@ bool smtp_command_make_file(const char *directory, const char *name, struct smtp
         errno = ENOMEM;
         return false;
     }
-    int fd = mkostemp(made, O_CLOEXEC);
+    int fd;
+    do {
+        fd = mkostemp(made, O_CLOEXEC); /* where it fails the name is as it was */
+    } while (fd < 0 && errno == EINTR);
     if (fd < 0) {
         int failure = errno;
         free(made);

@@ -60,6 +60,14 @@ void each_call(const struct scenario *scenario);
         each_call(&(scenario));                                                                    \
     }
 
+/** Tests of what makes no call that may fail: OpenSSL's allocations, and our own. */
+#define MEMORY_FAILS(name, scenario)                                                               \
+    TEST_WITHIN(failing_allocations, name, 60)                                                     \
+    {                                                                                              \
+        each_allocation(&(scenario), false);                                                       \
+    }                                                                                              \
+    OPENSSL_FAILS(name, scenario)
+
 /** A test of OpenSSL's. */
 #define OPENSSL_FAILS(name, scenario)                                                              \
     TEST_WITHIN(failing_openssl, name, 600)                                                        \

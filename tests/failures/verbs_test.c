@@ -192,13 +192,27 @@ static void after_serve(struct stage *stage)
     judge_verb(stage);
 }
 
+/* ---- exec ---- */
+
+/* What comes is the client's, as the command says nothing; the verb waits for it. */
+static void run_exec(struct stage *stage)
+{
+    char listener[24];
+    snprintf(listener, sizeof listener, "fd:%d", ((struct served *)stage->user)->listener);
+    char *argv[] = {"exec",     "--listen",           listener, "--wait", "1",
+                    "--expect", "to=bob@example.com", "--",     "true",   NULL};
+    run_verb(&smtp_verb_exec, argv);
+}
+
 static const struct scenario sending = {"send", before_send, run_send, after_send},
                              playing = {"play", before_play, run_play, after_send},
                              simulating = {"simulate", before_simulation, run_simulation,
                                            judge_verb},
-                             serving = {"serve", before_serve, run_serve, after_serve};
+                             serving = {"serve", before_serve, run_serve, after_serve},
+                             executing = {"exec", before_serve, run_exec, after_serve};
 
 BOTH_FAIL(the_verb_send, sending)
 BOTH_FAIL(the_verb_play, playing)
 BOTH_FAIL(the_verb_simulate, simulating)
 BOTH_FAIL(the_verb_serve, serving)
+BOTH_FAIL(the_verb_exec, executing)
