@@ -329,6 +329,7 @@ static void go_on(struct smtp_client_session *session, struct smtp_client_flight
 {
     if (has_no_reply(session, flight)) {
         smtp_client_session_take_front(session);
+        session->may_refuse_chunk = true;
     }
     const struct smtp_client_transaction *transaction = &flight->transaction;
     bool all_answered = transaction->answered == transaction->result.recipient_count;

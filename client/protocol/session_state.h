@@ -85,11 +85,12 @@ struct smtp_client_session {
     bool content_open;        /* content may be given */
     bool high_octets_refused; /* content of unknown kind, and no 8BITMIME */
     bool lmtp;
-    bool greeted;       /* EHLO or HELO was accepted */
-    bool extended;      /* and it was EHLO: parameters may be sent */
-    bool smtputf8;      /* the last MAIL began a transaction of RFC 6531 */
-    bool tls;           /* TLS is up */
-    bool handshake_due; /* 220 to STARTTLS came: nothing more may come or go in the clear */
+    bool may_refuse_chunk; /* LMTP: the last chunk was for nobody, and RSET stands behind it */
+    bool greeted;          /* EHLO or HELO was accepted */
+    bool extended;         /* and it was EHLO: parameters may be sent */
+    bool smtputf8;         /* the last MAIL began a transaction of RFC 6531 */
+    bool tls;              /* TLS is up */
+    bool handshake_due;    /* 220 to STARTTLS came: nothing more may come or go in the clear */
     bool ended;
     bool event_waits;
     struct smtp_client_event event;

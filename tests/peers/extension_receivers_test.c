@@ -311,6 +311,9 @@ TEST_WITHIN(peers, dovecot_delivers_for_each_recipient_by_lmtp, SECONDS)
         expect_int(result->recipients[1].reply.code, 550);
         expect_contains(result->recipients[2].reply.text, "<carol@example.com>");
     }
+    struct smtp_envelope unknown = to(&three[1], 1); /* 503 to the chunk, against RFC 2033 4.3 */
+    send_letter(&talk, &unknown, &letters[0], SMTP_REFUSED_PERMANENT);
+    expect_contains(talk.said, "\nRSET\n");
     expect_int(smtp_client_mail(talk.client, "ann@example.com", NULL), SMTP_OK);
     expect_int(smtp_client_rcpt(talk.client, "carol@example.com", NULL), SMTP_OK);
     expect_int(smtp_client_data(talk.client, smtp_content_text("Subject: x\n\nx\n")), SMTP_OK);

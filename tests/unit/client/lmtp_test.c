@@ -70,6 +70,17 @@ static const struct flow_dialogue dialogues[] = {
      MAIL RCPTS BDAT "S: 250 ok\nS: 550 b\nS: 550 c\nS: 550 d\nC: RSET\nS: 250 ok\n",
      "REFUSED_PERMANENT 550@RCPT 550@RCPT 550@RCPT\n",
      false},
+    {"the same, of a server that gives the chunk a reply all the same",
+     {.offered = PIPED, THREE},
+     MAIL RCPTS BDAT "S: 452 no\nS: 503 b\nS: 503 c\nS: 503 d\nC: RSET\nS: 503 chunk\nS: 250 ok\n",
+     "REFUSED_TRANSIENT 452@MAIL 452@MAIL 452@MAIL\n",
+     false},
+    {"but one such reply, not two",
+     {.offered = PIPED, THREE},
+     MAIL RCPTS BDAT
+     "S: 452 no\nS: 503 b\nS: 503 c\nS: 503 d\nC: RSET\nS: 503 chunk\nS: 503 RSET\n",
+     "REFUSED_TRANSIENT 452@MAIL 452@MAIL 452@MAIL\n",
+     true},
     {"MAIL refused and each RCPT with it, the last chunk on its way",
      {.offered = PIPED, THREE},
      MAIL RCPTS BDAT "S: 452 no\nS: 503 b\nS: 503 c\nS: 503 d\nC: RSET\nS: 250 ok\n",
@@ -161,6 +172,39 @@ TEST(client_lmtp, a_last_chunk_for_nobody_has_no_reply_rfc2033_4_3)
               0);
     expect_str(flow.results, "REFUSED_PERMANENT 550@RCPT\nOK 250@final dot\n");
     flow_close(&flow);
+}
+
+/* Some servers say 503 to it, as to any command out of sequence: that is neither RSET's nor the next message's. */
+TEST(client_lmtp, a_last_chunk_for_nobody_may_be_refused_all_the_same)
+{
+    struct flow_of of = {
+        .offered = PIPED, .lmtp = true, .count = 2, .messages = {{"b@x", "1\n"}, {"d@x", "2\n"}}};
+    struct flow flow;
+    flow_open(&flow, &of, "two");
+    flow_play(&flow,
+              MAIL "C: RCPT TO:<b@x>\nC: BDAT 3 LAST\nC: 1\nC: RSET\n" MAIL
+                   "C: RCPT TO:<d@x>\nC: BDAT 3 LAST\nC: 2\nS: 452 no\nS: 503 b\n"
+                   "S: 503 chunk\nS: 250 reset\nS: 250 ok\nS: 250 d\nS: 250 d\n",
+              0);
+    expect_str(flow.results, "REFUSED_TRANSIENT 452@MAIL\nOK 250@final dot\n");
+    flow_close(&flow);
+}
+
+/* And it may come before RSET has gone. */
+TEST(client_lmtp, a_last_chunk_for_nobody_may_be_refused_before_rset_is_said)
+{
+    for (size_t piece = 0; piece < 12; piece++) {
+        struct flow_of of = {.offered = PIPED, THREE};
+        struct flow flow;
+        flow_open(&flow, &of, "early");
+        flow_play(&flow, MAIL RCPTS BDAT "S: 250 ok\nS: 550 b\nS: 550 c\n", piece);
+        flow_hear(&flow, "550 d\r\n", 7, piece);
+        flow_hear(&flow, "503 chunk\r\n", 11, piece);
+        flow_play(&flow, "C: RSET\nS: 250 ok\n", piece);
+        expect_str(flow.results, "REFUSED_PERMANENT 550@RCPT 550@RCPT 550@RCPT\n");
+        expect_true(!smtp_client_session_ended(flow.session));
+        flow_close(&flow);
+    }
 }
 
 /* The final reply is the first refusal, where there was one. */
