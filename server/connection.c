@@ -187,7 +187,7 @@ void smtp_server_connection_written(struct smtp_server_connection *connection)
 void smtp_server_connection_end_turn(struct smtp_server_connection *connection)
 {
     connection->in_turn = false;
-    smtp_server_flush(connection);
+    smtp_server_flush_turn(connection);
     if (connection->waiting.len > 0) {
         smtp_server_take_waiting(connection);
     }

@@ -9,7 +9,10 @@
 #include "server/secure.h"
 #include "server/server.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 /* What the socket did not take at once. */
 struct rest {
@@ -140,4 +143,30 @@ void smtp_server_flush(struct smtp_server_connection *connection)
         write_later(connection, (struct smtp_span){span.bytes + done, span.len - done});
     }
     forget(connection, span.len);
+}
+
+/* A peer that writes the end of its content behind the rest, and has not set TCP_NODELAY, sends it when the rest is
+ * acknowledged (RFC 1122 4.2.3.4), which Linux puts off for 40 ms, as a reply might come to carry it. An even number:
+ * this once (net/ipv4/tcp.c), as the next thing to come may well have a reply. */
+static void acknowledge(const struct smtp_server_connection *connection)
+{
+#ifdef TCP_QUICKACK
+    const int once = 2;
+    uv_os_fd_t fd;
+    if (!connection->is_unix && uv_fileno(&connection->io.handle, &fd) == 0) {
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &once, sizeof once);
+    }
+#else
+    (void)connection;
+#endif
+}
+
+void smtp_server_flush_turn(struct smtp_server_connection *connection)
+{
+    if (connection->stage == SMTP_SERVER_TALKING && !connection->writing && !connection->busy &&
+        owed(connection).len == 0) {
+        acknowledge(connection);
+    } else {
+        smtp_server_flush(connection);
+    }
 }

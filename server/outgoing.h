@@ -16,6 +16,8 @@ struct smtp_span smtp_server_plain_owed(struct smtp_server_connection *connectio
 void smtp_server_plain_sent(struct smtp_server_connection *connection, size_t len);
 /** Writes what is owed; while an earlier write is under way, that one's end calls again. */
 void smtp_server_flush(struct smtp_server_connection *connection);
+/** The same at the end of a turn, in which something came: where there is nothing to say, it is acknowledged at once. */
+void smtp_server_flush_turn(struct smtp_server_connection *connection);
 /** Looks, when write_due_ns has passed, whether the write under way has moved since. */
 bool smtp_server_write_stalls(struct smtp_server_connection *connection, uint64_t now_ns);
 
