@@ -1,5 +1,5 @@
 """What others do, beside this: aiosmtpd and npm smtp-server under the floor's source; curl and nodemailer, each one session
-with one message after the other, into the floor's sink. There is no goal; a cell of what the machine lacks is empty.
+with one message after the other, into the floor's sink, nodemailer into this server, too. There is no goal; a cell of what the machine lacks is empty.
 
 Knows: how each is run. Does not know: the floor (floor.c), this project's own figures but for the two rows beside.
 """
@@ -18,6 +18,7 @@ SESSIONS = 20
 OCTETS = 1024
 MESSAGES = {"this server": 20000, "this client": 20000, "curl": 2000}
 MESSAGES["nodemailer"] = 50  # it writes the dot apart from the content, which Nagle's algorithm holds back: 40 ms a message
+MESSAGES["nodemailer into this server"] = 1000  # which acknowledges at once what it has no reply to
 FEW = 1000  # of the others
 HERE = ROOT / "tests/bench"
 SMTP_SERVER = ROOT / "build/peers/npm/node_modules/smtp-server"  # scripts/setup unpacks it there
@@ -64,15 +65,17 @@ def servers(bench, python):
 
 
 def clients(bench):
-    """{name: the rate of count messages, of a port and a count}"""
-    node = shutil.which("node")
-    found = {"this client": lambda port, count: figures(output_of(bench / "bulk", port, 1, count, OCTETS, "pipelined"))["rate"]}
+    """{name: (the command of its sink, the rate of its messages, of a port)}"""
+    node, floor = shutil.which("node"), (bench / "floor", "sink", "run")
+    words = (1, MESSAGES["this client"], OCTETS, "pipelined")
+    found = {"this client": (floor, lambda port: figures(output_of(bench / "bulk", port, *words))["rate"])}
     if shutil.which("curl"):
-        found["curl"] = curl_rate
+        found["curl"] = (floor, lambda port: curl_rate(port, MESSAGES["curl"]))
     if node and NODEMAILER.exists():
-        found["nodemailer"] = lambda port, count: figures(
-            output_of(node, HERE / "source_nodemailer.js", port, count, OCTETS)
-        )["rate"]
+        for name, sink in {"nodemailer": floor, "nodemailer into this server": (bench / "keep", "nothing")}.items():
+            found[name] = (sink, lambda port, count=MESSAGES[name]: figures(
+                output_of(node, HERE / "source_nodemailer.js", port, count, OCTETS)
+            )["rate"])
     return found
 
 
@@ -84,17 +87,17 @@ def measure(bench, python):
             words = (SESSIONS, MESSAGES.get(name, FEW), OCTETS, "pipelined")
             rate = into(sink, lambda port, words=words: figures(output_of(floor, "source", port, *words))["rate"])
             rates.setdefault(name, []).append(rate)
-        for name, source in clients(bench).items():
-            count = MESSAGES.get(name, FEW)
-            rate = into((floor, "sink", "run"), lambda port, count=count, source=source: source(port, count))
-            rates.setdefault(name, []).append(rate)
+        for name, (sink, source) in clients(bench).items():
+            rates.setdefault(name, []).append(into(sink, source))
     return rates
 
 
 def rows(rates):
     what = {
         "keeping nothing, pipelined": ("this server", "aiosmtpd", "npm smtp-server"),
-        "one session, one message after the other": ("this client", "curl", "nodemailer"),
+        "one session, one message after the other": (
+            "this client", "curl", "nodemailer", "nodemailer into this server",
+        ),
     }
     return [
         Row(f"{name}, {how}", f"{statistics.median(rates[name]):,.0f} messages/s" if name in rates else "")
