@@ -2,9 +2,12 @@
 #include "harness/conformance/suite.h"
 
 #include "common/clock.h"
+#include "common/error.h"
+#include "common/net.h"
 #include "harness/conformance/arrivals.h"
 #include "harness/conformance/ask.h"
 
+#include <inttypes.h>
 #include <openssl/rand.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -159,9 +162,16 @@ enum smtp_status smtp_suite_can_reach(const struct smtp_check_options *options,
     uint64_t timeout_ms = options->timeout_ms != 0 ? options->timeout_ms : DEFAULT_TIMEOUT_MS;
     uint64_t deadline_ns = smtp_deadline_after(smtp_clock_now_ns(), timeout_ms);
     enum smtp_status status = smtp_ask_reach(options, deadline_ns, &address, &fd, error);
-    if (status == SMTP_OK) {
-        close(fd);
+    if (status != SMTP_OK) {
+        return status;
     }
+    if (!options->implicit_tls && smtp_net_wait(fd, false, deadline_ns) != SMTP_OK) {
+        status = smtp_error_set(error, SMTP_TIMED_OUT, 0,
+                                "%s said nothing for %" PRIu64 " s: expected a greeting (RFC 5321 "
+                                "3.1); where TLS comes first, say smtps://",
+                                options->address, timeout_ms / 1000);
+    }
+    close(fd);
     return status;
 }
 

@@ -22,7 +22,7 @@ struct smtp_suite_result {
 void smtp_suite_judge(const struct smtp_rule *rule, const struct smtp_check_options *options,
                       void (*tell)(void *user, const struct smtp_suite_result *result), void *user);
 
-/** Whether the server can be connected to; else *error says why not. */
+/** Whether the server can be connected to and begins to speak; else *error says why not. SMTP_TIMED_OUT: nothing came. */
 enum smtp_status smtp_suite_can_reach(const struct smtp_check_options *options,
                                       struct smtp_error *error) SMTP_MUST_CHECK;
 

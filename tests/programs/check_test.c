@@ -168,9 +168,18 @@ TEST_WITHIN(check_server, one_that_closes_at_once_passes_no_rule, 90)
     expect_int(judge_faulty("connect: close").passed, 0);
 }
 
-TEST_WITHIN(check_server, one_that_never_speaks_passes_no_rule_and_holds_none_up, 90)
+TEST_WITHIN(check_server, one_that_never_speaks_ends_with_2, 90)
 {
-    expect_int(judge_faulty("greeting: hang").passed, 0);
+    char url[200];
+    struct background serve = serve_with("greeting: hang", url);
+    expect_failed(ARGV("check", "server", "--timeout", "1", url),
+                  "said nothing for 1 s: expected a greeting (RFC 5321 3.1)");
+    end_process(&serve, SIGTERM);
+}
+
+TEST_WITHIN(check_server, one_that_speaks_no_more_holds_none_up, 90)
+{
+    expect_true(judge_faulty("ehlo: hang").must_failed > 10);
 }
 
 TEST_WITHIN(check_server, one_that_speaks_garbage_passes_no_rule, 90)
