@@ -7,7 +7,7 @@
 #include "harness/simulate/plan.h"
 #include "server/mailbox.h"
 
-#define SMTP_SIM_LETTERS (SMTP_SIM_SESSIONS * SMTP_SIM_LETTERS_EACH)
+#define SMTP_SIM_LETTERS ((size_t)SMTP_SIM_SESSIONS * SMTP_SIM_LETTERS_EACH)
 #define SMTP_SIM_BREACH_SIZE 400
 
 /** What came of all runs so far. */
