@@ -312,8 +312,7 @@ static struct request server_request(const struct smtp_identity_options *options
 static enum smtp_status not_made(struct smtp_identity *identity, struct smtp_error *error)
 {
     smtp_identity_release(identity);
-    return smtp_error_set(error, SMTP_TLS_FAILED, 0, "the certificate could not be made: %s",
-                          smtp_tls_queue_reason());
+    return smtp_tls_failed(error, "the certificate could not be made");
 }
 
 enum smtp_status smtp_identity_new(struct smtp_identity **out,

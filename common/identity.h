@@ -20,7 +20,7 @@ struct smtp_identity {
     char *key_pem;
 };
 
-/** Writes the PEM texts of a new identity whose other fields are there. False: out of memory. */
+/** Writes the PEM texts of a new identity whose other fields are there. False: OpenSSL's error queue says why. */
 bool smtp_identity_write_pem(struct smtp_identity *identity);
 
 /** Makes the context show this identity. False: OpenSSL's error queue says why. */

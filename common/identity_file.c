@@ -13,7 +13,7 @@
 
 /* ---- writing ---- */
 
-/* What was written, as a text of the heap; takes bio. NULL: out of memory, or `written` is false. */
+/* What was written, as a text of the heap; takes bio. NULL: OpenSSL's error queue says why. */
 static char *text_of(BIO *bio, bool written)
 {
     char *bytes = NULL;
@@ -22,6 +22,8 @@ static char *text_of(BIO *bio, bool written)
     if (text != NULL) {
         smtp_bytes_copy(text, (struct smtp_span){bytes, (size_t)len});
         text[len] = '\0';
+    } else if (len >= 0) {
+        ERR_raise(ERR_LIB_USER, ERR_R_MALLOC_FAILURE);
     }
     BIO_free(bio);
     return text;
@@ -63,23 +65,6 @@ static enum smtp_status no_memory(const char *file, const char *what, struct smt
     return smtp_error_set(error, SMTP_NO_MEMORY, 0, "%s: no memory for the %s", file, what);
 }
 
-static enum smtp_status open_file(BIO **out, const char *file, const char *what,
-                                  struct smtp_error *error)
-{
-    errno = 0;
-    *out = BIO_new_file(file, "r");
-    int sys_errno = errno;
-    if (*out != NULL) {
-        return SMTP_OK;
-    }
-    if (smtp_tls_ran_out_of_memory()) {
-        return no_memory(file, what, error);
-    }
-    ERR_clear_error();
-    return smtp_error_set(error, SMTP_BAD_ARGUMENT, sys_errno, "%s: the %s cannot be read (%s)",
-                          file, what, smtp_errno_text(sys_errno));
-}
-
 /* PEM_read_bio_X509 has failed: at the end of the file, or before. */
 static bool at_the_end(void)
 {
@@ -106,7 +91,7 @@ static enum smtp_status load_certificates(struct smtp_identity *identity, const 
                                           struct smtp_error *error)
 {
     BIO *bio;
-    enum smtp_status status = open_file(&bio, file, "certificate", error);
+    enum smtp_status status = smtp_tls_open_file(&bio, file, "certificate", error);
     if (status != SMTP_OK) {
         return status;
     }
@@ -143,7 +128,7 @@ static enum smtp_status load_key(struct smtp_identity *identity, const char *fil
                                  struct smtp_error *error)
 {
     BIO *bio;
-    enum smtp_status status = open_file(&bio, file, "key", error);
+    enum smtp_status status = smtp_tls_open_file(&bio, file, "key", error);
     if (status != SMTP_OK) {
         return status;
     }
@@ -199,11 +184,7 @@ static enum smtp_status load_all(struct smtp_identity *identity, const char *cer
     if (status != SMTP_OK) {
         return status;
     }
-    if (!smtp_identity_write_pem(identity)) {
-        return smtp_error_set(error, SMTP_TLS_FAILED, 0, "%s: cannot be written as PEM again (%s)",
-                              certificate_file, smtp_tls_queue_reason());
-    }
-    return SMTP_OK;
+    return smtp_identity_write_pem(identity) ? SMTP_OK : smtp_tls_failed(error, certificate_file);
 }
 
 enum smtp_status smtp_identity_load(struct smtp_identity **out, const char *certificate_file,

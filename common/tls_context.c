@@ -5,7 +5,6 @@
 #include "common/tls.h"
 #include "common/tls_failure.h"
 
-#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
@@ -13,11 +12,6 @@
 #define SESSIONS_KEPT 1024 /* for clients without tickets (RFC 5077); one takes some 2 KiB */
 
 static const unsigned char session_id_context[] = "smtp"; /* sessions are this program's alone */
-
-static enum smtp_status failed(struct smtp_error *error, const char *what)
-{
-    return smtp_error_set(error, SMTP_TLS_FAILED, 0, "%s: %s", what, smtp_tls_queue_reason());
-}
 
 static SSL_CTX *new_context(const SSL_METHOD *method)
 {
@@ -47,7 +41,7 @@ static enum smtp_status trust_all(SSL_CTX *context, BIO *source, const char *whe
     }
     BIO_free(source);
     if (!added) {
-        return failed(error, "an authority's certificate cannot be trusted");
+        return smtp_tls_failed(error, "an authority's certificate cannot be trusted");
     }
     if (smtp_tls_ran_out_of_memory()) {
         ERR_clear_error();
@@ -73,21 +67,17 @@ static enum smtp_status trust_text(SSL_CTX *context, const char *pem, bool name_
 {
     BIO *source = BIO_new_mem_buf(pem, -1);
     if (source == NULL) {
-        return failed(error, "the authorities cannot be read");
+        return smtp_tls_failed(error, "the authorities cannot be read");
     }
     return trust_all(context, source, "the authorities' text", name_them, error);
 }
 
 static enum smtp_status trust_file(SSL_CTX *context, const char *file, struct smtp_error *error)
 {
-    errno = 0;
-    BIO *source = BIO_new_file(file, "r");
-    if (source == NULL) {
-        int sys_errno = errno;
-        ERR_clear_error();
-        return smtp_error_set(error, SMTP_BAD_ARGUMENT, sys_errno,
-                              "%s: the authorities' file cannot be read (%s)", file,
-                              smtp_errno_text(sys_errno));
+    BIO *source;
+    enum smtp_status status = smtp_tls_open_file(&source, file, "authorities' file", error);
+    if (status != SMTP_OK) {
+        return status;
     }
     return trust_all(context, source, file, false, error);
 }
@@ -118,7 +108,7 @@ enum smtp_status smtp_tls_server_context(struct ssl_ctx_st **out,
     ERR_clear_error();
     SSL_CTX *context = new_context(TLS_server_method());
     if (context == NULL || !smtp_identity_use(identity, context)) {
-        return give(out, context, failed(error, "the server's TLS context"));
+        return give(out, context, smtp_tls_failed(error, "the server's TLS context"));
     }
     SSL_CTX_set_session_id_context(context, session_id_context, sizeof session_id_context - 1);
     SSL_CTX_sess_set_cache_size(context, SESSIONS_KEPT);
@@ -144,7 +134,7 @@ static enum smtp_status trust_as_told(SSL_CTX *context, const struct smtp_tls_tr
     if (trust->ca_file == NULL && trust->ca_pem == NULL) {
         return SSL_CTX_set_default_verify_paths(context) == 1
                    ? SMTP_OK
-                   : failed(error, "the system's authorities cannot be read");
+                   : smtp_tls_failed(error, "the system's authorities cannot be read");
     }
     enum smtp_status status = SMTP_OK;
     if (trust->ca_file != NULL) {
@@ -164,7 +154,7 @@ enum smtp_status smtp_tls_client_context(struct ssl_ctx_st **out,
     SSL_CTX *context = new_context(TLS_client_method());
     if (context == NULL ||
         (trust->identity != NULL && !smtp_identity_use(trust->identity, context))) {
-        return give(out, context, failed(error, "the client's TLS context"));
+        return give(out, context, smtp_tls_failed(error, "the client's TLS context"));
     }
     enum smtp_status status = SMTP_OK;
     if (!trust->insecure) {

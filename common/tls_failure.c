@@ -1,7 +1,10 @@
 /* tls_failure.c - see tls_failure.h. */
 #include "common/tls_failure.h"
 
+#include "common/error.h"
+
 #include <arpa/inet.h>
+#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -24,7 +27,9 @@ static unsigned long take_failure(void)
 static const char *reason_text(unsigned long code)
 {
     const char *reason = ERR_reason_error_string(code);
-    return reason != NULL ? reason : code != 0 ? "an unnamed error of OpenSSL" : "out of memory";
+    return reason != NULL ? reason
+           : code != 0    ? "an unnamed error of OpenSSL"
+                          : "OpenSSL does not say why";
 }
 
 const char *smtp_tls_queue_reason(void)
@@ -32,14 +37,54 @@ const char *smtp_tls_queue_reason(void)
     return reason_text(take_failure());
 }
 
-/* The earliest entry tells, as what comes of it stands behind it; where there is none, it had no room. A BIO that
- * got none says that it could not begin, and a decoder that something is wrong inside. */
+/* It takes memory itself. */
+static bool queue_has_room(void)
+{
+    ERR_raise(ERR_LIB_USER, ERR_R_OPERATION_FAIL);
+    bool has_room = ERR_peek_error() != 0;
+    ERR_clear_error();
+    return has_room;
+}
+
+/* The earliest entry tells, as what comes of it stands behind it. A BIO that got none says that it could not begin, and a
+ * decoder that something is wrong inside. */
 bool smtp_tls_ran_out_of_memory(void)
 {
     unsigned long first = ERR_peek_error();
     int reason = ERR_GET_REASON(first);
-    return first == 0 || reason == ERR_R_MALLOC_FAILURE || reason == ERR_R_INIT_FAIL ||
-           reason == ERR_R_INTERNAL_ERROR;
+    if (first == 0) {
+        return !queue_has_room();
+    }
+    return ERR_SYSTEM_ERROR(first) ? reason == ENOMEM
+                                   : reason == ERR_R_MALLOC_FAILURE || reason == ERR_R_INIT_FAIL ||
+                                         reason == ERR_R_INTERNAL_ERROR;
+}
+
+enum smtp_status smtp_tls_failed(struct smtp_error *error, const char *what)
+{
+    if (smtp_tls_ran_out_of_memory()) {
+        ERR_clear_error();
+        return smtp_error_set(error, SMTP_NO_MEMORY, 0, "%s: no memory", what);
+    }
+    return smtp_error_set(error, SMTP_TLS_FAILED, 0, "%s: %s", what, smtp_tls_queue_reason());
+}
+
+enum smtp_status smtp_tls_open_file(BIO **out, const char *file, const char *what,
+                                    struct smtp_error *error)
+{
+    errno = 0;
+    *out = BIO_new_file(file, "r");
+    int sys_errno = errno;
+    if (*out != NULL) {
+        return SMTP_OK;
+    }
+    bool no_memory = smtp_tls_ran_out_of_memory();
+    ERR_clear_error();
+    return no_memory
+               ? smtp_error_set(error, SMTP_NO_MEMORY, 0, "%s: no memory for the %s", file, what)
+               : smtp_error_set(error, SMTP_BAD_ARGUMENT, sys_errno,
+                                "%s: the %s cannot be read (%s)", file, what,
+                                smtp_errno_text(sys_errno));
 }
 
 void smtp_tls_copy_visible(char *to, size_t size, struct smtp_span from)

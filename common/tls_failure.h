@@ -4,6 +4,7 @@
 #define SMTP_COMMON_TLS_FAILURE_H
 
 #include "common/bytes.h"
+#include "common/smtp_status.h"
 
 #include <openssl/ssl.h>
 #include <stdbool.h>
@@ -14,6 +15,12 @@ const char *smtp_tls_queue_reason(void);
 
 /** Whether what has just failed did so for want of memory. The queue stays. */
 bool smtp_tls_ran_out_of_memory(void);
+/** Sets and returns SMTP_NO_MEMORY where it did, else SMTP_TLS_FAILED, as "what: why". */
+enum smtp_status smtp_tls_failed(struct smtp_error *error, const char *what);
+
+/** A file of PEM to be read; what: it holds. Else SMTP_BAD_ARGUMENT or SMTP_NO_MEMORY. */
+enum smtp_status smtp_tls_open_file(BIO **out, const char *file, const char *what,
+                                    struct smtp_error *error) SMTP_MUST_CHECK;
 
 /** What a verification found wrong: code as X509_V_ERR_*, the chain as far as it was built (NULL:
  *  none), the name that was to be found (NULL: none). */

@@ -1,6 +1,7 @@
 /* recorder.c - see record.h: recordings in files, and the hook table that makes one a session.
  * Knows: sessions, files that are whole or not there. Does not know: what a recording says (record.c). */
 #include "common/error.h"
+#include "harness/new_file.h"
 #include "harness/record.h"
 
 #include <errno.h>
@@ -46,23 +47,6 @@ static int write_into(const char *path, struct smtp_span text)
     return failure;
 }
 
-/* A file beside that path, and its name, to be freed. For its owner alone: it is mail. -1 with errno. */
-static int make_beside(const char *path, char **name)
-{
-    for (;;) {
-        if (asprintf(name, "%s.XXXXXX", path) < 0) {
-            *name = NULL;
-            errno = ENOMEM;
-            return -1;
-        }
-        int fd = mkostemp(*name, O_CLOEXEC);
-        if (fd >= 0 || errno != EINTR) {
-            return fd;
-        }
-        free(*name); /* its X are gone */
-    }
-}
-
 static int write_whole(const char *path, struct smtp_span text)
 {
     struct stat status;
@@ -70,7 +54,7 @@ static int write_whole(const char *path, struct smtp_span text)
     if (lstat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
         return write_into(path, text);
     }
-    int fd = make_beside(path, &temporary);
+    int fd = smtp_new_file(path, &temporary);
     int failure = fd < 0 ? errno : write_all(fd, text);
     if (fd >= 0) {
         int unclosed = close_file(fd);

@@ -148,18 +148,21 @@ void smtp_server_flush(struct smtp_server_connection *connection)
 /* A peer that writes the end of its content behind the rest, and has not set TCP_NODELAY, sends it when the rest is
  * acknowledged (RFC 1122 4.2.3.4), which Linux puts off for 40 ms, as a reply might come to carry it. An even number:
  * this once (net/ipv4/tcp.c), as the next thing to come may well have a reply. */
+#ifdef TCP_QUICKACK
 static void acknowledge(const struct smtp_server_connection *connection)
 {
-#ifdef TCP_QUICKACK
     const int once = 2;
     uv_os_fd_t fd;
     if (!connection->is_unix && uv_fileno(&connection->io.handle, &fd) == 0) {
         (void)setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &once, sizeof once);
     }
-#else
-    (void)connection;
-#endif
 }
+#else
+static void acknowledge(const struct smtp_server_connection *connection)
+{
+    (void)connection; /* when the system likes */
+}
+#endif
 
 void smtp_server_flush_turn(struct smtp_server_connection *connection)
 {

@@ -103,7 +103,7 @@ static void open_session(struct smtp_client_session *session, bool lmtp, uint64_
     session->in_flight = session->owed = session->released = session->finals = 0;
     session->sent_octets = session->answered_octets = session->mail_count = 0;
     session->greeted = session->extended = session->ended = session->event_waits = false;
-    session->tls = session->handshake_due = session->smtputf8 = session->may_refuse_chunk = false;
+    session->tls = session->handshake_due = session->smtputf8 = false;
     session->error = (struct smtp_error){0};
     session->overall_deadline_ns = overall_deadline_ns;
     if (smtp_client_session_expect(session, SMTP_STAGE_GREETING) != SMTP_OK) {

@@ -66,11 +66,13 @@ static bool all_answered(const struct smtp_client_flight *flight)
     return flight->transaction.answered == flight->transaction.result.recipient_count;
 }
 
-/* LMTP: how many replies the last chunk has must be known, so those before it are waited for. */
+/* LMTP: how many replies the last chunk has must be known, so those before it are waited for, and somebody must have been
+ * accepted: for nobody it has none (RFC 2033 4.3), but a 503 of some servers. */
 static bool may_announce(const struct smtp_client_session *session,
                          const struct smtp_client_flight *flight)
 {
-    if (flight->transaction.doomed || session->chunks.last) {
+    if (flight->transaction.doomed || session->chunks.last ||
+        (session->lmtp && flight->transaction.taken == 0)) {
         return false;
     }
     bool group = smtp_client_session_groups(session);

@@ -213,7 +213,6 @@ void smtp_client_session_sent(struct smtp_client_session *session, size_t len, u
         smtp_client_session_pump(session, false, now_ns);
     }
     if (of_content && !session->ended) {
-        smtp_client_session_content_sent(session, now_ns);
         smtp_client_session_arm(session, now_ns);
     }
 }

@@ -45,15 +45,6 @@ static void dispatch(struct smtp_client_session *session, enum smtp_client_stage
     }
 }
 
-/* Where nobody was accepted the last chunk has no reply (RFC 2033 4.3), but some servers give it the 503 of a command
- * out of sequence. It cannot be RSET's, which is behind it: that is not refused for its place. */
-static bool refuses_chunk(struct smtp_client_session *session, int code)
-{
-    bool may = session->may_refuse_chunk;
-    session->may_refuse_chunk = false;
-    return may && code == 503 && smtp_client_session_front_stage(session) == SMTP_STAGE_RSET;
-}
-
 static void take_reply(struct smtp_client_session *session, uint64_t now_ns)
 {
     struct smtp_reply reply = smtp_client_reply_reader_reply(&session->reader);
@@ -61,9 +52,6 @@ static void take_reply(struct smtp_client_session *session, uint64_t now_ns)
     bool early = session->sent_octets < front->end_at;
     enum smtp_client_stage stage = smtp_client_session_front_stage(session);
     enum smtp_status judged = smtp_client_stage_judge(stage, reply.code);
-    if (refuses_chunk(session, reply.code)) {
-        return;
-    }
     const char *wrong = what_is_wrong(session, reply.code);
     if (wrong != NULL) {
         smtp_client_session_end(session, SMTP_PROTOCOL_VIOLATION, wrong);
@@ -108,8 +96,7 @@ static void take_unsolicited(struct smtp_client_session *session, const char *by
 static bool is_answerable(const struct smtp_client_session *session)
 {
     const struct smtp_client_owed *front = smtp_client_session_front(session);
-    return front != NULL && (front->asked || session->sent_octets > session->answered_octets ||
-                             session->may_refuse_chunk);
+    return front != NULL && (front->asked || session->sent_octets > session->answered_octets);
 }
 
 void smtp_client_session_receive(struct smtp_client_session *session, const char *bytes, size_t len,

@@ -314,23 +314,9 @@ static void reset_reply(struct smtp_client_session *session, struct smtp_client_
     }
 }
 
-/* RFC 2033 4.3: the last chunk has a reply for each recipient that was accepted, which are none. */
-static bool has_no_reply(const struct smtp_client_session *session,
-                         const struct smtp_client_flight *flight)
-{
-    const struct smtp_client_transaction *transaction = &flight->transaction;
-    return session->lmtp && flight->chunked && transaction->taken == 0 &&
-           transaction->answered == transaction->result.recipient_count &&
-           smtp_client_session_front_stage(session) == SMTP_STAGE_DOT;
-}
-
 static void go_on(struct smtp_client_session *session, struct smtp_client_flight *flight,
                   uint64_t now_ns)
 {
-    if (has_no_reply(session, flight)) {
-        smtp_client_session_take_front(session);
-        session->may_refuse_chunk = true;
-    }
     const struct smtp_client_transaction *transaction = &flight->transaction;
     bool all_answered = transaction->answered == transaction->result.recipient_count;
     if (transaction->doomed && flight->owed == 0) {
@@ -344,14 +330,6 @@ static void go_on(struct smtp_client_session *session, struct smtp_client_flight
         smtp_client_session_pump(session, false, now_ns);
     }
     smtp_client_session_release(session, now_ns);
-}
-
-void smtp_client_session_content_sent(struct smtp_client_session *session, uint64_t now_ns)
-{
-    struct smtp_client_flight *flight = smtp_client_session_first(session);
-    if (flight != NULL && has_no_reply(session, flight)) {
-        go_on(session, flight, now_ns);
-    }
 }
 
 /* The last reply to the content. Where chunks were taken for nobody, RSET is due (RFC 3030 2); with LMTP too,

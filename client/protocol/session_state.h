@@ -85,12 +85,11 @@ struct smtp_client_session {
     bool content_open;        /* content may be given */
     bool high_octets_refused; /* content of unknown kind, and no 8BITMIME */
     bool lmtp;
-    bool may_refuse_chunk; /* LMTP: the last chunk was for nobody, and RSET stands behind it */
-    bool greeted;          /* EHLO or HELO was accepted */
-    bool extended;         /* and it was EHLO: parameters may be sent */
-    bool smtputf8;         /* the last MAIL began a transaction of RFC 6531 */
-    bool tls;              /* TLS is up */
-    bool handshake_due;    /* 220 to STARTTLS came: nothing more may come or go in the clear */
+    bool greeted;       /* EHLO or HELO was accepted */
+    bool extended;      /* and it was EHLO: parameters may be sent */
+    bool smtputf8;      /* the last MAIL began a transaction of RFC 6531 */
+    bool tls;           /* TLS is up */
+    bool handshake_due; /* 220 to STARTTLS came: nothing more may come or go in the clear */
     bool ended;
     bool event_waits;
     struct smtp_client_event event;
@@ -182,8 +181,6 @@ void smtp_client_session_transaction_reply(struct smtp_client_session *session,
                                            enum smtp_client_stage stage, enum smtp_status judged,
                                            const struct smtp_reply *reply, bool more,
                                            uint64_t now_ns);
-/** Octets of the content that is owed a reply first were sent, the last maybe. */
-void smtp_client_session_content_sent(struct smtp_client_session *session, uint64_t now_ns);
 /** The session ended, and the transaction with it, by a reply or (reply NULL) without one. */
 void smtp_client_session_settle(struct smtp_client_flight *flight, enum smtp_client_stage stage,
                                 enum smtp_status status, const struct smtp_reply *reply);

@@ -14,8 +14,7 @@
 static bool make_ca_file(struct smtp_exec_place *place, const char *program, const char *pem)
 {
     const char *directory = smtp_command_temporary_directory();
-    if (smtp_command_make_file(directory, "smtp-harness-ca.XXXXXX", smtp_span_of(pem),
-                               &place->ca_file)) {
+    if (smtp_command_make_file(directory, "smtp-harness-ca", smtp_span_of(pem), &place->ca_file)) {
         return true;
     }
     const char *why = smtp_errno_text(errno);

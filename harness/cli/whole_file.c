@@ -3,6 +3,7 @@
 
 #include "common/error.h"
 #include "harness/cli/options.h"
+#include "harness/new_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -69,10 +70,7 @@ static bool write_whole(const char *program, const char *path, struct smtp_span 
     if (!may_be_replaced(path)) {
         return write_into(program, path, octets);
     }
-    if (asprintf(&temporary, "%s.XXXXXX", path) < 0) {
-        temporary = NULL;
-    }
-    int fd = temporary != NULL ? mkostemp(temporary, O_CLOEXEC) : -1;
+    int fd = smtp_new_file(path, &temporary);
     bool written = fd >= 0 && write_octets(fd, octets, mode) && rename(temporary, path) == 0;
     if (!written) {
         complain(program, path);

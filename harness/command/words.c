@@ -3,11 +3,12 @@
 
 #include "common/secret.h"
 #include "harness/lines.h"
+#include "harness/new_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define DEFAULT_DIRECTORY "/tmp"
@@ -130,22 +131,15 @@ static bool write_all(int fd, struct smtp_span content)
 bool smtp_command_make_file(const char *directory, const char *name, struct smtp_span content,
                             char **path)
 {
+    char *beside = NULL;
     *path = NULL;
-    char *made = NULL;
-    if (asprintf(&made, "%s/%s", directory, name) < 0) {
+    if (asprintf(&beside, "%s/%s", directory, name) < 0) {
         errno = ENOMEM;
         return false;
     }
-    int fd;
-    do {
-        fd = mkostemp(made, O_CLOEXEC); /* where it fails the name is as it was */
-    } while (fd < 0 && errno == EINTR);
-    if (fd < 0) {
-        int failure = errno;
-        free(made);
-        errno = failure;
-        return false;
-    }
-    *path = made;
-    return write_all(fd, content);
+    int fd = smtp_new_file(beside, path);
+    int failure = errno;
+    free(beside);
+    errno = failure;
+    return fd >= 0 && write_all(fd, content);
 }

@@ -26,7 +26,7 @@ void smtp_command_free_words(char **words);
 
 /** The directory for such files: TMPDIR, else /tmp. */
 const char *smtp_command_temporary_directory(void);
-/** Makes a file that only we may read, its name like that of mkstemp ("smtp-harness-ca.XXXXXX"), in that directory.
+/** Makes a file that only we may read, its name that one with something behind ("smtp-harness-ca"), in that directory.
  *  *path is owned, and not NULL where the file is there, even if it could not be written; the rest is in errno. */
 bool smtp_command_make_file(const char *directory, const char *name, struct smtp_span content,
                             char **path) SMTP_MUST_CHECK;

@@ -165,10 +165,10 @@ enum smtp_status smtp_suite_can_reach(const struct smtp_check_options *options,
     if (status != SMTP_OK) {
         return status;
     }
-    if (!options->implicit_tls && smtp_net_wait(fd, false, deadline_ns) != SMTP_OK) {
+    if (!options->implicit_tls && smtp_net_wait(fd, false, deadline_ns) == SMTP_TIMED_OUT) {
         status = smtp_error_set(error, SMTP_TIMED_OUT, 0,
-                                "%s said nothing for %" PRIu64 " s: expected a greeting (RFC 5321 "
-                                "3.1); where TLS comes first, say smtps://",
+                                "%s said nothing within %" PRIu64 " s: expected a greeting (RFC "
+                                "5321 3.1); where TLS comes first, say smtps://",
                                 options->address, timeout_ms / 1000);
     }
     close(fd);

@@ -74,9 +74,9 @@ static bool make_files(struct smtp_visit_told *told, struct smtp_check *check,
         return false;
     }
     told->directory = directory;
-    bool made = add_file(told, "ca-XXXXXX", smtp_span_of(ca_pem));
+    bool made = add_file(told, "ca", smtp_span_of(ca_pem));
     for (size_t i = 0; made && i < count; i++) {
-        made = add_file(told, "message-XXXXXX", content_of(check, task, i));
+        made = add_file(told, "message", content_of(check, task, i));
     }
     if (!made) {
         smtp_check_skip(check, "cannot write in %s: %s", directory, smtp_errno_text(errno));

@@ -68,8 +68,8 @@ TEST(client_lmtp, the_last_chunk_has_a_reply_for_each_too)
     struct peer peer = {0};
     const struct smtp_send_result *result;
     peer_start(&peer, "S: 220 mx\nC: LHLO [127.0.0.1]\nS: 250-mx\nS: 250-PIPELINING\n"
-                      "S: 250 CHUNKING\n" MAIL THREE "C: BDAT 3 LAST\n[octets 3]\nS: 250 ok\n"
-                      "S: 250 ok\nS: 550 no\nS: 250 ok\nS: 250 a\nS: 554 b\n" BYE);
+                      "S: 250 CHUNKING\n" MAIL THREE "S: 250 ok\nS: 250 ok\nS: 550 no\n"
+                      "S: 250 ok\nC: BDAT 3 LAST\n[octets 3]\nS: 250 a\nS: 554 b\n" BYE);
     struct smtp_client *client = connected(&peer);
     expect_int(smtp_client_send(client, &to_three, smtp_content_text("x\n"), &result),
                SMTP_PARTLY_REFUSED);

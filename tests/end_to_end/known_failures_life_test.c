@@ -208,7 +208,7 @@ static void write_until_it_fails(struct smtp_client *client, const struct peer *
 /* What the server's side sees of a peer that hangs up while it is asked about its first command. */
 struct hanging_up {
     sem_t asked, hung_up, closed;
-    bool pipe_broke; /* before `closed` */
+    unsigned broken; /* pipes, before `closed` */
 };
 
 static enum smtp_server_verdict await_hang_up(void *user,
@@ -229,12 +229,13 @@ static void note_close(void *user, const struct smtp_server_session_info *sessio
     struct hanging_up *hanging_up = user;
     (void)session;
     if (entry->kind == SMTP_LOG_CLOSE) {
-        hanging_up->pipe_broke = memmem(entry->text, entry->len, "broken pipe", 11) != NULL;
+        hanging_up->broken += memmem(entry->text, entry->len, "broken pipe", 11) != NULL;
         sem_post(&hanging_up->closed);
     }
 }
 
-/* The replies are more than is written in one go: the first write is answered by a reset, the next breaks. */
+/* The reply to VRFY is answered by a reset; the next writes break, as the others are more than goes out in one, unless the
+ * reset is late. */
 static void hang_up_on(struct smtp_server *server, struct hanging_up *hanging_up)
 {
     static char many[1000 * 6];
@@ -251,7 +252,6 @@ static void hang_up_on(struct smtp_server *server, struct hanging_up *hanging_up
     sem_post(&hanging_up->hung_up);
     while (sem_wait(&hanging_up->closed) != 0) {
     }
-    expect_true(hanging_up->pipe_broke);
 }
 
 /* vmime#134, nullmailer#97: a peer that hangs up ends the process */
@@ -260,7 +260,7 @@ TEST_ALONE(known_failures, sigpipe)
     struct peer peer = {0};
     struct sigaction now;
     struct smtp_client *client = NULL;
-    struct hanging_up hanging_up = {.pipe_broke = false};
+    struct hanging_up hanging_up = {.broken = 0};
     struct smtp_server_options options;
     smtp_server_options_init(&options);
     options.hooks.user = &hanging_up;
@@ -271,9 +271,12 @@ TEST_ALONE(known_failures, sigpipe)
     sem_init(&hanging_up.closed, 0, 0);
     struct smtp_server *server = started(&options);
     signal(SIGPIPE, SIG_DFL); /* would end this test */
-    hang_up_on(server, &hanging_up);
+    for (int i = 0; i < ROUNDS; i++) {
+        hang_up_on(server, &hanging_up);
+    }
     send_one(server);
     smtp_server_free(server);
+    expect_true(hanging_up.broken > 0);
     peer_start(&peer, "S: 220 mx\nC: EHLO [127.0.0.1]\nS: 250 mx\nC: MAIL FROM:<a@x>\nS: 250 ok\n"
                       "C: RCPT TO:<b@x>\nS: 250 ok\nC: DATA\nS: 354 go\n[reset]\n");
     expect_int(smtp_client_new(&client, NULL), SMTP_OK);

@@ -13,7 +13,8 @@
 
 #define GREEDY 40
 #define COMMANDS 1600 /* of each: their replies are more than may be owed (64 KiB) */
-#define WAITS_FOR_MAX 5
+#define WAITS_FOR_MAX                                                                              \
+    10 /* twice the shares of a round, and one that rested: its command may come a round late */
 
 /* The hook's, on the loop's thread; the test reads the counts once it has heard what comes behind. */
 struct heard {
@@ -78,11 +79,11 @@ TEST(server_shares, who_asks_for_little_waits_for_a_few_of_those_who_ask_for_muc
     }
     expect_true(smtp_wire_send(&quiet, "VRFY quiet\r\n", 12));
     sem_post(&heard.let_go);
-    expect_contains(smtp_wire_reply(&quiet), "25");
+    expect_true(strncmp(smtp_wire_reply(&quiet), "25", 2) == 0);
     expect_true(atomic_load(&heard.before_quiet) > 0);
     expect_true(atomic_load(&heard.before_quiet) <= WAITS_FOR_MAX);
     for (unsigned i = 0; i < GREEDY; i++) {
-        expect_contains(smtp_wire_reply(&greedy[i]), "25");
+        expect_true(strncmp(smtp_wire_reply(&greedy[i]), "25", 2) == 0);
         smtp_wire_close(&greedy[i]);
     }
     smtp_wire_close(&holder);

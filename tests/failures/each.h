@@ -60,7 +60,7 @@ void each_call(const struct scenario *scenario);
         each_call(&(scenario));                                                                    \
     }
 
-/** Tests of what makes no call that may fail: OpenSSL's allocations, and our own. */
+/** Tests of what makes its calls within OpenSSL, where they do not fail here: OpenSSL's allocations, and our own. */
 #define MEMORY_FAILS(name, scenario)                                                               \
     TEST_WITHIN(failing_allocations, name, 60)                                                     \
     {                                                                                              \

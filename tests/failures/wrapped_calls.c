@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -54,7 +55,6 @@ FAILING(int, renameat, RENAME, (int from_at, const char *from, int to_at, const 
         (from_at, from, to_at, to))
 FAILING(int, mkdir, MAKE_FOLDER, (const char *path, mode_t mode), (path, mode))
 FAILING(int, mkdirat, MAKE_FOLDER, (int at, const char *path, mode_t mode), (at, path, mode))
-FAILING(int, mkostemp, OPEN, (char *template, int flags), (template, flags))
 FAILING(int, fstat, STAT, (int fd, struct stat *to), (fd, to))
 FAILING(int, stat, STAT, (const char *path, struct stat *to), (path, to))
 FAILING(int, lstat, STAT, (const char *path, struct stat *to), (path, to))
@@ -87,6 +87,18 @@ static int failed(int how)
 {
     errno = how;
     return -1;
+}
+
+int __real_mkostemp(char *name, int flags);
+int __wrap_mkostemp(char *name, int flags);
+int __wrap_mkostemp(char *name, int flags)
+{
+    int how = failing_strike(FAILING_OPEN, HERE);
+    if (how == 0) {
+        return __real_mkostemp(name, flags);
+    }
+    memcpy(strstr(name, "XXXXXX"), "tried1", 6); /* as glibc leaves it */
+    return failed(how);
 }
 
 /* One octet, however many were asked for. */

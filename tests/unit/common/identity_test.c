@@ -341,6 +341,9 @@ TEST(identity_file, what_is_wrong_with_a_file_is_said_with_its_name)
     expect_refused(files.certificate, files.key, files.certificate, "certificate 1 is damaged");
     write_file(files.certificate, smtp_identity_certificate_pem(files.identity), damaged);
     expect_refused(files.certificate, files.key, files.certificate, "certificate 2 is damaged");
+    static const char empty[] = "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n";
+    write_file(files.certificate, empty, ""); /* OpenSSL says nothing of it */
+    expect_refused(files.certificate, files.key, files.certificate, "certificate 1 is damaged");
     remove_files(&files);
 }
 

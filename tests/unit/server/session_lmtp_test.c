@@ -288,6 +288,20 @@ TEST(session, bdat_last_without_a_recipient_gets_no_reply_rfc2033_4_3)
     core_clear(&core);
 }
 
+/* No reply at its end, then: 421 stands alone, as that of the session. */
+TEST(session, a_session_that_ends_in_such_a_chunk_says_nothing_of_it_rfc2033_4_3)
+{
+    struct core core = lmtp();
+    core_open(&core);
+    core_feed_text(&core, HELLO MAIL "BDAT 3 LAST\r\nx");
+    core.now_ns = smtp_server_session_deadline_ns(core.session);
+    smtp_server_session_expire(core.session, core.now_ns);
+    core_settle(&core);
+    expect_true(smtp_server_session_ended(core.session));
+    expect_str(core_codes(&core), "220 250 250/2.1.0");
+    core_clear(&core);
+}
+
 TEST(session, a_chunk_that_is_not_the_last_gets_one_reply_without_a_recipient_too_rfc2033_4_3)
 {
     struct core core = lmtp();
