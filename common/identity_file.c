@@ -59,12 +59,6 @@ bool smtp_identity_write_pem(struct smtp_identity *identity)
 
 /* ---- loading ---- */
 
-static enum smtp_status no_memory(const char *file, const char *what, struct smtp_error *error)
-{
-    ERR_clear_error();
-    return smtp_error_set(error, SMTP_NO_MEMORY, 0, "%s: no memory for the %s", file, what);
-}
-
 /* PEM_read_bio_X509 has failed: at the end of the file, or before. */
 static bool at_the_end(void)
 {
@@ -74,8 +68,8 @@ static bool at_the_end(void)
 
 static enum smtp_status no_certificate(const char *file, int before, struct smtp_error *error)
 {
-    if (smtp_tls_ran_out_of_memory()) {
-        return no_memory(file, "certificate", error);
+    if (!smtp_tls_input_is_bad()) {
+        return smtp_tls_failed(error, "%s: certificate %d cannot be read", file, before + 1);
     }
     if (at_the_end()) {
         ERR_clear_error();
@@ -106,7 +100,7 @@ static enum smtp_status load_certificates(struct smtp_identity *identity, const 
         }
     }
     if (identity->chain == NULL || next != NULL) {
-        status = no_memory(file, "certificate's chain", error);
+        status = smtp_error_set(error, SMTP_NO_MEMORY, 0, "no memory for a certificate's chain");
     } else if (identity->certificate == NULL || !at_the_end()) {
         int before = identity->certificate == NULL ? 0 : 1 + sk_X509_num(identity->chain);
         status = no_certificate(file, before, error);
@@ -144,8 +138,8 @@ static enum smtp_status load_key(struct smtp_identity *identity, const char *fil
         return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
                               "%s: the key is encrypted; store it without a passphrase", file);
     }
-    if (smtp_tls_ran_out_of_memory()) {
-        return no_memory(file, "key", error);
+    if (!smtp_tls_input_is_bad()) {
+        return smtp_tls_failed(error, "%s: the key cannot be read", file);
     }
     return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
                           "%s: expected a private key in PEM, found none that can be read (%s)",
@@ -158,15 +152,14 @@ static enum smtp_status check_pair(const struct smtp_identity *identity,
                                    struct smtp_error *error)
 {
     if (X509_get0_pubkey(identity->certificate) == NULL) {
-        return smtp_error_set(error, SMTP_TLS_FAILED, 0,
-                              "%s: the certificate's public key cannot be used (%s)",
-                              certificate_file, smtp_tls_queue_reason());
+        return smtp_tls_failed(error, "%s: the certificate's public key cannot be used",
+                               certificate_file);
     }
     if (X509_check_private_key(identity->certificate, identity->key) == 1) {
         return SMTP_OK;
     }
-    if (smtp_tls_ran_out_of_memory()) {
-        return no_memory(key_file, "comparison with its certificate", error);
+    if (!smtp_tls_input_is_bad()) {
+        return smtp_tls_failed(error, "%s: the key cannot be compared", key_file);
     }
     ERR_clear_error();
     return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
@@ -184,7 +177,8 @@ static enum smtp_status load_all(struct smtp_identity *identity, const char *cer
     if (status != SMTP_OK) {
         return status;
     }
-    return smtp_identity_write_pem(identity) ? SMTP_OK : smtp_tls_failed(error, certificate_file);
+    return smtp_identity_write_pem(identity) ? SMTP_OK
+                                             : smtp_tls_failed(error, "%s", certificate_file);
 }
 
 enum smtp_status smtp_identity_load(struct smtp_identity **out, const char *certificate_file,

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 #define NAMES_TEXT_SIZE 160 /* of a certificate's names; more of them is "..." */
@@ -29,7 +30,7 @@ static const char *reason_text(unsigned long code)
     const char *reason = ERR_reason_error_string(code);
     return reason != NULL ? reason
            : code != 0    ? "an unnamed error of OpenSSL"
-                          : "OpenSSL does not say why";
+                          : "nothing is there, or no memory for it";
 }
 
 const char *smtp_tls_queue_reason(void)
@@ -37,36 +38,32 @@ const char *smtp_tls_queue_reason(void)
     return reason_text(take_failure());
 }
 
-/* It takes memory itself. */
-static bool queue_has_room(void)
-{
-    ERR_raise(ERR_LIB_USER, ERR_R_OPERATION_FAIL);
-    bool has_room = ERR_peek_error() != 0;
-    ERR_clear_error();
-    return has_room;
-}
-
 /* The earliest entry tells, as what comes of it stands behind it. A BIO that got none says that it could not begin, and a
  * decoder that something is wrong inside. */
-bool smtp_tls_ran_out_of_memory(void)
+static bool ran_out_of_memory(void)
 {
     unsigned long first = ERR_peek_error();
     int reason = ERR_GET_REASON(first);
-    if (first == 0) {
-        return !queue_has_room();
-    }
     return ERR_SYSTEM_ERROR(first) ? reason == ENOMEM
                                    : reason == ERR_R_MALLOC_FAILURE || reason == ERR_R_INIT_FAIL ||
                                          reason == ERR_R_INTERNAL_ERROR;
 }
 
-enum smtp_status smtp_tls_failed(struct smtp_error *error, const char *what)
+/* Without an entry nobody knows: not each malloc that fails makes one, nor does PEM with nothing in it. */
+bool smtp_tls_input_is_bad(void)
 {
-    if (smtp_tls_ran_out_of_memory()) {
-        ERR_clear_error();
-        return smtp_error_set(error, SMTP_NO_MEMORY, 0, "%s: no memory", what);
-    }
-    return smtp_error_set(error, SMTP_TLS_FAILED, 0, "%s: %s", what, smtp_tls_queue_reason());
+    return ERR_peek_error() != 0 && !ran_out_of_memory();
+}
+
+enum smtp_status smtp_tls_failed(struct smtp_error *error, const char *format, ...)
+{
+    char what[256];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(what, sizeof what, format, arguments);
+    va_end(arguments);
+    enum smtp_status status = ran_out_of_memory() ? SMTP_NO_MEMORY : SMTP_TLS_FAILED;
+    return smtp_error_set(error, status, 0, "%s: %s", what, smtp_tls_queue_reason());
 }
 
 enum smtp_status smtp_tls_open_file(BIO **out, const char *file, const char *what,
@@ -78,13 +75,12 @@ enum smtp_status smtp_tls_open_file(BIO **out, const char *file, const char *wha
     if (*out != NULL) {
         return SMTP_OK;
     }
-    bool no_memory = smtp_tls_ran_out_of_memory();
+    if (!smtp_tls_input_is_bad()) {
+        return smtp_tls_failed(error, "%s: the %s cannot be read", file, what);
+    }
     ERR_clear_error();
-    return no_memory
-               ? smtp_error_set(error, SMTP_NO_MEMORY, 0, "%s: no memory for the %s", file, what)
-               : smtp_error_set(error, SMTP_BAD_ARGUMENT, sys_errno,
-                                "%s: the %s cannot be read (%s)", file, what,
-                                smtp_errno_text(sys_errno));
+    return smtp_error_set(error, SMTP_BAD_ARGUMENT, sys_errno, "%s: the %s cannot be read (%s)",
+                          file, what, smtp_errno_text(sys_errno));
 }
 
 void smtp_tls_copy_visible(char *to, size_t size, struct smtp_span from)

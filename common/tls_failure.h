@@ -13,10 +13,11 @@
  *  OpenSSL, never NULL. */
 const char *smtp_tls_queue_reason(void);
 
-/** Whether what has just failed did so for want of memory. The queue stays. */
-bool smtp_tls_ran_out_of_memory(void);
-/** Sets and returns SMTP_NO_MEMORY where it did, else SMTP_TLS_FAILED, as "what: why". */
-enum smtp_status smtp_tls_failed(struct smtp_error *error, const char *what);
+/** Whether what has just failed did so for what it was given, of which the queue tells. The queue stays. */
+bool smtp_tls_input_is_bad(void);
+/** For all else that failed: sets and returns SMTP_NO_MEMORY or SMTP_TLS_FAILED, the text followed by why. */
+enum smtp_status smtp_tls_failed(struct smtp_error *error, const char *format, ...)
+    SMTP_PRINTF(2, 3);
 
 /** A file of PEM to be read; what: it holds. Else SMTP_BAD_ARGUMENT or SMTP_NO_MEMORY. */
 enum smtp_status smtp_tls_open_file(BIO **out, const char *file, const char *what,

@@ -341,9 +341,21 @@ TEST(identity_file, what_is_wrong_with_a_file_is_said_with_its_name)
     expect_refused(files.certificate, files.key, files.certificate, "certificate 1 is damaged");
     write_file(files.certificate, smtp_identity_certificate_pem(files.identity), damaged);
     expect_refused(files.certificate, files.key, files.certificate, "certificate 2 is damaged");
-    static const char empty[] = "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n";
-    write_file(files.certificate, empty, ""); /* OpenSSL says nothing of it */
-    expect_refused(files.certificate, files.key, files.certificate, "certificate 1 is damaged");
+    remove_files(&files);
+}
+
+/* Of which OpenSSL says as much as where it had no memory: nothing. */
+TEST(identity, a_certificate_with_nothing_in_it_is_refused)
+{
+    struct smtp_identity *identity = NULL;
+    struct smtp_error error;
+    struct files files;
+    make_files(&files);
+    write_file(files.certificate, "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n", "");
+    expect_int(smtp_identity_load(&identity, files.certificate, files.key, &error),
+               SMTP_TLS_FAILED);
+    expect_contains(error.message, "certificate 1 cannot be read: nothing is there");
+    expect_true(identity == NULL);
     remove_files(&files);
 }
 
