@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-#define SILENCE_MS 300
+#define WAIT_MS 15000 /* for what is to come */
 
 struct faulty faulty_step(enum smtp_server_step_kind kind, const char *verb)
 {
@@ -123,7 +123,7 @@ static ssize_t read_on(struct smtp_wire *wire, char *octets, size_t size)
     return -1;
 }
 
-enum wire_end rest_of(struct smtp_wire *wire, char *octets, size_t size)
+enum wire_end rest_of(struct smtp_wire *wire, char *octets, size_t size, uint64_t wait_ms)
 {
     size_t at = 0;
     memcpy(octets, wire->text, wire->len);
@@ -140,9 +140,14 @@ enum wire_end rest_of(struct smtp_wire *wire, char *octets, size_t size)
             expect_int(errno, ECONNRESET);
             return WIRE_RESET;
         }
-        uint64_t until_ns = smtp_deadline_after(smtp_clock_now_ns(), SILENCE_MS);
+        uint64_t until_ns = smtp_deadline_after(smtp_clock_now_ns(), wait_ms);
         if (len < 0 && smtp_net_wait(wire->fd, false, until_ns) != SMTP_OK) {
             return WIRE_SILENT;
         }
     }
+}
+
+void expect_rest(struct smtp_wire *wire, char *octets, size_t size, enum wire_end end)
+{
+    expect_int(rest_of(wire, octets, size, end == WIRE_SILENT ? SILENCE_MS : WAIT_MS), end);
 }

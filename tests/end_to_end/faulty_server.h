@@ -35,9 +35,12 @@ size_t faulty_message_count(const struct faulty *faulty);
 /** The server and all that belongs to it. */
 void faulty_stop(struct faulty *faulty);
 
-/** All octets up to the peer's end, NUL-terminated; how it ended. */
+#define SILENCE_MS 300 /* is long enough for what should not come */
 enum wire_end { WIRE_ENDED, WIRE_RESET, WIRE_SILENT };
-enum wire_end rest_of(struct smtp_wire *wire, char *octets, size_t size);
+/** All octets up to the peer's end, or to silence for so long, NUL-terminated; how it ended. */
+enum wire_end rest_of(struct smtp_wire *wire, char *octets, size_t size, uint64_t wait_ms);
+/** The same, which must end so. */
+void expect_rest(struct smtp_wire *wire, char *octets, size_t size, enum wire_end end);
 /** What one read brings, where something comes within wait_ms; 0: nothing. In the clear. */
 size_t one_read(struct smtp_wire *wire, char *octets, size_t size, uint64_t wait_ms);
 

@@ -86,7 +86,7 @@ TEST(server_faults, raw_octets_stand_in_place_of_the_reply_and_in_the_log)
         faulty_start(&it, tls);
         faulty_open(&it, &wire);
         expect_true(smtp_wire_send(&wire, "NOOP\r\n", 6));
-        expect_int(rest_of(&wire, octets, sizeof octets), WIRE_ENDED);
+        expect_rest(&wire, octets, sizeof octets, WIRE_ENDED);
         expect_str(octets, "25\n\x01 no reply");
         expect_int(wire.end_came, tls);
         smtp_wire_close(&wire);
@@ -117,7 +117,7 @@ TEST(server_faults, a_reply_comes_twice_garbled_or_cut)
         it.fault = (struct smtp_server_fault){
             .garbled = true, .twice = true, .cut = true, .cut_octets = sizeof garbled + 3};
         expect_true(smtp_wire_send(&wire, "NOOP\r\n", 6));
-        expect_int(rest_of(&wire, octets, sizeof octets), WIRE_ENDED);
+        expect_rest(&wire, octets, sizeof octets, WIRE_ENDED);
         expect_int(strlen(octets), sizeof garbled + 3);
         expect_true(memcmp(octets, garbled, sizeof garbled - 1) == 0);
         expect_true(memcmp(octets + sizeof garbled - 1, garbled, 4) == 0);
@@ -217,7 +217,7 @@ TEST(server_faults, a_command_gets_no_reply_and_the_connection_closes_is_reset_o
             faulty_start(&it, tls);
             faulty_open(&it, &wire);
             expect_true(smtp_wire_send(&wire, "MAIL FROM:<a@b.example>\r\nNOOP\r\n", 31));
-            expect_int(rest_of(&wire, octets, sizeof octets), rows[i].end);
+            expect_rest(&wire, octets, sizeof octets, rows[i].end);
             expect_str(octets, "");
             smtp_wire_close(&wire);
             diary_await_close(&it.diary);
@@ -238,7 +238,7 @@ TEST(server_faults, after_a_reply_the_connection_is_reset_and_the_reply_still_ar
         faulty_start(&it, tls);
         faulty_open(&it, &wire);
         expect_str(smtp_wire_ask(&wire, "QUIT"), "221 2.0.0 Bye");
-        expect_int(rest_of(&wire, octets, sizeof octets), WIRE_RESET);
+        expect_rest(&wire, octets, sizeof octets, WIRE_RESET);
         smtp_wire_close(&wire);
         faulty_stop(&it);
     }
@@ -265,8 +265,8 @@ TEST(server_faults, one_that_hangs_does_not_hold_up_a_stop_nor_another_session)
             expect_contains(smtp_wire_ask(&other, "DATA"), "354 ");
             expect_contains(smtp_wire_ask(&other, message), "250 ");
             smtp_wire_close(&other);
-            expect_int(rest_of(&wire, octets, sizeof octets),
-                       ending == SMTP_END_HALF_CLOSE ? WIRE_ENDED : WIRE_SILENT);
+            expect_rest(&wire, octets, sizeof octets,
+                        ending == SMTP_END_HALF_CLOSE ? WIRE_ENDED : WIRE_SILENT);
             uint64_t began_ns = smtp_clock_now_ns();
             smtp_server_stop(it.server, 10000);
             expect_true((smtp_clock_now_ns() - began_ns) / 1000000 < 5000);
@@ -356,7 +356,7 @@ TEST(server_faults, a_message_is_captured_and_its_reply_never_comes)
         faulty_open_transaction(&it, &wire);
         expect_contains(smtp_wire_ask(&wire, "DATA"), "354 ");
         expect_true(smtp_wire_send(&wire, "hi\r\n.\r\n", 7));
-        expect_int(rest_of(&wire, octets, sizeof octets), WIRE_SILENT);
+        expect_rest(&wire, octets, sizeof octets, WIRE_SILENT);
         expect_str(octets, "");
         expect_int(faulty_message_count(&it), 1);
         smtp_wire_close(&wire);
@@ -378,9 +378,9 @@ TEST(server_faults, the_connection_ends_while_content_comes_once_so_much_is_ther
         faulty_open_transaction(&it, &wire);
         expect_contains(smtp_wire_ask(&wire, "DATA"), "354 ");
         expect_true(smtp_wire_send(&wire, "12345\r\n", 7));
-        expect_int(rest_of(&wire, octets, sizeof octets), WIRE_SILENT);
+        expect_rest(&wire, octets, sizeof octets, WIRE_SILENT);
         expect_true(smtp_wire_send(&wire, "12345\r\n.\r\n", 10));
-        expect_int(rest_of(&wire, octets, sizeof octets), WIRE_RESET);
+        expect_rest(&wire, octets, sizeof octets, WIRE_RESET);
         diary_await_close(&it.diary);
         expect_str(it.seen, " |bob@example.com,|14");
         expect_int(faulty_message_count(&it), 0);

@@ -36,7 +36,7 @@ TEST(server_faults_connect, a_reply_is_said_in_the_clear_and_the_connection_clos
         (void)smtp_server_reply(&it.fault.reply, 421, "4.3.2", "Busy");
         faulty_start(&it, false);
         connect_to(&it, &wire);
-        expect_int(rest_of(&wire, octets, sizeof octets), WIRE_ENDED);
+        expect_rest(&wire, octets, sizeof octets, WIRE_ENDED);
         expect_str(octets, "421 4.3.2 Busy\r\n");
         smtp_wire_close(&wire);
         diary_await_close(&it.diary);
@@ -65,7 +65,7 @@ TEST(server_faults_connect, the_connection_ends_before_anything_is_said)
         it.fault.delay_ms = 50; /* a reset at once could be the end of connect() itself */
         faulty_start(&it, false);
         connect_to(&it, &wire);
-        expect_int(rest_of(&wire, octets, sizeof octets), rows[i / 2].end);
+        expect_rest(&wire, octets, sizeof octets, rows[i / 2].end);
         expect_str(octets, "");
         smtp_wire_close(&wire);
         diary_await_close(&it.diary);
@@ -172,13 +172,12 @@ static enum wire_end cut_handshake(struct smtp_wire *wire, struct ssl_ctx_st *tr
     expect_int(smtp_tls_handshake(tls), SMTP_TLS_WAITS);
     struct smtp_span hello = smtp_tls_pending(tls);
     expect_true(smtp_wire_send(wire, hello.bytes, hello.len));
-    enum wire_end end = WIRE_SILENT;
     size_t len;
     *octets = 0;
-    while ((len = one_read(wire, cipher, sizeof cipher, 300)) > 0) {
+    while ((len = one_read(wire, cipher, sizeof cipher, SILENCE_MS)) > 0) {
         *octets += len;
     }
-    end = rest_of(wire, cipher, sizeof cipher);
+    enum wire_end end = rest_of(wire, cipher, sizeof cipher, SILENCE_MS);
     smtp_tls_free(tls);
     return end;
 }
