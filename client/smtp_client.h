@@ -426,7 +426,7 @@ typedef bool smtp_client_next(void *user, size_t index, struct smtp_outgoing *me
 /** What became of message `index`, in order, once each; the result lives until it returns. */
 typedef void smtp_client_sent(void *user, size_t index, const struct smtp_send_result *result);
 /** A stream of messages over one session. With PIPELINING the envelope of the next goes out behind the
- *  content of the one before (RFC 2920 3.1), with BDAT whole messages do (RFC 3030 4.2), so that the way there and
+ *  content of the one before (RFC 2920 3.1), with BDAT whole messages do (RFC 3030 4.2; not over LMTP), so that the way there and
  *  back is waited for once, not once a message. A refused message does not stop the stream; the end of the
  *  connection does, and then those that were not begun have no result; so does MAILMAX of LIMITS (RFC 9422),
  *  with the first that it keeps off.

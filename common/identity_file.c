@@ -69,7 +69,8 @@ static bool at_the_end(void)
 static enum smtp_status no_certificate(const char *file, int before, struct smtp_error *error)
 {
     if (!smtp_tls_input_is_bad()) {
-        return smtp_tls_failed(error, "%s: certificate %d cannot be read", file, before + 1);
+        return smtp_tls_failed(error, "%s: certificate %d is empty, or cannot be read", file,
+                               before + 1);
     }
     if (at_the_end()) {
         ERR_clear_error();
@@ -139,7 +140,7 @@ static enum smtp_status load_key(struct smtp_identity *identity, const char *fil
                               "%s: the key is encrypted; store it without a passphrase", file);
     }
     if (!smtp_tls_input_is_bad()) {
-        return smtp_tls_failed(error, "%s: the key cannot be read", file);
+        return smtp_tls_failed(error, "%s: the key is empty, or cannot be read", file);
     }
     return smtp_error_set(error, SMTP_BAD_ARGUMENT, 0,
                           "%s: expected a private key in PEM, found none that can be read (%s)",

@@ -44,8 +44,9 @@ static enum smtp_status trust_all(SSL_CTX *context, BIO *source, const char *whe
         return smtp_tls_failed(error, "an authority's certificate cannot be trusted");
     }
     if (!smtp_tls_input_is_bad()) {
-        return smtp_tls_failed(error, "%s: certificate %u of the authorities cannot be read", where,
-                               count + 1);
+        return smtp_tls_failed(error,
+                               "%s: certificate %u of the authorities is empty, or cannot be read",
+                               where, count + 1);
     }
     if (ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE) { /* the end */
         ERR_clear_error();

@@ -30,7 +30,7 @@ static const char *reason_text(unsigned long code)
     const char *reason = ERR_reason_error_string(code);
     return reason != NULL ? reason
            : code != 0    ? "an unnamed error of OpenSSL"
-                          : "nothing is there, or no memory for it";
+                          : "OpenSSL does not say why";
 }
 
 const char *smtp_tls_queue_reason(void)
@@ -38,21 +38,22 @@ const char *smtp_tls_queue_reason(void)
     return reason_text(take_failure());
 }
 
-/* The earliest entry tells, as what comes of it stands behind it. A BIO that got none says that it could not begin, and a
- * decoder that something is wrong inside. */
+/* The earliest entry tells, as what comes of it stands behind it. */
 static bool ran_out_of_memory(void)
 {
     unsigned long first = ERR_peek_error();
-    int reason = ERR_GET_REASON(first);
-    return ERR_SYSTEM_ERROR(first) ? reason == ENOMEM
-                                   : reason == ERR_R_MALLOC_FAILURE || reason == ERR_R_INIT_FAIL ||
-                                         reason == ERR_R_INTERNAL_ERROR;
+    return ERR_GET_REASON(first) == (ERR_SYSTEM_ERROR(first) ? ENOMEM : ERR_R_MALLOC_FAILURE);
 }
 
-/* Without an entry nobody knows: not each malloc that fails makes one, nor does PEM with nothing in it. */
+/* Without an entry nobody knows: not each malloc that fails makes one, nor does PEM with nothing in it. A BIO that has no
+ * memory says that it could not begin, and a decoder that something is wrong inside. */
 bool smtp_tls_input_is_bad(void)
 {
-    return ERR_peek_error() != 0 && !ran_out_of_memory();
+    unsigned long first = ERR_peek_error();
+    int reason = ERR_GET_REASON(first);
+    return first != 0 && !ran_out_of_memory() &&
+           (ERR_SYSTEM_ERROR(first) ||
+            (reason != ERR_R_INIT_FAIL && reason != ERR_R_INTERNAL_ERROR));
 }
 
 enum smtp_status smtp_tls_failed(struct smtp_error *error, const char *format, ...)
@@ -69,6 +70,7 @@ enum smtp_status smtp_tls_failed(struct smtp_error *error, const char *format, .
 enum smtp_status smtp_tls_open_file(BIO **out, const char *file, const char *what,
                                     struct smtp_error *error)
 {
+    ERR_clear_error();
     errno = 0;
     *out = BIO_new_file(file, "r");
     int sys_errno = errno;

@@ -19,7 +19,7 @@ bool smtp_tls_input_is_bad(void);
 enum smtp_status smtp_tls_failed(struct smtp_error *error, const char *format, ...)
     SMTP_PRINTF(2, 3);
 
-/** A file of PEM to be read; what: it holds. Else SMTP_BAD_ARGUMENT or SMTP_NO_MEMORY. */
+/** A file of PEM to be read; what: it holds. Else SMTP_BAD_ARGUMENT, or as smtp_tls_failed. */
 enum smtp_status smtp_tls_open_file(BIO **out, const char *file, const char *what,
                                     struct smtp_error *error) SMTP_MUST_CHECK;
 

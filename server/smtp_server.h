@@ -457,7 +457,8 @@ const char *smtp_server_ca_pem(struct smtp_server *server);
  *  smtp_server_ca_pem is "" but for a certificate that was loaded. */
 struct smtp_identity *smtp_server_identity(struct smtp_server *server);
 /** From now on new TLS connections get this certificate, or this SSL_CTX (one of them NULL), while the
- *  server runs or not. SMTP_OK, SMTP_TLS_FAILED (the old one stays), SMTP_BAD_ARGUMENT. */
+ *  server runs or not. SMTP_OK; else the old one stays: SMTP_TLS_FAILED, SMTP_BAD_ARGUMENT,
+ *  SMTP_NO_MEMORY. */
 enum smtp_status smtp_server_set_certificate(struct smtp_server *server,
                                              struct smtp_identity *identity,
                                              struct ssl_ctx_st *context, struct smtp_error *error)

@@ -11,7 +11,8 @@
  *     }
  * Reading goes first, so that a server that answers early is heard. CONTENT_WANTED comes once a message,
  * and is always of the one begun last: with DATA after 354; with BDAT behind MAIL and RCPT, before they
- * are even written where PIPELINING is offered, so that all goes in one write.
+ * are even written where PIPELINING is offered, so that all goes in one write (over LMTP: its first chunk, once somebody
+ * is accepted).
  *
  * A stream: with smtp_client_session_may_begin the next smtp_client_session_send is allowed, while
  * those before are still owed their replies. TRANSACTION_DONE comes in the order of the sends, once for

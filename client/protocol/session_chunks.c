@@ -6,8 +6,7 @@
 
 #include <string.h>
 
-/* What goes out before it is known whether anybody may have it: a small message whole, and not much of a
- * large one. */
+/* What goes out before it is known whether all, or any, may have it: a small message whole, and not much of a large one. */
 #define FIRST_CHUNK_MAX 65536
 /* Chunks on their way, unanswered: what goes for nothing when the first of them is refused. */
 #define CHUNKS_OWED_MAX 8

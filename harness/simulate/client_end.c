@@ -122,6 +122,17 @@ static void note_result(struct smtp_sim_client *client, struct smtp_sim_letter *
     }
 }
 
+/* Octets that wait to be written. Of BDAT, what is in no chunk yet does not count. */
+static size_t pending(const struct smtp_sim_client *client)
+{
+    struct smtp_span parts[SMTP_CLIENT_PENDING_PARTS];
+    size_t octets = 0;
+    for (int i = smtp_client_session_pending(client->session, parts) - 1; i >= 0; i--) {
+        octets += parts[i].len;
+    }
+    return octets;
+}
+
 static bool begin_next(struct smtp_sim_client *client)
 {
     if (client->begun == client->count || !smtp_client_session_may_begin(client->session)) {
@@ -146,6 +157,7 @@ static bool begin_next(struct smtp_sim_client *client)
         return true;
     }
     letter->begun = true;
+    letter->ends_at = client->written + pending(client) + letter->expected.len;
     client->in_flight[(client->first + client->flying++) % SMTP_SIM_LETTERS_EACH] = letter;
     client->giving = letter;
     client->given = 0;
@@ -173,17 +185,6 @@ static enum smtp_status give_piece(struct smtp_sim_client *client, struct smtp_s
     return smtp_client_session_content(client->session, rest.bytes, len, now_ns);
 }
 
-/* Octets that wait to be written. Of BDAT, what is in no chunk yet does not count. */
-static size_t pending(const struct smtp_sim_client *client)
-{
-    struct smtp_span parts[SMTP_CLIENT_PENDING_PARTS];
-    size_t octets = 0;
-    for (int i = smtp_client_session_pending(client->session, parts) - 1; i >= 0; i--) {
-        octets += parts[i].len;
-    }
-    return octets;
-}
-
 static bool give(struct smtp_sim_client *client)
 {
     struct smtp_sim_letter *letter = client->giving;
@@ -194,8 +195,9 @@ static bool give(struct smtp_sim_client *client)
     struct smtp_span rest = {all.bytes + client->given, all.len - client->given};
     bool ends = false;
     if (give_piece(client, rest, &ends) == SMTP_OK) {
+        uint64_t ends_at = client->written + pending(client);
         letter->given = ends;
-        letter->ends_at = client->written + pending(client);
+        letter->ends_at = ends_at > letter->ends_at ? ends_at : letter->ends_at;
     }
     return true;
 }

@@ -112,15 +112,15 @@ static ssize_t read_on(struct smtp_wire *wire, char *octets, size_t size)
     enum smtp_tls_progress progress = smtp_tls_read(wire->tls, octets, size, &got);
     if (progress != SMTP_TLS_WAITS) {
         wire->end_came = wire->end_came || progress == SMTP_TLS_ENDED;
-        return progress == SMTP_TLS_DONE ? (ssize_t)got : 0;
+        errno = EPROTO; /* where TLS is broken */
+        return progress == SMTP_TLS_DONE ? (ssize_t)got : progress == SMTP_TLS_ENDED ? 0 : -1;
     }
     ssize_t len = recv(wire->fd, cipher, sizeof cipher, MSG_DONTWAIT);
     if (len <= 0) {
         return len;
     }
     expect_true(smtp_tls_receive(wire->tls, cipher, (size_t)len));
-    errno = EAGAIN;
-    return -1;
+    return read_on(wire, octets, size);
 }
 
 enum wire_end rest_of(struct smtp_wire *wire, char *octets, size_t size, uint64_t wait_ms)
@@ -130,6 +130,7 @@ enum wire_end rest_of(struct smtp_wire *wire, char *octets, size_t size, uint64_
     at += wire->len;
     wire->len = 0;
     for (;;) {
+        expect_true(at < size - 1);
         ssize_t len = read_on(wire, octets + at, size - 1 - at);
         at += len > 0 ? (size_t)len : 0;
         octets[at] = '\0';

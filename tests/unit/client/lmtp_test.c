@@ -59,7 +59,7 @@ static const struct flow_dialogue dialogues[] = {
      MAIL RCPTS DATA OK4 "S: 354 go\n" CONTENT "S: 550 b\nS: 452 c\nS: 552 d\n",
      "REFUSED_TRANSIENT 550@final dot 452@final dot 552@final dot\n",
      false},
-    /* RFC 2033 4.2: DATA without a recipient is 503; 4.3: the last chunk then has no reply */
+    /* RFC 2033 4.2: DATA without a recipient is 503 */
     {"nobody accepted",
      {.offered = "PIPELINING\n", THREE},
      MAIL RCPTS DATA "S: 250 ok\nS: 550 b\nS: 550 c\nS: 550 d\nS: 503 no\nC: RSET\nS: 250 ok\n",

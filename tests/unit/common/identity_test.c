@@ -354,7 +354,7 @@ TEST(identity, a_certificate_with_nothing_in_it_is_refused)
     write_file(files.certificate, "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n", "");
     expect_int(smtp_identity_load(&identity, files.certificate, files.key, &error),
                SMTP_TLS_FAILED);
-    expect_contains(error.message, "certificate 1 cannot be read: nothing is there");
+    expect_contains(error.message, "certificate 1 is empty, or cannot be read");
     expect_true(identity == NULL);
     remove_files(&files);
 }
