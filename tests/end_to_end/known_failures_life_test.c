@@ -61,6 +61,8 @@ TEST(known_failures, stop_deadlock)
     struct stopping stopping = {.server = NULL};
     struct smtp_server_options options;
     smtp_server_options_init(&options);
+    options.listen = smtp_own_loopback();
+    options.listen_count = 1;
     options.hooks.user = &stopping;
     options.hooks.mail = stop_at_mail;
     options.hooks.close = count_close;
@@ -103,6 +105,8 @@ TEST(known_failures, readiness_race)
     atomic_uint last = 0;
     struct smtp_server_options options;
     smtp_server_options_init(&options);
+    options.listen = smtp_own_loopback();
+    options.listen_count = 1;
     options.hooks.user = &last;
     options.hooks.connect = note_number;
     struct smtp_server *server = make(&options);

@@ -13,6 +13,15 @@ struct smtp_server *make(const struct smtp_server_options *options)
     return server;
 }
 
+struct smtp_server *make_to_restart(void)
+{
+    struct smtp_server_options options;
+    smtp_server_options_init(&options);
+    options.listen = smtp_own_loopback();
+    options.listen_count = 1;
+    return make(&options);
+}
+
 void start(struct smtp_server *server)
 {
     struct smtp_error error = {0};

@@ -7,6 +7,7 @@
 #include "tests/support/wire.h"
 
 struct smtp_server *make(const struct smtp_server_options *options); /* NULL: the defaults */
+struct smtp_server *make_to_restart(void);                           /* see smtp_own_loopback */
 void start(struct smtp_server *server);
 struct smtp_server *started(const struct smtp_server_options *options);
 

@@ -142,6 +142,8 @@ static struct smtp_server *started_with(struct gate *gate, struct smtp_server_op
 {
     smtp_server_options_init(options);
     options->hooks = blocking(gate);
+    options->listen = smtp_own_loopback(); /* some are started again */
+    options->listen_count = 1;
     struct smtp_server *server = started(options);
     gate->server = server;
     return server;

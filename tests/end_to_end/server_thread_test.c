@@ -80,7 +80,8 @@ TEST(server_thread, stop_is_idempotent_and_nothing_listens_after_it)
 
 TEST(server_thread, starts_again_at_once_on_the_port_it_had)
 {
-    struct smtp_server *server = started(NULL);
+    struct smtp_server *server = make_to_restart();
+    start(server);
     uint16_t port = smtp_server_port(server, 0);
     for (uint64_t round = 1; round <= 20; round++) {
         send_one(server);
@@ -100,7 +101,7 @@ static void *stop_it(void *server)
 
 TEST(server_thread, several_threads_may_stop_it_at_once)
 {
-    struct smtp_server *server = make(NULL);
+    struct smtp_server *server = make_to_restart();
     for (int round = 0; round < 20; round++) {
         pthread_t threads[4];
         start(server);
@@ -256,7 +257,7 @@ TEST(server_thread, run_returns_when_it_is_stopped_from_its_own_ready_function)
 /* The default action of SIGPIPE would end the process; the signal mask must be as it was. */
 TEST_ALONE(server_thread, no_sigpipe_is_raised_and_the_signal_mask_is_given_back)
 {
-    struct smtp_server *server = make(NULL);
+    struct smtp_server *server = make_to_restart();
     sigset_t before, after;
     signal(SIGPIPE, SIG_DFL);
     pthread_sigmask(SIG_SETMASK, NULL, &before);
@@ -335,8 +336,9 @@ TEST(server_thread, stop_says_421_between_transactions_and_returns_long_before_i
 
 TEST(server_thread, stop_cuts_at_its_deadline_and_an_unfinished_message_is_not_captured)
 {
-    struct smtp_server *server = started(NULL);
+    struct smtp_server *server = make_to_restart();
     struct smtp_wire wire;
+    start(server);
     open_content(&wire, server);
     uint64_t start_ms = now_ms();
     smtp_server_stop(server, 50);
@@ -383,7 +385,7 @@ TEST(server_thread, stop_does_not_wait_for_a_peer_that_stays_after_quit)
 /* The thread that was the loop once is a caller like any other afterwards. */
 TEST(server_thread, a_thread_that_ran_the_server_can_start_and_stop_it_later)
 {
-    struct smtp_server *server = make(NULL);
+    struct smtp_server *server = make_to_restart();
     for (int round = 0; round < 20; round++) {
         expect_int(smtp_server_run(server, stop_when_ready, server, NULL), SMTP_OK);
         start(server);

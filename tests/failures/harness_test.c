@@ -8,6 +8,7 @@
 #include "tests/failures/stages.h"
 #include "tests/support/files.h"
 #include "tests/support/test.h"
+#include "tests/support/wire.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -148,6 +149,8 @@ static void before_recording(struct stage *stage)
     if (smtp_harness_recorder(&table, stage->folder, complain, &error) != SMTP_OK) {
         SMTP_TEST_FAIL("%s", error.message);
     }
+    stage->options.listen = smtp_own_loopback(); /* it is started again */
+    stage->options.listen_count = 1;
     stage->options.receivers = &table;
     stage->options.receiver_count = 1;
     stage_start(stage);

@@ -5,6 +5,7 @@
 #include "server/smtp_mailbox.h"
 #include "tests/failures/stages.h"
 #include "tests/support/test.h"
+#include "tests/support/wire.h"
 
 #include <stdio.h>
 
@@ -206,6 +207,8 @@ static void run_life(struct stage *stage)
     struct smtp_error error = {0};
     stage_defaults(stage);
     stage->options.workers = 3;
+    stage->options.listen = smtp_own_loopback(); /* it is started again */
+    stage->options.listen_count = 1;
     enum smtp_status status = smtp_server_new(&stage->server, &stage->options, &error);
     if (status == SMTP_OK) {
         status = smtp_server_start(stage->server, &error);

@@ -166,6 +166,8 @@ TEST(exec_save, messages_envelopes_and_dialogues_are_saved)
     smtp_remove_directory(folder);
 }
 
+#define FULL_OCTETS 1000000 /* with less the thread sanitizer does not begin */
+
 /** EFBIG, as of a full disk: no file is there in part. */
 TEST(exec_save, a_full_disk_is_an_error_and_leaves_no_part_of_a_file)
 {
@@ -173,11 +175,11 @@ TEST(exec_save, a_full_disk_is_an_error_and_leaves_no_part_of_a_file)
     smtp_make_directory(folder);
     snprintf(path, sizeof path, "%s/big", folder);
     FILE *file = fopen(path, "w");
-    for (unsigned i = 0; i < 20000; i++) {
+    for (unsigned i = 0; i < 40000; i++) {
         fputs("forty octets of text are in each line..\n", file);
     }
     fclose(file);
-    snprintf(limit, sizeof limit, "--fsize=%u:unlimited", 100000);
+    snprintf(limit, sizeof limit, "--fsize=%u:unlimited", FULL_OCTETS);
     struct ended ended = run_to_end((const char *const[]){
         "/usr/bin/prlimit", limit, SMTP_HARNESS, "exec", "--save", folder, "--", "prlimit",
         "--fsize=unlimited", SEND, "--attach", path, "{url}", NULL});

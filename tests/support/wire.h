@@ -38,6 +38,10 @@ void smtp_wire_close(struct smtp_wire *wire);
 /** The same, by a reset (RST) instead of an orderly end. */
 void smtp_wire_reset(struct smtp_wire *wire);
 
+/** A list of one listener's address, of this process alone ("127.n.n.n:0"): a server can be started there again, as no
+ *  other's connection has taken its port meanwhile. Valid until the next call. */
+const char *const *smtp_own_loopback(void);
+
 /** Descriptors open in this process, and its threads. */
 unsigned smtp_count_descriptors(void);
 unsigned smtp_count_threads(void);
