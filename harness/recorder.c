@@ -1,74 +1,14 @@
 /* recorder.c - see record.h: recordings in files, and the hook table that makes one a session.
- * Knows: sessions, files that are whole or not there. Does not know: what a recording says (record.c). */
+ * Knows: sessions. Does not know: what a recording says (record.c). */
 #include "common/error.h"
 #include "harness/new_file.h"
 #include "harness/record.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* ---- files ---- */
-
-static int write_all(int fd, struct smtp_span text)
-{
-    while (text.len > 0) {
-        ssize_t written = write(fd, text.bytes, text.len);
-        if (written < 0 && errno != EINTR) {
-            return errno;
-        }
-        if (written > 0) {
-            text.bytes += written;
-            text.len -= (size_t)written;
-        }
-    }
-    return 0;
-}
-
-/* An errno; 0: closed. A signal that breaks in does not keep it open. */
-static int close_file(int fd)
-{
-    return close(fd) != 0 && errno != EINTR ? errno : 0;
-}
-
-/* What is no file (a pipe, a link, /dev/stdout) stays what it is. */
-static int write_into(const char *path, struct smtp_span text)
-{
-    bool shared = strncmp(path, "/dev/", 5) == 0;
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (shared ? O_APPEND : O_TRUNC), 0600);
-    int failure = fd < 0 ? errno : write_all(fd, text);
-    if (fd >= 0) {
-        int unclosed = close_file(fd);
-        failure = failure == 0 ? unclosed : failure;
-    }
-    return failure;
-}
-
-static int write_whole(const char *path, struct smtp_span text)
-{
-    struct stat status;
-    char *temporary = NULL;
-    if (lstat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
-        return write_into(path, text);
-    }
-    int fd = smtp_new_file(path, &temporary);
-    int failure = fd < 0 ? errno : write_all(fd, text);
-    if (fd >= 0) {
-        int unclosed = close_file(fd);
-        failure = failure == 0 ? unclosed : failure;
-        if (failure == 0 && rename(temporary, path) != 0) {
-            failure = errno;
-        }
-        if (failure != 0) {
-            unlink(temporary);
-        }
-    }
-    free(temporary);
-    return failure;
-}
 
 enum smtp_status smtp_harness_record_write(const struct smtp_harness_transcript *transcript,
                                            const char *path, struct smtp_error *error)
@@ -77,7 +17,7 @@ enum smtp_status smtp_harness_record_write(const struct smtp_harness_transcript 
     if (text == NULL) {
         return smtp_error_set(error, SMTP_NO_MEMORY, 0, "out of memory");
     }
-    int failure = write_whole(path, smtp_span_of(text));
+    int failure = smtp_replace_file(path, smtp_span_of(text), S_IRUSR | S_IWUSR);
     free(text);
     return failure == 0 ? SMTP_OK
                         : smtp_error_set(error, SMTP_SYSTEM_FAILED, failure,

@@ -6,7 +6,6 @@
 #include "harness/new_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,68 +17,16 @@
 #define FOR_ALL 0644
 #define FOR_ITS_OWNER 0600
 
-/** Of several failures the first is told. */
-static bool write_octets(int fd, struct smtp_span octets, mode_t mode)
+static bool complain(const char *program, const char *path, int failure)
 {
-    FILE *out = fdopen(fd, "w");
-    if (out == NULL) {
-        close(fd);
-        return false;
-    }
-    bool written = fchmod(fd, mode) == 0 &&
-                   fwrite(octets.bytes, 1, octets.len, out) == octets.len && fflush(out) == 0;
-    int failure = errno;
-    bool closed = fclose(out) == 0;
-    errno = written ? errno : failure;
-    return closed && written;
-}
-
-static bool complain(const char *program, const char *path)
-{
-    fprintf(stderr, "%s: cannot write %s: %s\n", program, path, smtp_errno_text(errno));
+    fprintf(stderr, "%s: cannot write %s: %s\n", program, path, smtp_errno_text(failure));
     return false;
-}
-
-/** A name that may be given another file: one that nobody has, or a file's own. Under /dev, and behind a link
- *  or a pipe, is what others hold: /dev/stdout stays what it is. */
-static bool may_be_replaced(const char *path)
-{
-    struct stat status;
-    return lstat(path, &status) != 0 || S_ISREG(status.st_mode);
-}
-
-/** Into what is there: in /dev behind what others wrote, elsewhere in its place. */
-static bool write_into(const char *program, const char *path, struct smtp_span octets)
-{
-    bool shared = strncmp(path, "/dev/", strlen("/dev/")) == 0;
-    FILE *out = fopen(path, shared ? "ae" : "we");
-    bool written =
-        out != NULL && fwrite(octets.bytes, 1, octets.len, out) == octets.len && fflush(out) == 0;
-    if (!written) {
-        complain(program, path);
-    }
-    if (out != NULL) {
-        fclose(out);
-    }
-    return written;
 }
 
 static bool write_whole(const char *program, const char *path, struct smtp_span octets, mode_t mode)
 {
-    char *temporary = NULL;
-    if (!may_be_replaced(path)) {
-        return write_into(program, path, octets);
-    }
-    int fd = smtp_new_file(path, &temporary);
-    bool written = fd >= 0 && write_octets(fd, octets, mode) && rename(temporary, path) == 0;
-    if (!written) {
-        complain(program, path);
-        if (fd >= 0) {
-            unlink(temporary);
-        }
-    }
-    free(temporary);
-    return written;
+    int failure = smtp_replace_file(path, octets, mode);
+    return failure == 0 || complain(program, path, failure);
 }
 
 bool smtp_cli_write_file(const char *program, const char *path, const char *text)
@@ -94,7 +41,7 @@ bool smtp_cli_write_mail(const char *program, const char *path, struct smtp_span
 
 void smtp_cli_take_file_away(const char *path)
 {
-    if (path != NULL && may_be_replaced(path)) {
+    if (path != NULL && smtp_may_be_replaced(path)) {
         unlink(path);
     }
 }
@@ -111,7 +58,7 @@ bool smtp_cli_keep(struct smtp_cli_kept *kept)
 static bool print(const char *program, struct smtp_span text)
 {
     bool printed = fwrite(text.bytes, 1, text.len, stdout) == text.len && fflush(stdout) == 0;
-    return printed || complain(program, "to standard output");
+    return printed || complain(program, "to standard output", errno);
 }
 
 bool smtp_cli_put(const char *program, struct smtp_cli_kept *kept, const char *path)

@@ -117,17 +117,6 @@ const char *smtp_command_temporary_directory(void)
     return directory != NULL && directory[0] != '\0' ? directory : DEFAULT_DIRECTORY;
 }
 
-static bool write_all(int fd, struct smtp_span content)
-{
-    FILE *out = fdopen(fd, "w");
-    if (out == NULL) {
-        close(fd);
-        return false;
-    }
-    bool written = fwrite(content.bytes, 1, content.len, out) == content.len;
-    return fclose(out) == 0 && written;
-}
-
 bool smtp_command_make_file(const char *directory, const char *name, struct smtp_span content,
                             char **path)
 {
@@ -138,8 +127,8 @@ bool smtp_command_make_file(const char *directory, const char *name, struct smtp
         return false;
     }
     int fd = smtp_new_file(beside, path);
-    int failure = errno;
+    int failure = fd < 0 ? errno : smtp_fill_file(fd, content);
     free(beside);
     errno = failure;
-    return fd >= 0 && write_all(fd, content);
+    return failure == 0;
 }
